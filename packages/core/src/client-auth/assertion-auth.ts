@@ -1,0 +1,84 @@
+/** What the two methods by assertion have in common: options, checks, the parameters sent (RFC 7523 §2.2). */
+import { type Assertion, protectedClaims, protectedHeaders, signAssertion } from '../assertion.js'
+import type { Signer } from '../keys.js'
+import { checkNumber, checkText, optionError } from '../options.js'
+import type { Parameters } from '../provider.js'
+import type { Authenticated, AuthenticationContext } from './client-auth.js'
+
+/** What an assertion says, where it is not what the provider says it should. */
+export interface AssertionOptions {
+  /** `aud`: a value, or a function of the endpoint's URL. Default: the provider's, else the issuer (RFC 10070). */
+  readonly audience?: string | ((endpoint: string) => string) | undefined
+  /** Header `typ`. Default: the provider's, else `client-authentication+jwt` (RFC 10070). */
+  readonly typ?: string | undefined
+  /** From `iat` to `exp`, in seconds. Default: the provider's, else 60. */
+  readonly lifetimeSeconds?: number | undefined
+  /** How far `iat` is set back, for servers whose clock runs behind, in seconds. Default 0. */
+  readonly clockSkewSeconds?: number | undefined
+  /** More header members, such as `x5t#S256` or `x5c`. */
+  readonly header?: Readonly<Record<string, unknown>> | undefined
+  /** More claims, or a function asked for them before every assertion. */
+  readonly claims?: Readonly<Record<string, unknown>> | (() => Readonly<Record<string, unknown>>) | undefined
+}
+
+export const assertionOptionNames = [
+  'audience',
+  'typ',
+  'lifetimeSeconds',
+  'clockSkewSeconds',
+  'header',
+  'claims',
+] as const
+
+/** Refuses wrong options, and extra members that would override the protocol's own. */
+export function checkAssertionOptions(options: AssertionOptions): void {
+  if (options.lifetimeSeconds !== undefined) checkNumber('lifetimeSeconds', options.lifetimeSeconds, 1)
+  if (options.clockSkewSeconds !== undefined) checkNumber('clockSkewSeconds', options.clockSkewSeconds, 0)
+  if (options.audience !== undefined && typeof options.audience !== 'function') checkText('audience', options.audience)
+  refuseMembers('header', options.header ?? {}, protectedHeaders)
+  if (typeof options.claims === 'object') refuseMembers('claims', options.claims, protectedClaims)
+}
+
+/** Adds a newly signed assertion to the parameters. */
+export async function authenticateByAssertion(
+  signer: Signer,
+  options: AssertionOptions,
+  parameters: Parameters,
+  context: AuthenticationContext,
+): Promise<Authenticated> {
+  const assertion = await signAssertion(signer, describeAssertion(options, context), context.clock)
+  return {
+    parameters: {
+      ...parameters,
+      client_id: context.clientId,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertion,
+    },
+    headers: {},
+  }
+}
+
+function describeAssertion(
+  options: AssertionOptions,
+  { clientId, provider, endpoint }: AuthenticationContext,
+): Assertion {
+  const rules = provider.conform.clientAssertion ?? {}
+  const audience = options.audience ?? rules.audience ?? provider.metadata.issuer
+  const claims = typeof options.claims === 'function' ? options.claims() : (options.claims ?? {})
+  refuseMembers('claims', claims, protectedClaims)
+  return {
+    issuer: clientId,
+    subject: clientId,
+    audience: typeof audience === 'function' ? audience(endpoint) : audience,
+    typ: options.typ ?? rules.typ ?? 'client-authentication+jwt',
+    lifetimeSeconds: options.lifetimeSeconds ?? rules.lifetimeSeconds ?? 60,
+    clockSkewSeconds: options.clockSkewSeconds ?? 0,
+    header: options.header ?? {},
+    claims,
+  }
+}
+
+function refuseMembers(option: string, members: Readonly<Record<string, unknown>>, names: readonly string[]): void {
+  for (const name of names)
+    if (name in members) throw optionError(`${option}.${name}`, 'belongs to the protocol and cannot be given here')
+}

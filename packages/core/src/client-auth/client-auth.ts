@@ -1,0 +1,34 @@
+/** Client authentication: how a client proves to the server who it is (RFC 6749 §2.3). The contract of every method. */
+import type { Clock } from '../clock.js'
+import type { Parameters, Provider } from '../provider.js'
+
+/** A request that is being authenticated. */
+export interface Authenticated {
+  readonly parameters: Parameters
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Who authenticates, to whom. */
+export interface AuthenticationContext {
+  readonly clientId: string
+  readonly provider: Provider
+  /** The URL of the endpoint called. */
+  readonly endpoint: string
+  readonly clock: Clock
+}
+
+/** One method of client authentication. */
+export interface ClientAuth {
+  /** Its name in `token_endpoint_auth_methods_supported` (RFC 8414 §2). */
+  readonly method: string
+  /** Tells these credentials from others in a key; not a secret. */
+  readonly identity: string
+  /** Whether the certificate of the connection is what authenticates. Default `false`. */
+  readonly requiresCertificate?: boolean
+  /** Checked once, when the client is made; throws `TypeError`. */
+  check?(context: Omit<AuthenticationContext, 'endpoint' | 'clock'>): void
+  /** Names the credentials as they are now, without being them: when they change, a cool-down they caused is over. */
+  fingerprint?(): Promise<string>
+  /** Adds the credentials; called for every attempt. */
+  authenticate(parameters: Parameters, context: AuthenticationContext): Promise<Authenticated>
+}

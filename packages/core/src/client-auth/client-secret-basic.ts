@@ -1,0 +1,55 @@
+/** `client_secret_basic`: the client's credentials in an `Authorization: Basic` header (RFC 6749 §2.3.1). */
+import { checkOptions, optionError } from '../options.js'
+import type { Secret } from '../secret.js'
+import type { AuthenticationContext, ClientAuth } from './client-auth.js'
+import { readSecret, secretMembers } from './secret-auth.js'
+
+export interface ClientSecretBasicOptions {
+  /**
+   * How id and secret are written before Base64: `'form'` encodes both as `URLSearchParams` does (RFC 6749
+   * appendix B), `'raw'` leaves them as they are, for servers that decode nothing. Default: what the provider says,
+   * else `'form'`.
+   */
+  readonly encoding?: 'form' | 'raw' | undefined
+}
+
+/**
+ * Sends a Basic header and nothing in the body.
+ *
+ * @param clientSecret the secret, or an async function that is asked for it before every request
+ * @throws TypeError when the secret is empty, or `:` stands in a raw credential
+ */
+export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBasicOptions = {}): ClientAuth {
+  checkOptions('clientSecretBasic', options, ['encoding'])
+  if (options.encoding !== undefined && !['form', 'raw'].includes(options.encoding))
+    throw optionError('encoding', "must be 'form' or 'raw'")
+  const members = secretMembers(clientSecret)
+  const isRaw = ({ provider }: Pick<AuthenticationContext, 'provider'>) =>
+    (options.encoding ?? provider.conform.basicCredentials ?? 'form') === 'raw'
+  return {
+    method: 'client_secret_basic',
+    ...members,
+    check(context) {
+      members.check(context)
+      if (!isRaw(context)) return
+      checkRaw('clientId', context.clientId)
+      if (typeof clientSecret === 'string') checkRaw('clientSecret', clientSecret)
+    },
+    async authenticate(parameters, context) {
+      const secret = await readSecret(clientSecret, context)
+      if (isRaw(context)) checkRaw('clientSecret', secret)
+      const pair = [context.clientId, secret].map(isRaw(context) ? String : formEncoded).join(':')
+      return { parameters, headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } }
+    },
+  }
+}
+
+/** A server that splits the decoded header at `:` cannot tell where a raw id or secret with one of its own ends. */
+function checkRaw(option: string, value: string): void {
+  if (value.includes(':'))
+    throw optionError(option, 'must not contain ":" in a raw Basic header; ask the provider for other credentials')
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice(1)
+}

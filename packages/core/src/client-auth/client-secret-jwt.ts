@@ -1,0 +1,37 @@
+/** `client_secret_jwt`: an assertion under a MAC keyed by the client secret (RFC 7523 §2.2, OpenID Connect Core §9). */
+import { secretSigner } from '../keys.js'
+import { checkOptions } from '../options.js'
+import type { Secret } from '../secret.js'
+import {
+  type AssertionOptions,
+  assertionOptionNames,
+  authenticateByAssertion,
+  checkAssertionOptions,
+} from './assertion-auth.js'
+import type { ClientAuth } from './client-auth.js'
+import { readSecret, secretMembers } from './secret-auth.js'
+
+export interface ClientSecretJwtOptions extends AssertionOptions {
+  /** `HS256`, `HS384` or `HS512`; there is no default. */
+  readonly alg: string
+}
+
+/**
+ * Authenticates by an assertion that only holders of the secret can make; the secret itself is never sent.
+ *
+ * @param clientSecret the secret, or an async function that is asked for it before every request
+ * @throws TypeError when the secret is empty or `alg` is not a MAC
+ */
+export function clientSecretJwt(clientSecret: Secret, options: ClientSecretJwtOptions): ClientAuth {
+  checkOptions('clientSecretJwt', options, ['alg', ...assertionOptionNames])
+  checkAssertionOptions(options)
+  secretSigner('checked here, used below', options.alg)
+  return {
+    method: 'client_secret_jwt',
+    ...secretMembers(clientSecret),
+    async authenticate(parameters, context) {
+      const signer = secretSigner(await readSecret(clientSecret, context), options.alg)
+      return authenticateByAssertion(signer, options, parameters, context)
+    },
+  }
+}

@@ -1,0 +1,32 @@
+/** What the methods that hold a client secret have in common. */
+import { GrantKitError } from '../errors.js'
+import { optionError } from '../options.js'
+import { identityOf, type Secret, sha256 } from '../secret.js'
+import type { AuthenticationContext, ClientAuth } from './client-auth.js'
+
+/** The members of {@link ClientAuth} that follow from the secret alone. */
+export function secretMembers(secret: Secret): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint'>> {
+  checkSecret(secret)
+  return {
+    identity: typeof secret === 'string' ? sha256(secret) : identityOf(secret),
+    check: ({ clientId, provider }) =>
+      provider.conform.checkCredentials?.({ clientId, clientSecret: typeof secret === 'string' ? secret : undefined }),
+    fingerprint: async () => sha256(await readSecret(secret)),
+  }
+}
+
+/** The secret as it is now, checked by the provider where it could not be checked before. */
+export async function readSecret(secret: Secret, context?: AuthenticationContext): Promise<string> {
+  if (typeof secret === 'string') return secret
+  const value: unknown = await secret()
+  if (typeof value !== 'string' || value === '')
+    throw new GrantKitError('ERR_SECRET', 'clientSecret: the function must return a string that is not empty')
+  context?.provider.conform.checkCredentials?.({ clientId: context.clientId, clientSecret: value })
+  return value
+}
+
+function checkSecret(secret: Secret): void {
+  if (typeof secret === 'function') return
+  if (typeof secret !== 'string' || secret === '')
+    throw optionError('clientSecret', 'must be a string that is not empty, or a function that returns one')
+}

@@ -1,0 +1,128 @@
+/** A client: an id registered with a provider, its credentials, and the connection it uses. */
+import type { TlsOptions } from './certificate.js'
+import type { ClientAuth } from './client-auth/client-auth.js'
+import { clientSecretBasic } from './client-auth/client-secret-basic.js'
+import { clientSecretPost } from './client-auth/client-secret-post.js'
+import { none } from './client-auth/none.js'
+import { type Clock, systemClock } from './clock.js'
+import type { EventListener } from './events.js'
+import { tokenEndpoint } from './metadata.js'
+import { checkOptions, checkText, optionError } from './options.js'
+import type { Provider } from './provider.js'
+import { identityOf, type Secret } from './secret.js'
+import { createTransport, type Transport, type TransportOptions } from './transport.js'
+
+export interface ClientOptions {
+  /** What a provider package's function returned. */
+  readonly provider: Provider
+  readonly clientId: string
+  /** The secret, or an async function that is asked before every request; sent by the method the provider prefers. */
+  readonly clientSecret?: Secret | undefined
+  /** Another method of client authentication, such as `privateKeyJwt(…)`; instead of `clientSecret`. */
+  readonly auth?: ClientAuth | undefined
+  /** Client certificate, private CA, server name and connect address, for this client's connections alone. */
+  readonly tls?: TlsOptions | undefined
+  /** Limits and proxy of the built-in transport, or a transport of your own. */
+  readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
+  /** Told of every step; what it throws is ignored. */
+  readonly onEvent?: EventListener | undefined
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+}
+
+export interface Client {
+  readonly id: string
+  readonly provider: Provider
+  readonly auth: ClientAuth
+  readonly tls: TlsOptions
+  readonly transport: Transport
+  /** Tells this client's connection from others in a key. */
+  readonly connection: string
+  readonly clock: Clock
+  readonly onEvent: EventListener | undefined
+  /** Closes idle connections once the requests under way have their answers. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes a client. Everything is checked here, nothing is sent.
+ *
+ * @throws TypeError naming the option: an empty id, two sources of client authentication, a method or certificate the
+ *   provider does not take or lacks
+ */
+export function createClient(options: ClientOptions): Client {
+  checkOptions('createClient', options, optionNames)
+  checkText('clientId', options.clientId)
+  checkProvider(options.provider)
+  const { provider, clientId, tls = {} } = options
+  const auth = chooseAuth(options)
+  auth.check?.({ clientId, provider })
+  provider.conform.checkCredentials?.({ clientId })
+  const transport = chooseTransport(options.transport, tls)
+  if (!transport.injected) checkCertificate(provider, auth, tls)
+  return {
+    id: clientId,
+    provider,
+    auth,
+    tls,
+    transport: transport.send,
+    connection: transport.identity,
+    clock: options.clock ?? systemClock,
+    onEvent: options.onEvent,
+    close: transport.close,
+  }
+}
+
+/** The endpoint a grant goes to. */
+export function endpointFor(client: Client, grantType: string): string {
+  const { metadata, conform } = client.provider
+  if (grantType === 'refresh_token' && conform.refreshEndpoint !== undefined) return conform.refreshEndpoint
+  return tokenEndpoint(metadata, client.tls.certificate !== undefined)
+}
+
+const optionNames = ['provider', 'clientId', 'clientSecret', 'auth', 'tls', 'transport', 'onEvent', 'clock'] as const
+
+function checkProvider(provider: unknown): void {
+  if (typeof provider !== 'object' || provider === null || !('metadata' in provider) || !('conform' in provider))
+    throw optionError('provider', 'must come from a provider function or defineProvider()')
+}
+
+function chooseAuth({ provider, auth, clientSecret }: ClientOptions): ClientAuth {
+  if (auth !== undefined && clientSecret !== undefined)
+    throw optionError('clientSecret', 'client authentication is given twice; remove either clientSecret or auth')
+  const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
+  if (typeof chosen.authenticate !== 'function')
+    throw optionError('auth', 'must come from a client authentication function such as privateKeyJwt()')
+  const accepted = provider.metadata.token_endpoint_auth_methods_supported
+  if (accepted !== undefined && !accepted.includes(chosen.method))
+    throw optionError('auth', `${provider.name} accepts ${accepted.join(', ')}, not ${chosen.method}`)
+  return chosen
+}
+
+function secretAuth(provider: Provider, clientSecret: Secret): ClientAuth {
+  const accepted = provider.metadata.token_endpoint_auth_methods_supported
+  const onlyPost = accepted?.includes('client_secret_post') && !accepted.includes('client_secret_basic')
+  const method = provider.conform.defaultSecretMethod ?? (onlyPost ? 'client_secret_post' : 'client_secret_basic')
+  return method === 'client_secret_post' ? clientSecretPost(clientSecret) : clientSecretBasic(clientSecret)
+}
+
+function checkCertificate(provider: Provider, auth: ClientAuth, tls: TlsOptions): void {
+  if (tls.certificate !== undefined) return
+  if (auth.requiresCertificate) throw optionError('tls.certificate', `is needed for ${auth.method}`)
+  if (provider.conform.requiresCertificate)
+    throw optionError('tls.certificate', `is needed: ${provider.name} wants a client certificate on every request`)
+}
+
+interface ChosenTransport {
+  readonly send: Transport
+  readonly identity: string
+  readonly injected: boolean
+  readonly close: () => Promise<void>
+}
+
+function chooseTransport(transport: ClientOptions['transport'], tls: TlsOptions): ChosenTransport {
+  if (typeof transport === 'function')
+    return { send: transport, identity: identityOf(transport), injected: true, close: async () => {} }
+  const made = createTransport({ ...transport, ...tls })
+  return { send: made, identity: made.identity, injected: false, close: () => made.close() }
+}

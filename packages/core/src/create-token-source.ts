@@ -1,0 +1,235 @@
+/** The join of grants and lifecycle: what most programs call. */
+import { attach } from './attach.js'
+import type { Client } from './client.js'
+import { ClosedError } from './errors.js'
+import { type Grant, splitScope } from './grants/grant.js'
+import { cached, type Thresholds } from './lifecycle/cached.js'
+import { type Entry, entryFor, forgetLineage } from './lifecycle/held.js'
+import { byGrant, byRefreshToken, type Renew, redeem, settle } from './lifecycle/renewal.js'
+import { checkNumber, checkOptions, checkText, optionError } from './options.js'
+import { parseOrigins } from './origins.js'
+import { entryKey, lineageKey } from './token-key.js'
+import { TokenSet } from './token-set.js'
+import type { TokenSource } from './token-source.js'
+
+interface SourceOptions extends Thresholds {
+  readonly client: Client
+  /** Where tokens may be sent: scheme, host and port. Default for every integration, needed for `headersFor`. */
+  readonly origins?: readonly string[] | undefined
+}
+
+export interface TokenSourceOptions extends SourceOptions {
+  /** How each token is obtained, such as `clientCredentials({ scope })`. */
+  readonly grant: Grant
+}
+
+export interface UserTokenSourcesOptions extends SourceOptions {
+  /** Asked for on refresh; never more than the user granted. Default: none is sent, and the grant stays as it is. */
+  readonly scope?: string | readonly string[] | undefined
+}
+
+/** A token source that holds and renews. */
+export interface ManagedTokenSource extends TokenSource {
+  readonly client: Client
+  /**
+   * The headers a request carries, for what no integration exists: WebSocket, gRPC, another HTTP client.
+   *
+   * @throws OriginError when the URL is not among `origins`; whatever `getTokenSet` throws
+   */
+  headersFor(
+    method: string,
+    url: string | URL,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Record<string, string>>
+  /** Drops an access token an API rejected, if it is still the one held: the next caller gets a new one. */
+  drop(rejected: string): void
+  /** Forgets all tokens held. Nothing is revoked at the server: at some that would end the user's consent. */
+  forget(): void
+  /** Takes no more calls, and waits for the token requests under way. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A user's tokens. */
+export interface UserTokenSource extends ManagedTokenSource {
+  /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
+  redeem(grant: Grant): Promise<TokenSet>
+  /** Takes over tokens obtained elsewhere. Given a refresh token alone, the first caller waits for an access token. */
+  import(tokens: ImportedTokens): void
+}
+
+/** Tokens obtained elsewhere; instants in epoch milliseconds. */
+export interface ImportedTokens {
+  readonly refreshToken?: string | undefined
+  readonly refreshTokenExpiresAt?: number | undefined
+  readonly accessToken?: string | undefined
+  readonly expiresAt?: number | undefined
+  readonly scope?: string | undefined
+}
+
+export interface UserTokenSources {
+  /** The tokens of one user, or of one consent: any text that names them. A view; make as many as you like. */
+  for(subject: string): UserTokenSource
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * An application's own tokens: obtained by a grant, reused, renewed once for all who ask at the same time.
+ *
+ * @throws TypeError naming the option
+ */
+export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
+  checkOptions('createTokenSource', options, [...sourceOptionNames, 'grant'])
+  checkSourceOptions(options)
+  checkGrant(options.client, options.grant)
+  if (!options.grant.repeatable)
+    throw optionError('grant', `${options.grant.grantType} works once; use createUserTokenSources() and redeem()`)
+  const { client, grant } = options
+  // without a refresh token to share, every access token is a lineage of its own
+  const key = () => entryKey(client, grant.grantType, grant.parameters)
+  return managed(options, {
+    lineage: () => lineageKey(client, key()),
+    entry: key,
+    renew: byGrant(client, grant),
+    lifetime: lifetimeOf('The token source'),
+  })
+}
+
+/**
+ * Users' tokens: each user's are obtained by a code or imported, and renewed by their refresh token.
+ *
+ * @throws TypeError naming the option
+ */
+export function createUserTokenSources(options: UserTokenSourcesOptions): UserTokenSources {
+  checkOptions('createUserTokenSources', options, [...sourceOptionNames, 'scope'])
+  checkSourceOptions(options)
+  const { client } = options
+  const scope = splitScope(options.scope).join(' ') || undefined
+  const lifetime = lifetimeOf('The user token sources')
+  return {
+    for(subject) {
+      checkText('subject', subject)
+      const place: Place = {
+        lineage: () => lineageKey(client, subject),
+        entry: () => entryKey(client, 'refresh_token', { scope }),
+        renew: byRefreshToken(client, scope, subject),
+        lifetime,
+      }
+      const entry = () => entryFor(place.lineage(), place.entry())
+      return {
+        ...managed(options, place),
+        async redeem(grant) {
+          lifetime.check()
+          checkGrant(client, grant)
+          const flight = redeem(client, entry(), grant)
+          lifetime.started(flight.catch(() => {}))
+          return flight
+        },
+        import: tokens => importTokens(client, entry(), tokens),
+      }
+    },
+    close: lifetime.close,
+    [Symbol.asyncDispose]: lifetime.close,
+  }
+}
+
+const sourceOptionNames = ['client', 'origins', 'refreshBeforeMs', 'expiryMarginMs'] as const
+
+function checkSourceOptions({ client, origins, refreshBeforeMs, expiryMarginMs }: SourceOptions): void {
+  if (typeof client?.transport !== 'function') throw optionError('client', 'must come from createClient()')
+  if (origins !== undefined) parseOrigins(origins)
+  if (refreshBeforeMs !== undefined) checkNumber('refreshBeforeMs', refreshBeforeMs, 0)
+  if (expiryMarginMs !== undefined) checkNumber('expiryMarginMs', expiryMarginMs, 0)
+}
+
+function checkGrant({ provider }: Client, grant: Grant): void {
+  if (typeof grant?.grantType !== 'string')
+    throw optionError('grant', 'must come from a grant function such as clientCredentials()')
+  const accepted = provider.metadata.grant_types_supported
+  if (accepted !== undefined && !accepted.includes(grant.grantType))
+    throw optionError('grant', `${provider.name} takes ${accepted.join(', ')}, not ${grant.grantType}`)
+}
+
+/** Where a source's tokens are held, how they are renewed, and how long the source is open. */
+interface Place {
+  readonly lineage: () => string
+  readonly entry: () => string
+  readonly renew: Renew
+  readonly lifetime: Lifetime
+}
+
+function managed(options: SourceOptions, { lineage, entry, renew, lifetime }: Place): ManagedTokenSource {
+  const { client, origins } = options
+  const find = (): Entry => entryFor(lineage(), entry())
+  const read = cached({ client, entry: find, renew, thresholds: options, started: lifetime.started })
+  const allowed = origins && parseOrigins(origins)
+  const source: ManagedTokenSource = {
+    client,
+    origins,
+    getTokenSet: options => (lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error())),
+    async headersFor(method, url, { signal } = {}) {
+      if (allowed === undefined)
+        throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
+      const { headers } = await attach(source, allowed, { method, url, signal })
+      return { ...headers }
+    },
+    drop(rejected) {
+      const held = find()
+      if (held.tokenSet?.accessToken === rejected) held.tokenSet = undefined
+    },
+    forget: () => forgetLineage(lineage()),
+    close: lifetime.close,
+    [Symbol.asyncDispose]: lifetime.close,
+  }
+  return source
+}
+
+function importTokens(client: Client, entry: Entry, tokens: ImportedTokens): void {
+  checkOptions('import', tokens, ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'expiresAt', 'scope'])
+  const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
+  if (refreshToken === undefined && accessToken === undefined)
+    throw optionError('refreshToken', 'give a refresh token, an access token, or both')
+  if (refreshToken !== undefined) checkText('refreshToken', refreshToken)
+  entry.lineage.refreshToken = undefined
+  entry.tokenSet = undefined
+  if (accessToken === undefined) {
+    entry.lineage.refreshToken = refreshToken
+    entry.lineage.refreshTokenExpiresAt = refreshTokenExpiresAt
+    return
+  }
+  checkText('accessToken', accessToken)
+  const obtainedAt = client.clock.now()
+  settle(entry, new TokenSet({ accessToken, refreshToken, refreshTokenExpiresAt, expiresAt, scope, obtainedAt }))
+}
+
+/** Open until closed; knows the requests under way. */
+interface Lifetime {
+  readonly isOpen: () => boolean
+  readonly error: () => ClosedError
+  /** @throws ClosedError */
+  readonly check: () => void
+  readonly started: (flight: Promise<unknown>) => void
+  readonly close: () => Promise<void>
+}
+
+function lifetimeOf(name: string): Lifetime {
+  const underWay = new Set<Promise<unknown>>()
+  let open = true
+  const error = () => new ClosedError(`${name} was closed`)
+  return {
+    isOpen: () => open,
+    error,
+    check() {
+      if (!open) throw error()
+    },
+    started(flight) {
+      underWay.add(flight)
+      flight.finally(() => underWay.delete(flight))
+    },
+    async close() {
+      open = false
+      await Promise.all(underWay)
+    },
+  }
+}

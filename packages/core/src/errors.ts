@@ -1,0 +1,139 @@
+/** The errors a caller can meet, sorted by who can act. Match on `code`; messages may improve. */
+
+const brand = Symbol.for('@grantkit/error')
+
+/** Everything an error of this library may carry. Never a token, a secret, an assertion or the query of a URL. */
+export interface GrantKitErrorOptions {
+  /** The provider's `name`. */
+  readonly provider?: string | undefined
+  /** Whether the same call can succeed later without anybody changing anything. Default `false`. */
+  readonly retryable?: boolean | undefined
+  /** How long the endpoint rests before the next request, in milliseconds. */
+  readonly retryAfterMs?: number | undefined
+  readonly cause?: unknown
+}
+
+/** The base of every error but `TypeError` (which means: the program is wrong). */
+export class GrantKitError extends Error {
+  /** What happened, stable across versions. */
+  readonly code: string
+  readonly provider: string | undefined
+  readonly retryable: boolean
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: string, message: string, options: GrantKitErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = code
+    this.provider = options.provider
+    this.retryable = options.retryable ?? false
+    this.retryAfterMs = options.retryAfterMs
+    Object.defineProperty(this, brand, { value: true })
+  }
+}
+
+/** Whether an error comes from this library, whichever installed copy of it threw. */
+export function isGrantKitError(error: unknown): error is GrantKitError {
+  return typeof error === 'object' && error !== null && brand in error
+}
+
+/** What a refused request means for the next one; told apart per provider by `conform.classifyError`. */
+export type RefusalKind =
+  /** The server could not answer now: repeat after the cool-down. */
+  | 'transient'
+  /** Somebody has to change something: credentials, scope, configuration. */
+  | 'terminal'
+  /** The refresh token or the code is dead; a refused refresh token ends the user's session. */
+  | 'invalid_grant'
+  /** The assertion was taken for replayed or expired: worth one repetition with a new one. */
+  | 'stale_assertion'
+
+export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
+  readonly status: number
+  /** The OAuth error code, or the server's own code as text. */
+  readonly error?: string | undefined
+  /** Printable text of at most 300 characters. */
+  readonly errorDescription?: string | undefined
+  readonly kind: RefusalKind
+}
+
+/**
+ * The authorization server refused. `code` is `ERR_SERVER_REFUSED`.
+ *
+ * @see RFC 6749 §5.2
+ */
+export class AuthorizationServerError extends GrantKitError {
+  readonly status: number
+  readonly error: string | undefined
+  readonly error_description: string | undefined
+  readonly kind: RefusalKind
+
+  constructor(options: AuthorizationServerErrorOptions) {
+    const { provider, status, error, errorDescription } = options
+    const reason = [error, errorDescription].filter(Boolean).join(': ')
+    super('ERR_SERVER_REFUSED', `${provider ?? 'The server'} refused with ${status}${reason ? ` (${reason})` : ''}`, {
+      ...options,
+      retryable: options.kind === 'transient',
+    })
+    this.status = status
+    this.error = error
+    this.error_description = errorDescription
+    this.kind = options.kind
+  }
+}
+
+export interface TransportErrorOptions extends GrantKitErrorOptions {
+  /** Whether the request provably never left: DNS, connection or TLS handshake failed before anything was written. */
+  readonly neverSent: boolean
+}
+
+/**
+ * No answer: DNS, TLS, connection, deadline. `code` is one of `ERR_TRANSPORT`, `ERR_TRANSPORT_TIMEOUT`,
+ * `ERR_TRANSPORT_TLS`, `ERR_TRANSPORT_CLOSED`.
+ */
+export class TransportError extends GrantKitError {
+  readonly neverSent: boolean
+
+  constructor(code: string, message: string, options: TransportErrorOptions) {
+    super(code, message, { retryable: true, ...options })
+    this.neverSent = options.neverSent
+  }
+}
+
+/** An answer that is not a token response; says what was expected, never the body. `code` is `ERR_TOKEN_RESPONSE`. */
+export class TokenResponseError extends GrantKitError {
+  readonly status: number | undefined
+
+  constructor(message: string, options: GrantKitErrorOptions & { readonly status?: number | undefined } = {}) {
+    super('ERR_TOKEN_RESPONSE', message, options)
+    this.status = options.status
+  }
+}
+
+/** This URL may not have the credential. `code` is `ERR_ORIGIN`. */
+export class OriginError extends GrantKitError {
+  /** Scheme, host and port of the refused URL; `undefined` when it could not be parsed. */
+  readonly origin: string | undefined
+
+  constructor(message: string, origin: string | undefined) {
+    super('ERR_ORIGIN', message)
+    this.origin = origin
+  }
+}
+
+/** Only the user can help: no refresh token, or a dead one. `code` is `ERR_LOGIN_REQUIRED`. */
+export class LoginRequiredError extends GrantKitError {
+  readonly subject: string | undefined
+
+  constructor(message: string, options: GrantKitErrorOptions & { readonly subject?: string | undefined } = {}) {
+    super('ERR_LOGIN_REQUIRED', message, options)
+    this.subject = options.subject
+  }
+}
+
+/** The token source was closed before or while it was asked. `code` is `ERR_CLOSED`. */
+export class ClosedError extends GrantKitError {
+  constructor(message: string) {
+    super('ERR_CLOSED', message)
+  }
+}

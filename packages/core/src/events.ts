@@ -1,0 +1,81 @@
+/** What happened, step by step, for logs and metrics: typed, and without secrets. */
+
+/** Why a token was asked for. */
+export type RenewalReason =
+  /** None was held. */
+  | 'cold'
+  /** The held one comes near its end and still serves: renewed in the background. */
+  | 'soft'
+  /** The held one is at its end: callers wait. */
+  | 'hard'
+  /** The caller asked for a new one. */
+  | 'forced'
+  /** An API rejected the held one. */
+  | 'rejected'
+  /** An authorization code was redeemed. */
+  | 'login'
+
+interface TokenEvent {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** The provider's `name`. */
+  readonly provider: string
+  /** `debug`: routine. `warn`: will be tried again. `error`: somebody has to act. */
+  readonly level: 'debug' | 'warn' | 'error'
+}
+
+/** A request to the token endpoint goes out. */
+export interface TokenRequestedEvent extends TokenEvent {
+  readonly type: 'token_requested'
+  readonly grantType: string
+  readonly reason: RenewalReason
+}
+
+/** The token endpoint answered with a token set. */
+export interface TokenReceivedEvent extends TokenEvent {
+  readonly type: 'token_received'
+  readonly grantType: string
+  readonly reason: RenewalReason
+  /** From before the request was sent, in milliseconds: what a waiting caller waited. */
+  readonly durationMs: number
+  readonly expiresAt: number | undefined
+  /** The scope granted. */
+  readonly scope: string | undefined
+  /** What was asked for and not granted. */
+  readonly missingScope: readonly string[]
+}
+
+/** No token set could be had. */
+export interface TokenRequestFailedEvent extends TokenEvent {
+  readonly type: 'token_request_failed'
+  readonly grantType: string
+  readonly reason: RenewalReason
+  readonly durationMs: number
+  readonly code: string
+  readonly status: number | undefined
+  readonly error: string | undefined
+  readonly retryable: boolean
+}
+
+/** An API rejected a token with a challenge that a new one may answer. */
+export interface TokenRejectedEvent extends TokenEvent {
+  readonly type: 'token_rejected'
+  readonly origin: string
+  /** Whether the request is sent once more. */
+  readonly replayed: boolean
+}
+
+export type GrantKitEvent = TokenRequestedEvent | TokenReceivedEvent | TokenRequestFailedEvent | TokenRejectedEvent
+
+export type EventListener = (event: GrantKitEvent) => void
+
+/** Tells a listener; one that throws or rejects changes nothing for the caller. */
+export function notify(listener: EventListener | undefined, event: GrantKitEvent): void {
+  if (listener === undefined) return
+  try {
+    const returned: unknown = listener(event)
+    if (returned instanceof Promise) returned.catch(() => {})
+  } catch {
+    // a listener's fault is the listener's
+  }
+}

@@ -1,0 +1,23 @@
+/** `refresh_token`: a new access token without the user (RFC 6749 §6). */
+import { checkOptions, checkText } from '../options.js'
+import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
+
+export interface RefreshTokenOptions extends GrantOptions {
+  readonly refreshToken: string
+}
+
+/**
+ * Spends a refresh token. Never sent twice, since a server that rotates takes the second time for theft and ends the
+ * session (RFC 9700 §4.14). A token source does this by itself; this is for those who keep tokens on their own.
+ *
+ * @throws TypeError naming the option
+ */
+export function refreshToken(options: RefreshTokenOptions): Grant {
+  checkOptions('refreshToken', options, [...grantOptionNames, 'refreshToken'])
+  checkText('refreshToken', options.refreshToken)
+  return {
+    grantType: 'refresh_token',
+    parameters: { ...grantParameters(options), refresh_token: options.refreshToken },
+    repeatable: false,
+  }
+}

@@ -1,0 +1,22 @@
+/** One request for all who want its answer at once. */
+import type { TokenSet } from '../token-set.js'
+import type { Entry } from './held.js'
+
+/** Joins the entry's flight, or starts one. It leaves the entry when it ends, whatever the outcome. */
+export function singleFlight(entry: Entry, start: () => Promise<TokenSet>): Promise<TokenSet> {
+  entry.flight ??= start().finally(() => {
+    entry.flight = undefined
+  })
+  return entry.flight
+}
+
+/** Waits for a shared promise; an abort ends this wait alone. */
+export function detachable<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return shared
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,64 @@
+/** Options objects, checked once, when the object they configure is made. */
+
+/** A `TypeError` that names the option it is about: in `option`, and first in its message. */
+export interface OptionError extends TypeError {
+  readonly code: 'ERR_OPTION'
+  readonly option: string
+}
+
+/** Makes the `TypeError` for a wrong option; `problem` says what to do and shows no value. */
+export function optionError(option: string, problem: string, cause?: unknown): OptionError {
+  const error = new TypeError(`${option}: ${problem}`, cause === undefined ? undefined : { cause })
+  return Object.assign(error, { code: 'ERR_OPTION' as const, option })
+}
+
+/** Refuses what is not an object, and every member that is not among `known`: a misspelt option is not ignored. */
+export function checkOptions(maker: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw optionError(`${maker}()`, 'takes one options object')
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue
+    const meant = known.find(name => name.toLowerCase() === option.toLowerCase())
+    const hint = meant ? `did you mean ${meant}?` : `options are ${known.join(', ')}`
+    throw optionError(option, `is not an option of ${maker}(); ${hint}`)
+  }
+}
+
+/** Refuses anything but a non-empty string. */
+export function checkText(option: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw optionError(option, `must be a string, got ${kindOf(value)}`)
+  if (value === '') throw optionError(option, 'must not be empty')
+}
+
+/** Refuses anything but a finite number of at least `least`. */
+export function checkNumber(option: string, value: unknown, least: number): asserts value is number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < least)
+    throw optionError(option, `must be a finite number of at least ${least}, got ${kindOf(value)}`)
+}
+
+/**
+ * Refuses a URL a secret may not be sent to: anything but https, http to the loopback interface excepted.
+ * Returns it parsed. User information and a fragment are refused too.
+ *
+ * @see RFC 6749 §3.2
+ */
+export function checkSecureUrl(option: string, value: unknown): URL {
+  checkText(option, value)
+  if (!URL.canParse(value)) throw optionError(option, 'must be an absolute URL')
+  const url = new URL(value)
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
+    throw optionError(option, 'must be an https URL (http is allowed to loopback addresses alone)')
+  if (url.username !== '' || url.password !== '') throw optionError(option, 'must not contain user information')
+  if (url.hash !== '') throw optionError(option, 'must not contain a fragment')
+  return url
+}
+
+/** Whether a URL's host is this machine itself. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return typeof value === 'number' ? String(value) : typeof value
+}

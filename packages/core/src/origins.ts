@@ -1,0 +1,56 @@
+/** May this URL have the credential? An origin is scheme, host and port; all three must match (RFC 6454 §4). */
+import { OriginError } from './errors.js'
+import { checkText, isLoopback, optionError } from './options.js'
+
+/** The origins a credential may go to. */
+export interface Origins {
+  /** Whether a URL's origin is among them. */
+  has(url: string | URL): boolean
+  /** @throws OriginError when it is not */
+  check(url: string | URL): void
+}
+
+/**
+ * Reads a list of origins.
+ *
+ * @throws TypeError when it is empty, or one is not an https origin (http is taken for loopback addresses alone)
+ */
+export function parseOrigins(list: readonly string[]): Origins {
+  if (!Array.isArray(list) || list.length === 0)
+    throw optionError('origins', "must list at least one origin, such as ['https://api.example.com']")
+  const allowed = new Set(list.map(parseOrigin))
+  const has = (url: string | URL) => allowed.has(originOf(url) ?? '')
+  return {
+    has,
+    check(url) {
+      if (has(url)) return
+      const origin = originOf(url)
+      throw new OriginError(`${origin ?? 'This URL'} is not among the origins the token may be sent to`, origin)
+    },
+  }
+}
+
+/** A WebSocket opens with a request over HTTP; its origin is that one's (RFC 6455 §3). */
+const webSocketSchemes: Readonly<Record<string, string>> = { 'ws:': 'http:', 'wss:': 'https:' }
+
+/** The origin of a URL as it goes over the wire; `undefined` for what cannot be parsed or is not HTTP. */
+export function originOf(url: string | URL): string | undefined {
+  if (typeof url === 'string' && !URL.canParse(url)) return undefined
+  const parsed = typeof url === 'string' ? new URL(url) : url
+  if (parsed.protocol === 'https:' || parsed.protocol === 'http:') return parsed.origin
+  const scheme = webSocketSchemes[parsed.protocol]
+  return scheme === undefined ? undefined : new URL(`${scheme}//${parsed.host}`).origin
+}
+
+function parseOrigin(text: unknown): string {
+  checkText('origins', text)
+  const origin = originOf(text)
+  if (origin === undefined) throw optionError('origins', 'must be absolute, such as https://api.example.com')
+  const { protocol, hostname, pathname, search, hash, username } = new URL(text)
+  if (pathname !== '/' || search !== '' || hash !== '' || username !== '')
+    throw optionError('origins', 'must be scheme, host and port alone, without a path')
+  if (hostname.includes('*')) throw optionError('origins', 'cannot contain a wildcard; list every origin')
+  if (!['https:', 'wss:'].includes(protocol) && !isLoopback(hostname))
+    throw optionError('origins', 'must be https (http is allowed to loopback addresses alone)')
+  return origin
+}

@@ -1,0 +1,119 @@
+/** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. */
+import type { RefusalKind } from './errors.js'
+import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
+import { checkOptions, checkText, optionError } from './options.js'
+
+/** Parameters of a request to an endpoint, by their names on the wire. Members that are `undefined` are not sent. */
+export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** A request's body, ready to send. */
+export interface EncodedRequest {
+  readonly contentType: string
+  readonly body: string
+}
+
+/** A refusal, read from whatever shape it came in. */
+export interface Refusal {
+  readonly status: number
+  /** `error`, `code` or `errorCode` of the body, as text; `undefined` when the body has none. */
+  readonly error: string | undefined
+  readonly errorDescription: string | undefined
+  readonly grantType: string
+}
+
+/** An API's answer with status 401, as far as it tells whether the token was the reason. */
+export interface ApiRefusal {
+  readonly status: number
+  /** The `WWW-Authenticate` header as received, malformed or not; empty when there is none. */
+  readonly wwwAuthenticate: string
+  /** The beginning of the body, at most 64 KiB. */
+  readonly body: string
+}
+
+/** How a server departs from the RFCs. Each member has the RFC's behaviour as default. */
+export interface Conform {
+  /** The endpoint refresh requests go to, where it is not the token endpoint. */
+  readonly refreshEndpoint?: string | undefined
+  /** Whether every request must come with a client certificate. Default `false`. */
+  readonly requiresCertificate?: boolean | undefined
+  /** How id and secret stand in a Basic header: form-encoded (RFC 6749 §2.3.1) or as they are. Default `'form'`. */
+  readonly basicCredentials?: 'form' | 'raw' | undefined
+  /** The method a plain `clientSecret` means. Default `client_secret_basic`. */
+  readonly defaultSecretMethod?: 'client_secret_basic' | 'client_secret_post' | undefined
+  /** What the server accepts of a client assertion, where it is not RFC 7523 as updated by RFC 10070. */
+  readonly clientAssertion?: ClientAssertionRules | undefined
+  /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
+  readonly checkCredentials?:
+    | ((credentials: { clientId: string; clientSecret?: string | undefined }) => void)
+    | undefined
+  /** Writes the parameters as the server wants them. Default: `application/x-www-form-urlencoded`. */
+  readonly encodeRequest?: ((parameters: Parameters) => EncodedRequest) | undefined
+  /** Maps an answer to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. Default: as it is. */
+  readonly mapTokenResponse?: ((body: unknown) => unknown) | undefined
+  /** The token type meant when the answer names none. Default: such an answer is refused. */
+  readonly defaultTokenType?: string | undefined
+  /** How long a token of unknown lifetime is used, in seconds. Default 300. */
+  readonly defaultExpiresIn?: number | undefined
+  /** What a refusal means for the next request. Called with the RFC's own reading, `standard`, to fall back to. */
+  readonly classifyError?: ((refusal: Refusal, standard: RefusalKind) => RefusalKind) | undefined
+  /** Whether a 401 of an API says that a new token may help. Default: `invalid_token` in `WWW-Authenticate`. */
+  readonly recognizeRejection?: ((refusal: ApiRefusal) => boolean) | undefined
+  /** Headers every API request carries beside `Authorization`. Default none. */
+  readonly resourceHeaders?: Readonly<Record<string, string>> | undefined
+}
+
+/** The claims and header of client assertions; see {@link Conform.clientAssertion}. */
+export interface ClientAssertionRules {
+  /** `aud`: a value, or a function of the endpoint's URL. Default: the issuer. */
+  readonly audience?: string | ((endpoint: string) => string) | undefined
+  /** Header `typ`. Default `client-authentication+jwt`. */
+  readonly typ?: string | undefined
+  /** How long an assertion is good for, in seconds. Default 60. */
+  readonly lifetimeSeconds?: number | undefined
+}
+
+export interface Provider {
+  /** Names the server in errors and events. */
+  readonly name: string
+  readonly metadata: AuthorizationServerMetadata
+  readonly conform: Conform
+}
+
+export interface ProviderDefinition {
+  readonly name: string
+  readonly metadata: AuthorizationServerMetadata
+  readonly conform?: Conform | undefined
+}
+
+/**
+ * Makes a provider out of data. The only function a provider package calls.
+ *
+ * @throws TypeError naming the option: a missing name, an endpoint that is not https
+ */
+export function defineProvider(definition: ProviderDefinition): Provider {
+  checkOptions('defineProvider', definition, ['name', 'metadata', 'conform'])
+  checkText('name', definition.name)
+  const conform = definition.conform ?? {}
+  if (conform.basicCredentials !== undefined && !['form', 'raw'].includes(conform.basicCredentials))
+    throw optionError('basicCredentials', "must be 'form' or 'raw'")
+  return Object.freeze({ name: definition.name, metadata: checkMetadata(definition.metadata), conform })
+}
+
+/** `application/x-www-form-urlencoded`; what a server without an `encodeRequest` of its own gets (RFC 6749 appendix B). */
+export function encodeForm(parameters: Parameters): EncodedRequest {
+  const form = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) for (const one of [value ?? []].flat()) form.append(name, one)
+  return { contentType: 'application/x-www-form-urlencoded', body: form.toString() }
+}
+
+/** `application/json`, for the servers that want it; `rename` gives members other names, `undefined` leaves one out. */
+export function encodeJson(
+  parameters: Parameters,
+  rename: Readonly<Record<string, string | undefined>> = {},
+): EncodedRequest {
+  const members = Object.entries(parameters).map(
+    ([name, value]) => [name in rename ? rename[name] : name, value] as const,
+  )
+  const sent = members.filter(([name, value]) => name !== undefined && value !== undefined)
+  return { contentType: 'application/json', body: JSON.stringify(Object.fromEntries(sent)) }
+}

@@ -1,0 +1,28 @@
+/** What may stand in for a secret: in a key, in a log, in an inspected object. */
+import { createHash } from 'node:crypto'
+
+/** A secret as it is, or a function that reads it from where it is kept; asked before every request, so it may change. */
+export type Secret = string | (() => string | Promise<string>)
+
+/** The SHA-256 of a text, base64url: names a secret in a key without being one. */
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+/** What is shown instead of a token: enough to tell two apart in a log, of no use to anyone else. */
+export function redacted(secret: string): string {
+  return `[redacted ${sha256(secret).slice(0, 8)}]`
+}
+
+const identities = new WeakMap<object, string>()
+let identityCount = 0
+
+/** A name for an object or function that lasts as long as it does; two objects never share one. */
+export function identityOf(object: object): string {
+  let identity = identities.get(object)
+  if (identity === undefined) {
+    identity = `#${++identityCount}`
+    identities.set(object, identity)
+  }
+  return identity
+}
