@@ -1,0 +1,287 @@
+/** Client certificate and CA as data, for undici, https.Agent and got alike; replaceable at run time (RFC 8705). */
+import { createHash, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Agent, type AgentOptions, type RequestOptions } from 'node:https'
+import { Duplex } from 'node:stream'
+import tls, { type PeerCertificate, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { inspect } from 'node:util'
+import { parsePrivateKey } from './keys.js'
+import { checkNumber, checkOptions, checkText, optionError } from './options.js'
+import { identityOf } from './secret.js'
+
+/** A certificate with its key in PEM, or both in one PFX (PKCS #12). */
+export type ClientCertificateOptions =
+  | {
+      /** The certificate first, then the rest of its chain, if any. */
+      readonly cert: string | Uint8Array
+      readonly key: string | Uint8Array
+      /** Decrypts the key. */
+      readonly passphrase?: string | undefined
+    }
+  | {
+      readonly pfx: Uint8Array
+      /** Decrypts the PFX. */
+      readonly passphrase?: string | undefined
+    }
+
+/** A client certificate that can be replaced while it is in use; shows its thumbprint and never its key. */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate in use, base64url, as the server binds tokens to it (RFC 8705 §3.1, `x5t#S256`). */
+  readonly thumbprint: string
+  /** When the certificate in use expires, in milliseconds since the epoch. An expired one is not refused. */
+  readonly expiresAt: number
+  /** What `tls.createSecureContext()` takes, key included: one and the same object until it is replaced. */
+  readonly contextOptions: Readonly<ClientCertificateOptions>
+  /**
+   * Puts another certificate in place: new connections use it, requests under way finish on the old one.
+   *
+   * @throws {TypeError} naming the option, as `clientCertificate()`; the old one then stays
+   */
+  replace(options: ClientCertificateOptions): void
+  /** Calls `listener` after each replacement; returns how to stop that. */
+  onReplaced(listener: () => void): () => void
+}
+
+/** What a connection is made with. Verification of the server is always on, whatever the environment says. */
+export interface TlsOptions {
+  readonly certificate?: ClientCertificate | undefined
+  /** CA certificates in PEM, for servers that no public CA vouches for. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
+  /** Whether `ca` is trusted beside Node's own CAs (and `NODE_EXTRA_CA_CERTS`) or instead of them. Default `add`. */
+  readonly caMode?: 'add' | 'replace' | undefined
+  /** The name sent as SNI and expected in the server's certificate. Default: the URL's host. */
+  readonly servername?: string | undefined
+  /** Where the TCP connection goes instead of the URL's host and port; name, `Host` and verification stay the URL's. */
+  readonly connectTo?: { readonly host: string; readonly port?: number | undefined } | undefined
+}
+
+/**
+ * Reads a client certificate and its key, and checks that they belong together.
+ *
+ * @throws {TypeError} naming `certificate.cert`, `.key`, `.pfx` or `.passphrase`
+ */
+export function clientCertificate(options: ClientCertificateOptions): ClientCertificate {
+  return new ReplaceableCertificate(options)
+}
+
+/** The thumbprint of a certificate (the first, when there are several), SHA-256 of its DER, base64url: `x5t#S256`. */
+export function certificateThumbprint(cert: string | Uint8Array | X509Certificate): string {
+  const { raw } = cert instanceof X509Certificate ? cert : (parseCertificates('cert', cert)[0] as X509Certificate)
+  return createHash('sha256').update(raw).digest('base64url')
+}
+
+/** Names and checks what `TlsOptions` holds; for the functions that take them among their own options. */
+export const tlsOptionNames = ['certificate', 'ca', 'caMode', 'servername', 'connectTo'] as const
+
+/** @throws {TypeError} naming the option */
+export function checkTlsOptions(options: TlsOptions): void {
+  const { certificate, ca, caMode, servername, connectTo } = options
+  if (certificate !== undefined && typeof certificate?.replace !== 'function')
+    throw optionError('certificate', 'must come from clientCertificate()')
+  if (ca !== undefined) for (const one of [ca].flat()) parseCertificates('ca', one)
+  if (![undefined, 'add', 'replace'].includes(caMode)) throw optionError('caMode', 'must be add or replace')
+  if (caMode !== undefined && ca === undefined) throw optionError('ca', 'is needed with caMode')
+  if (servername !== undefined) checkText('servername', servername)
+  if (connectTo === undefined) return
+  checkOptions('connectTo', connectTo, ['host', 'port'])
+  checkText('connectTo.host', connectTo.host)
+  if (connectTo.port !== undefined) checkNumber('connectTo.port', connectTo.port, 1)
+}
+
+const contexts = new WeakMap<TlsOptions, { readonly material: unknown; readonly context: SecureContext }>()
+
+/** The certificates and CAs of `options` as Node wants them. Made once for each certificate: reading all CAs takes a while. */
+export function secureContext(options: TlsOptions): SecureContext {
+  const material = options.certificate?.contextOptions
+  const held = contexts.get(options)
+  if (held !== undefined && held.material === material) return held.context
+  const ca = trusted(options)
+  const context = tls.createSecureContext({ ...(material as SecureContextOptions), ...(ca && { ca }) })
+  contexts.set(options, { material, context })
+  return context
+}
+
+/**
+ * An `https.Agent` with keep-alive for these options; a replaced certificate is used from the next request on.
+ *
+ * @param agentOptions what else `https.Agent` takes, such as `maxSockets`
+ * @throws {TypeError} naming the option
+ */
+export function httpsAgent(options: TlsOptions, agentOptions: AgentOptions = {}): Agent {
+  checkOptions('httpsAgent', options, tlsOptionNames)
+  checkTlsOptions(options)
+  return new CertificateAgent(options, agentOptions)
+}
+
+interface Material {
+  readonly contextOptions: Readonly<ClientCertificateOptions>
+  readonly thumbprint: string
+  readonly expiresAt: number
+}
+
+class ReplaceableCertificate implements ClientCertificate {
+  #material: Material
+  #listeners = new Set<() => void>()
+
+  constructor(options: ClientCertificateOptions) {
+    this.#material = readMaterial(options)
+  }
+
+  get thumbprint(): string {
+    return this.#material.thumbprint
+  }
+
+  get expiresAt(): number {
+    return this.#material.expiresAt
+  }
+
+  get contextOptions(): Readonly<ClientCertificateOptions> {
+    return this.#material.contextOptions
+  }
+
+  replace(options: ClientCertificateOptions): void {
+    this.#material = readMaterial(options)
+    for (const listener of this.#listeners) listener()
+  }
+
+  onReplaced(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  toJSON(): { thumbprint: string } {
+    return { thumbprint: this.thumbprint }
+  }
+
+  [inspect.custom](): string {
+    return `ClientCertificate { thumbprint: '${this.thumbprint}' }`
+  }
+}
+
+function readMaterial(options: ClientCertificateOptions): Material {
+  checkOptions('clientCertificate', options, ['cert', 'key', 'pfx', 'passphrase'])
+  const { cert, key, pfx, passphrase } = options as { cert?: string; key?: string; pfx?: Buffer; passphrase?: string }
+  if (passphrase !== undefined) checkText('certificate.passphrase', passphrase)
+  if (pfx !== undefined && (cert ?? key) !== undefined)
+    throw optionError('certificate.pfx', 'holds certificate and key already; remove cert and key, or pfx')
+  return pfx === undefined ? readPem(cert, key, passphrase) : readPfx(pfx, passphrase)
+}
+
+function readPem(cert: string | undefined, key: string | undefined, passphrase: string | undefined): Material {
+  if (cert === undefined) throw optionError('certificate.cert', 'is required, with key; or pfx instead of both')
+  if (key === undefined) throw optionError('certificate.key', 'is required with cert')
+  const leaf = parseCertificates('certificate.cert', cert)[0] as X509Certificate
+  const privateKey = parsePrivateKey('certificate.key', key, passphrase)
+  if (!leaf.checkPrivateKey(privateKey))
+    throw optionError('certificate.key', 'does not belong to the (first) certificate in cert')
+  const contextOptions = Object.freeze({ cert, key, passphrase })
+  tryContext('certificate.cert', contextOptions)
+  return material(contextOptions, leaf)
+}
+
+function readPfx(pfx: Uint8Array, passphrase: string | undefined): Material {
+  if (!(pfx instanceof Uint8Array)) throw optionError('certificate.pfx', 'must be the bytes of a PFX file')
+  const contextOptions = Object.freeze({ pfx, passphrase })
+  const leaf = certificateIn(tryContext('certificate.pfx', contextOptions))
+  if (leaf === undefined) throw optionError('certificate.pfx', 'holds no certificate with a private key')
+  return material(contextOptions, leaf)
+}
+
+function material(contextOptions: Readonly<ClientCertificateOptions>, leaf: X509Certificate): Material {
+  return { contextOptions, thumbprint: certificateThumbprint(leaf), expiresAt: Date.parse(leaf.validTo) }
+}
+
+/** OpenSSL has the last word on what it takes. */
+function tryContext(option: string, contextOptions: Readonly<ClientCertificateOptions>): SecureContext {
+  try {
+    return tls.createSecureContext(contextOptions as SecureContextOptions)
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException
+    if (/mac verify failure/.test(message)) throw optionError('certificate.passphrase', 'does not decrypt the PFX')
+    throw optionError(option, `is not usable: ${code ?? message}`)
+  }
+}
+
+/** The certificate a context presents; Node tells through a socket alone, which is never connected. */
+function certificateIn(context: SecureContext): X509Certificate | undefined {
+  const socket = new TLSSocket(new Duplex(), { secureContext: context, isServer: true })
+  const certificate = socket.getX509Certificate()
+  socket.destroy()
+  return certificate
+}
+
+function parseCertificates(option: string, pem: string | Uint8Array): X509Certificate[] {
+  if (typeof pem !== 'string' && !(pem instanceof Uint8Array))
+    throw optionError(option, 'must be PEM, as text or bytes')
+  const blocks = Buffer.from(pem as string)
+    .toString()
+    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
+  if (blocks === null) throw optionError(option, 'holds no certificate in PEM')
+  try {
+    return blocks.map(block => new X509Certificate(block))
+  } catch {
+    throw optionError(option, 'holds a certificate that cannot be read')
+  }
+}
+
+/** `undefined` leaves Node's own CAs in place. */
+function trusted({ ca, caMode = 'add' }: TlsOptions): (string | Buffer)[] | undefined {
+  if (ca === undefined) return undefined
+  const own = [ca].flat().map(one => (typeof one === 'string' ? one : Buffer.from(one)))
+  return caMode === 'replace' ? own : [...defaultCertificates(), ...own]
+}
+
+/** What Node trusts by itself; `getCACertificates` is there from 22.15 on. */
+function defaultCertificates(): readonly string[] {
+  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] }
+  if (getCACertificates !== undefined) return getCACertificates('default')
+  const extra = process.env.NODE_EXTRA_CA_CERTS
+  return extra ? [...tls.rootCertificates, readFileSync(extra, 'utf8')] : tls.rootCertificates
+}
+
+type ConnectionOptions = RequestOptions & { readonly secureContext?: SecureContext }
+
+/** Follows replacements: a connection made with an earlier certificate ends with its request and is not kept. */
+class CertificateAgent extends Agent {
+  readonly #tls: TlsOptions
+  readonly #madeWith = new WeakMap<Duplex, SecureContext | undefined>()
+  readonly #stopListening: (() => void) | undefined
+
+  constructor(options: TlsOptions, agentOptions: AgentOptions) {
+    const { servername } = options
+    const ours = { secureContext: secureContext(options), rejectUnauthorized: true, ...(servername && { servername }) }
+    super({ keepAlive: true, ...agentOptions, ...ours })
+    this.#tls = options
+    this.#stopListening = options.certificate?.onReplaced(() => this.#renew())
+  }
+
+  #renew(): void {
+    this.options.secureContext = secureContext(this.#tls)
+    for (const socket of Object.values(this.freeSockets).flat()) socket?.destroy()
+  }
+
+  override createConnection(options: ConnectionOptions, callback?: (error: Error | null, stream: Duplex) => void) {
+    const { connectTo } = this.#tls
+    const name = options.servername || options.host || ''
+    const to = connectTo && { host: connectTo.host, ...(connectTo.port && { port: connectTo.port }) }
+    const checkServerIdentity = (_: string, certificate: PeerCertificate) => tls.checkServerIdentity(name, certificate)
+    const socket = super.createConnection({ ...options, ...to, checkServerIdentity }, callback)
+    if (socket) this.#madeWith.set(socket, options.secureContext)
+    return socket
+  }
+
+  /** Node files connections under this name; those of different certificates must not be mixed. */
+  override getName(options: ConnectionOptions = {}): string {
+    return `${super.getName(options)}:${options.secureContext && identityOf(options.secureContext)}`
+  }
+
+  override keepSocketAlive(socket: Duplex): boolean {
+    const current = this.#madeWith.get(socket) === this.options.secureContext
+    return current && (super.keepSocketAlive(socket) as unknown as boolean)
+  }
+
+  override destroy(): void {
+    this.#stopListening?.()
+    super.destroy()
+  }
+}

@@ -1,0 +1,315 @@
+/** Keys in every form they come in, as what signs a JWT (RFC 7515, RFC 7518 §3) and as the thumbprint that names them. */
+import {
+  constants,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  KeyObject,
+  sign,
+  webcrypto,
+} from 'node:crypto'
+import { types } from 'node:util'
+import { checkOptions, checkText, optionError } from './options.js'
+import { identityOf, sha256 } from './secret.js'
+
+/** Signs JWTs with one key and one algorithm; shows nothing of the key. */
+export interface Signer {
+  /** The JWS algorithm, as it stands in the header. */
+  readonly alg: string
+  /** Names the key to the server: as it was given, or as the JWK says. */
+  readonly kid?: string
+  /** Names the key in cache keys: a hash of its public half; of an external or opaque key, a name that lasts as long as it does. */
+  readonly identity: string
+  /** The compact JWS of `claims`; `alg` and `kid` are added to `header`. */
+  signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string>
+}
+
+/** A private key: PEM as text or bytes (PKCS#8, PKCS#1, SEC1, encrypted or not), a JWK, or an object of Node or WebCrypto. */
+export type PrivateKey = string | Uint8Array | KeyObject | webcrypto.CryptoKey | JsonWebKey
+
+/**
+ * Signs with a key that is elsewhere: KMS, HSM, Vault.
+ *
+ * @param data the signing input, to be hashed as the algorithm says
+ * @returns the signature as JOSE wants it (RFC 7518 §3); for ES256, ES384 and ES512 that is r and s side by side,
+ *   and DER, as AWS KMS gives it, is converted
+ */
+export type ExternalSigner = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>
+
+export interface SignerOptions {
+  readonly key: PrivateKey | ExternalSigner
+  /** RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or Ed25519. There is no default. */
+  readonly alg: string
+  /** Default: the `kid` of a JWK, otherwise none is sent. */
+  readonly kid?: string | undefined
+  /** Decrypts an encrypted PEM. */
+  readonly passphrase?: string | undefined
+}
+
+/**
+ * Makes a signer; the key is parsed once. RSA and the larger curves sign in the thread pool.
+ *
+ * @throws {TypeError} naming the option, when the key cannot be read or cannot do the algorithm
+ */
+export function signer(options: SignerOptions): Signer {
+  checkOptions('signer', options, ['key', 'alg', 'kid', 'passphrase'])
+  const { key, alg } = options
+  const algorithm = algorithmOf(alg)
+  const kid = options.kid ?? (isJwk(key) ? key.kid : undefined)
+  if (kid !== undefined) checkText('kid', kid)
+  if (typeof key === 'function') {
+    const signInput = async (input: Buffer) => joseSignature(await key(input), algorithm)
+    return compactSigner(alg, kid, identityOf(key), signInput)
+  }
+  if (types.isCryptoKey(key)) {
+    checkCryptoKey(key, alg, algorithm)
+    return compactSigner(alg, kid, identityOf(key), input => webcrypto.subtle.sign(algorithm.web, key, input))
+  }
+  if (isJwk(key)) checkJwkUse(key, alg)
+  const parsed = parsePrivateKey('key', key, options.passphrase)
+  checkKey(parsed, alg, algorithm)
+  const identity = sha256(createPublicKey(parsed).export({ type: 'spki', format: 'pem' }).toString())
+  return compactSigner(alg, kid, identity, input => signWithKey(parsed, algorithm, input))
+}
+
+/**
+ * Signs with a client secret: the signer of `client_secret_jwt`.
+ *
+ * @param alg HS256, HS384 or HS512. There is no default
+ * @see OpenID Connect Core §9; RFC 7518 §3.2 asks for a secret at least as long as the hash
+ */
+export function secretSigner(secret: string, alg: string): Signer {
+  checkText('clientSecret', secret)
+  if (!['HS256', 'HS384', 'HS512'].includes(alg))
+    throw optionError('alg', 'must be HS256, HS384 or HS512 with a secret')
+  const hash = `sha${alg.slice(2)}`
+  return compactSigner(alg, undefined, sha256(secret), async input => createHmac(hash, secret).update(input).digest())
+}
+
+/**
+ * The JWK thumbprint of a key, base64url: 43 characters with `sha256`, the RFC's own choice, 27 with `sha1`, which some
+ * directories use as `kid`.
+ *
+ * @param key a private or public key in any form, or a certificate in PEM
+ * @see RFC 7638
+ */
+export function jwkThumbprint(key: PrivateKey, hash: 'sha1' | 'sha256'): string {
+  const jwk = publicJwk(key)
+  const members = { EC: ['crv', 'kty', 'x', 'y'], OKP: ['crv', 'kty', 'x'], RSA: ['e', 'kty', 'n'] }[String(jwk.kty)]
+  if (members === undefined) throw optionError('key', 'must be an RSA, EC or Ed25519 key')
+  return createHash(hash).update(JSON.stringify(jwk, members)).digest('base64url')
+}
+
+/**
+ * Reads a private key from anything but a `CryptoKey`; no message shows any of it.
+ *
+ * @param option how the caller's option is called, as `certificate.key`; the passphrase's name is made from it
+ */
+export function parsePrivateKey(option: string, key: PrivateKey, passphrase?: string): KeyObject {
+  if (types.isKeyObject(key)) {
+    if (key.type !== 'private') throw optionError(option, `must be a private key, got a ${key.type} one`)
+    return key
+  }
+  if (typeof key === 'string' || key instanceof Uint8Array)
+    return parsePem(option, Buffer.from(key).toString(), passphrase)
+  if (!isJwk(key)) throw optionError(option, 'must be PEM, a JWK, a KeyObject, a CryptoKey or a function that signs')
+  if (key.kty === 'oct') throw optionError(option, 'is a symmetric JWK; a private key is needed')
+  if (typeof key.d !== 'string') throw optionError(option, 'is a public JWK (no d); the private one is needed')
+  try {
+    return createPrivateKey({ key, format: 'jwk' })
+  } catch {
+    throw optionError(option, 'is not a usable JWK')
+  }
+}
+
+function parsePem(option: string, pem: string, passphrase: string | undefined): KeyObject {
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw optionError(option, notAPrivateKey(pem))
+  const passphraseOption = option.replace(/key$/, 'passphrase')
+  if (passphrase !== undefined) checkText(passphraseOption, passphrase)
+  const encrypted = /-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)
+  if (encrypted && passphrase === undefined) throw optionError(passphraseOption, 'is needed: the key is encrypted')
+  try {
+    return createPrivateKey(encrypted ? { key: pem, passphrase: passphrase as string } : pem)
+  } catch {
+    throw encrypted
+      ? optionError(passphraseOption, 'does not decrypt the key')
+      : optionError(option, 'holds a private key that cannot be read')
+  }
+}
+
+function notAPrivateKey(pem: string): string {
+  if (pem.includes('-----BEGIN CERTIFICATE-----'))
+    return 'is a certificate; the private key that belongs to it is needed'
+  if (/-----BEGIN [A-Z ]*PUBLIC KEY-----/.test(pem)) return 'is a public key; the private one is needed'
+  return 'holds no private key in PEM'
+}
+
+function isJwk(key: unknown): key is JsonWebKey {
+  return typeof key === 'object' && key !== null && 'kty' in key
+}
+
+/** What an algorithm asks of a key, and how Node and WebCrypto call it. */
+interface Algorithm {
+  readonly keyTypes: readonly string[]
+  readonly hash: string | null
+  readonly curve?: string
+  readonly padding?: number
+  /** Bytes of r, and of s. */
+  readonly integerBytes?: number
+  readonly web: { name: string; hash?: string; namedCurve?: string; saltLength?: number }
+}
+
+const algorithms: Readonly<Record<string, Algorithm>> = {
+  RS256: rsaPkcs1(256),
+  RS384: rsaPkcs1(384),
+  RS512: rsaPkcs1(512),
+  PS256: rsaPss(256),
+  PS384: rsaPss(384),
+  PS512: rsaPss(512),
+  ES256: ecdsa(256, 'prime256v1', 'P-256', 32),
+  ES384: ecdsa(384, 'secp384r1', 'P-384', 48),
+  ES512: ecdsa(512, 'secp521r1', 'P-521', 66),
+  EdDSA: { keyTypes: ['ed25519'], hash: null, web: { name: 'Ed25519' } },
+  Ed25519: { keyTypes: ['ed25519'], hash: null, web: { name: 'Ed25519' } },
+}
+
+function rsaPkcs1(bits: number): Algorithm {
+  const web = { name: 'RSASSA-PKCS1-v1_5', hash: `SHA-${bits}` }
+  return { keyTypes: ['rsa'], hash: `sha${bits}`, padding: constants.RSA_PKCS1_PADDING, web }
+}
+
+function rsaPss(bits: number): Algorithm {
+  const web = { name: 'RSA-PSS', hash: `SHA-${bits}`, saltLength: bits / 8 }
+  return { keyTypes: ['rsa', 'rsa-pss'], hash: `sha${bits}`, padding: constants.RSA_PKCS1_PSS_PADDING, web }
+}
+
+function ecdsa(bits: number, curve: string, namedCurve: string, integerBytes: number): Algorithm {
+  const web = { name: 'ECDSA', hash: `SHA-${bits}`, namedCurve }
+  return { keyTypes: ['ec'], hash: `sha${bits}`, curve, integerBytes, web }
+}
+
+function algorithmOf(alg: string): Algorithm {
+  const names = Object.keys(algorithms)
+  if (alg === undefined) throw optionError('alg', `is required, there is no default algorithm: ${names.join(', ')}`)
+  if (/^HS\d+$/.test(alg)) throw optionError('alg', 'is for a client secret (client_secret_jwt), not for a private key')
+  const algorithm = names.includes(alg) ? algorithms[alg] : undefined
+  if (algorithm === undefined) throw optionError('alg', `must be one of ${names.join(', ')}`)
+  return algorithm
+}
+
+function checkJwkUse(jwk: JsonWebKey, alg: string): void {
+  const eddsa = ['EdDSA', 'Ed25519']
+  if (jwk.alg !== undefined && jwk.alg !== alg && !(eddsa.includes(alg) && eddsa.includes(String(jwk.alg))))
+    throw optionError('alg', `is ${alg}, the JWK's own alg is another`)
+  if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError('key', 'is a JWK whose use is not sig')
+  if (Array.isArray(jwk.key_ops) && !jwk.key_ops.includes('sign'))
+    throw optionError('key', 'is a JWK whose key_ops lack sign')
+}
+
+function checkKey(key: KeyObject, alg: string, algorithm: Algorithm): void {
+  const type = key.asymmetricKeyType ?? 'unknown'
+  const details = key.asymmetricKeyDetails ?? {}
+  if (!algorithm.keyTypes.includes(type))
+    throw optionError('key', `is of type ${type}; ${alg} needs ${algorithm.keyTypes.join(' or ')}`)
+  if (details.namedCurve !== algorithm.curve)
+    throw optionError('key', `is on curve ${details.namedCurve}; ${alg} needs ${algorithm.curve}`)
+  checkRsaLength(details.modulusLength)
+  if (type === 'rsa-pss') checkPssParameters(details, alg, algorithm)
+}
+
+/** RFC 7518 §3.3 and §3.5: 2048 bits or more. */
+function checkRsaLength(bits: number | undefined): void {
+  if (bits !== undefined && bits < 2048) throw optionError('key', `is RSA with ${bits} bits; at least 2048 are needed`)
+}
+
+/** An rsa-pss key may be bound to a hash and a least salt length (RFC 4055 §3.1); JWS fixes both (RFC 7518 §3.5). */
+function checkPssParameters(
+  details: NonNullable<KeyObject['asymmetricKeyDetails']>,
+  alg: string,
+  algorithm: Algorithm,
+): void {
+  const { hashAlgorithm = algorithm.hash, mgf1HashAlgorithm = algorithm.hash, saltLength = 0 } = details
+  if (hashAlgorithm !== algorithm.hash || mgf1HashAlgorithm !== algorithm.hash)
+    throw optionError(
+      'key',
+      `is bound to ${hashAlgorithm} with MGF1 ${mgf1HashAlgorithm}; ${alg} needs ${algorithm.hash}`,
+    )
+  if (saltLength > (algorithm.web.saltLength ?? 0))
+    throw optionError('key', `is bound to a salt of ${saltLength} bytes; ${alg} has ${algorithm.web.saltLength}`)
+}
+
+function checkCryptoKey(key: webcrypto.CryptoKey, alg: string, algorithm: Algorithm): void {
+  const actual = key.algorithm as { name: string; hash?: { name: string }; namedCurve?: string; modulusLength?: number }
+  const { name, hash, namedCurve } = algorithm.web
+  if (key.type !== 'private') throw optionError('key', `must be a private CryptoKey, got a ${key.type} one`)
+  if (!key.usages.includes('sign')) throw optionError('key', 'is a CryptoKey without the usage sign')
+  // An ECDSA CryptoKey is bound to a curve, an RSA one to a hash.
+  const fits = actual.name === name && (namedCurve ? actual.namedCurve === namedCurve : actual.hash?.name === hash)
+  if (!fits)
+    throw optionError('key', `is a CryptoKey for another algorithm; ${alg} needs ${name} with ${namedCurve ?? hash}`)
+  checkRsaLength(actual.modulusLength)
+}
+
+type SignInput = (input: Buffer) => Promise<Uint8Array | ArrayBuffer>
+
+/** RFC 7515 §7.1. */
+function compactSigner(alg: string, kid: string | undefined, identity: string, signInput: SignInput): Signer {
+  const named = kid === undefined ? { alg } : { alg, kid }
+  async function signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string> {
+    const input = `${encodeJson({ ...header, ...named })}.${encodeJson(claims)}`
+    const signature = await signInput(Buffer.from(input))
+    return `${input}.${Buffer.from(signature as ArrayBuffer).toString('base64url')}`
+  }
+  return { ...named, identity, signJwt }
+}
+
+function encodeJson(value: Record<string, unknown>): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
+
+/** P-256 and Ed25519 sign faster than the thread pool answers; the others would hold up the event loop for milliseconds. */
+async function signWithKey(key: KeyObject, { hash, curve, padding, web }: Algorithm, input: Buffer): Promise<Buffer> {
+  const rsa = padding === undefined ? {} : { padding, saltLength: web.saltLength ?? 0 }
+  const options = { key, dsaEncoding: 'ieee-p1363' as const, ...rsa }
+  if (hash === null || curve === 'prime256v1') return sign(hash, input, options)
+  return new Promise((resolve, reject) => {
+    sign(hash, input, options, (error, signature) => (error ? reject(error) : resolve(signature)))
+  })
+}
+
+/** What an external signer gave, with ECDSA's DER (RFC 3279 §2.2.3) turned into r and s (RFC 7518 §3.4). */
+function joseSignature(signature: Uint8Array, { integerBytes }: Algorithm): Uint8Array {
+  if (!(signature instanceof Uint8Array)) throw optionError('key', 'must return the signature as bytes')
+  if (integerBytes === undefined || signature.length === 2 * integerBytes) return signature
+  const sequence = derValue(signature, 0x30)
+  const r = derValue(sequence, 0x02)
+  const s = derValue(sequence?.subarray((r?.length ?? 0) + 2), 0x02)
+  if (r === undefined || s === undefined)
+    throw optionError('key', `returned ${signature.length} bytes, neither r and s (${integerBytes} each) nor DER`)
+  const digits = 2 * integerBytes
+  return Buffer.concat([r, s].map(n => Buffer.from(n.toString('hex').padStart(digits, '0').slice(-digits), 'hex')))
+}
+
+/** The content of a DER value; lengths up to 255, all that an ECDSA signature needs. */
+function derValue(der: Uint8Array | undefined, tag: number): Buffer | undefined {
+  if (der === undefined || der[0] !== tag) return undefined
+  const start = der[1] === 0x81 ? 3 : 2
+  const end = start + (der[start - 1] ?? 0)
+  return end <= der.length ? Buffer.from(der.subarray(start, end)) : undefined
+}
+
+function publicJwk(key: PrivateKey): JsonWebKey {
+  if (isJwk(key)) return key
+  try {
+    return keyObject(key).export({ format: 'jwk' }) as JsonWebKey
+  } catch {
+    throw optionError('key', 'must be a key or a certificate in PEM whose public half can be exported')
+  }
+}
+
+function keyObject(key: Exclude<PrivateKey, JsonWebKey>): KeyObject {
+  if (types.isCryptoKey(key)) return KeyObject.from(key)
+  return types.isKeyObject(key) ? key : createPublicKey(Buffer.from(key as string))
+}
