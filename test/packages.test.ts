@@ -1,0 +1,117 @@
+/** The packed tarballs, as somebody who installs them sees them. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type PackedPackage, pack } from '../scripts/pack.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const temporary = mkdtempSync(join(tmpdir(), 'grantkit-consumer-'))
+afterAll(() => rmSync(temporary, { recursive: true }))
+
+const packages = pack(temporary)
+const names = packages.map(({ manifest }) => manifest.name as string)
+for (const packed of packages) install(packed)
+
+describe.each(packages)('$manifest.name', ({ folder, manifest, files }) => {
+  const installed = join(temporary, 'node_modules', manifest.name)
+
+  test('is named after its folder', () => {
+    expect(manifest.name).toBe(`@grantkit/${folder}`)
+  })
+
+  test('carries its build, its source, a README and the licence, and nothing else', () => {
+    expect(files).toEqual(
+      expect.arrayContaining(['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts', 'src/index.ts']),
+    )
+    expect(files.filter(file => !/^(dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(file))).toEqual([])
+    expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'))
+  })
+
+  test('holds no path of the machine it was built on', () => {
+    expect(files.filter(file => readFileSync(join(installed, file), 'utf8').includes(root))).toEqual([])
+  })
+
+  test('supports the Node versions that the repository supports', () => {
+    expect(manifest.engines).toEqual(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines)
+  })
+})
+
+describe('an installed package', () => {
+  const namesOfExports = `JSON.stringify(Object.keys(loaded).filter(name => name !== 'module.exports').sort())`
+
+  test.each(names)('%s exports the same by import and by require', name => {
+    const imported = node('module', `import * as loaded from '${name}'; console.log(${namesOfExports})`)
+    const required = node('commonjs', `const loaded = require('${name}'); console.log(${namesOfExports})`)
+
+    expect(JSON.parse(imported)).not.toEqual([])
+    expect(required).toBe(imported)
+  })
+})
+
+describe('TypeScript finds the types of every package', () => {
+  const imports = names.map((name, index) => `import * as package${index} from '${name}'\nvoid package${index}\n`)
+  const requires = names.map((name, index) => `import package${index} = require('${name}')\nvoid package${index}\n`)
+
+  test.each([
+    { module: 'node16', moduleResolution: 'node16' },
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])('with moduleResolution $moduleResolution', ({ module, moduleResolution }) => {
+    typeCheck(`import-${moduleResolution}.mts`, imports, { module, moduleResolution })
+  })
+
+  test('from CommonJS, with moduleResolution nodenext', () => {
+    typeCheck('require-nodenext.cts', requires, { module: 'nodenext', moduleResolution: 'nodenext' })
+  })
+})
+
+/** Unpacks a tarball and gives it what its `package.json` declares, so that an undeclared import is not found. */
+function install({ manifest, tarball, folder }: PackedPackage) {
+  const destination = join(temporary, 'node_modules', manifest.name)
+  mkdirSync(destination, { recursive: true })
+  execFileSync('tar', ['-xzf', tarball, '-C', destination, '--strip-components=1'])
+  for (const dependency of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) {
+    if (dependency.startsWith('@grantkit/')) continue
+    const nested = join(root, 'packages', folder, 'node_modules', dependency)
+    link(
+      existsSync(nested) ? nested : join(root, 'node_modules', dependency),
+      join(destination, 'node_modules', dependency),
+    )
+  }
+}
+
+function link(target: string, path: string) {
+  mkdirSync(dirname(path), { recursive: true })
+  symlinkSync(target, path)
+}
+
+function node(inputType: 'module' | 'commonjs', code: string): string {
+  return execFileSync(process.execPath, [`--input-type=${inputType}`, '--eval', code], {
+    cwd: temporary,
+    encoding: 'utf8',
+  })
+}
+
+/** Fails with the compiler's own words, which it writes to standard output. */
+function typeCheck(file: string, lines: string[], compilerOptions: Record<string, string>) {
+  const config = join(temporary, `tsconfig.${file}.json`)
+  const options = {
+    target: 'es2022',
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ['node'],
+    ...compilerOptions,
+  }
+  const typeRoots = [join(root, 'node_modules/@types')]
+  writeFileSync(join(temporary, file), lines.join(''))
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...options, typeRoots }, files: [file] }))
+  try {
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { encoding: 'utf8' })
+  } catch (error) {
+    throw new Error((error as { stdout: string }).stdout)
+  }
+}
