@@ -1,0 +1,127 @@
+/** Who may import whom: read from the import lines, types included. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+/** Core, in import order: a module imports only from what stands above it. A folder is one place. */
+const coreInOrder = [
+  'options',
+  'errors',
+  'events',
+  'clock',
+  'secret',
+  'keys',
+  'certificate',
+  'transport',
+  'metadata',
+  'provider',
+  'assertion',
+  'dpop',
+  'jwks',
+  'client-auth/',
+  'client',
+  'server-response',
+  'endpoint',
+  'token-set',
+  'grants/',
+  'endpoints/',
+  'polling',
+  'front-channel/',
+  'token-key',
+  'token-source',
+  'store/',
+  'lifecycle/',
+  'create-token-source',
+  'origins',
+  'challenge',
+  'attach',
+  'detached-jws',
+]
+
+const httpClients = ['axios', 'got', 'undici', 'node:http', 'node:http2', 'node:https', 'node:net', 'node:tls']
+
+/** Packages that plug into a library, with what they may import beside core and Node's own modules. */
+const integrations = { axios: ['axios'] }
+
+const packagesFolder = fileURLToPath(new URL('../packages/', import.meta.url))
+
+describe('core', () => {
+  const modules = sourceFiles('core')
+
+  test('has a place in the order for every module', () => {
+    expect(modules.filter(file => file !== 'index.ts' && placeOf(file) === -1)).toEqual([])
+  })
+
+  test.each(modules.filter(file => file !== 'index.ts'))('%s imports only from modules above itself', file => {
+    const local = importsOf('core', file)
+      .filter(isRelative)
+      .map(specifier => resolve(file, specifier))
+    expect(local.filter(imported => !isAbove(imported, file))).toEqual([])
+  })
+
+  test('depends on jose and undici alone', () => {
+    const packages = modules.flatMap(file => importsOf('core', file)).filter(isPackage)
+    expect(packages.filter(name => name !== 'jose' && name !== 'undici')).toEqual([])
+  })
+})
+
+test('sandbox imports no other package of this repository', () => {
+  const imports = sourceFiles('sandbox').flatMap(file => importsOf('sandbox', file))
+  expect(imports.filter(name => name.startsWith('@grantkit/') || name.includes('core/'))).toEqual([])
+})
+
+test.each(packageFolders().filter(name => name.startsWith('provider-')))(
+  '%s imports core and no HTTP client',
+  folder => {
+    const imports = sourceFiles(folder).flatMap(file => importsOf(folder, file))
+    expect(imports.filter(isPackage).filter(name => name !== '@grantkit/core')).toEqual([])
+    expect(imports.filter(name => httpClients.includes(name))).toEqual([])
+  },
+)
+
+test.each(Object.entries(integrations))('%s imports core and its library alone', (folder, libraries) => {
+  const imports = sourceFiles(folder).flatMap(file => importsOf(folder, file))
+  expect(imports.filter(isPackage).filter(name => name !== '@grantkit/core' && !libraries.includes(name))).toEqual([])
+})
+
+function packageFolders() {
+  return readdirSync(packagesFolder)
+}
+
+/** Paths below `src/`, with slashes on every system. */
+function sourceFiles(folder: string): string[] {
+  const paths = readdirSync(`${packagesFolder}${folder}/src`, { recursive: true, encoding: 'utf8' })
+  return paths.map(path => path.replaceAll('\\', '/')).filter(path => path.endsWith('.ts'))
+}
+
+/** What a file names after `from`, in `import '...'` and in `import('...')`. */
+function importsOf(folder: string, file: string): string[] {
+  const text = readFileSync(`${packagesFolder}${folder}/src/${file}`, 'utf8')
+  const specifiers = text.matchAll(
+    /^(?:import|export)\b[^'"]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm,
+  )
+  return [...specifiers].map(([, from, alone, dynamic]) => from ?? alone ?? dynamic ?? '')
+}
+
+function isRelative(specifier: string) {
+  return specifier.startsWith('.')
+}
+
+function isPackage(specifier: string) {
+  return !isRelative(specifier) && !specifier.startsWith('node:')
+}
+
+/** `./client.js`, imported by `grants/refresh-token.ts`, is the file `grants/client.ts`. */
+function resolve(file: string, specifier: string) {
+  return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts')
+}
+
+function placeOf(file: string) {
+  return coreInOrder.findIndex(place => (place.endsWith('/') ? file.startsWith(place) : file === `${place}.ts`))
+}
+
+function isAbove(imported: string, file: string) {
+  const sameFolder = posix.dirname(file) !== '.' && placeOf(imported) === placeOf(file)
+  return placeOf(imported) !== -1 && (sameFolder || placeOf(imported) < placeOf(file))
+}
