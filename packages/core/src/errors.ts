@@ -110,6 +110,17 @@ export class TokenResponseError extends GrantKitError {
   }
 }
 
+/** What the server sent does not hold. `code` is `ERR_VALIDATION`. */
+export class ValidationError extends GrantKitError {
+  /** What was checked, such as `issuer`. */
+  readonly check: string
+
+  constructor(check: string, message: string, options: GrantKitErrorOptions = {}) {
+    super('ERR_VALIDATION', `${check}: ${message}`, options)
+    this.check = check
+  }
+}
+
 /** This URL may not have the credential. `code` is `ERR_ORIGIN`. */
 export class OriginError extends GrantKitError {
   /** Scheme, host and port of the refused URL; `undefined` when it could not be parsed. */

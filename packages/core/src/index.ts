@@ -22,6 +22,7 @@ export {
   type UserTokenSources,
   type UserTokenSourcesOptions,
 } from './create-token-source.js'
+export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export { requestTokenSet } from './endpoints/token.js'
 export {
   AuthorizationServerError,
@@ -36,6 +37,7 @@ export {
   TokenResponseError,
   TransportError,
   type TransportErrorOptions,
+  ValidationError,
 } from './errors.js'
 export type {
   EventListener,
