@@ -22,9 +22,10 @@ const coreInOrder = [
   'client-auth/',
   'client',
   'server-response',
+  'discovery',
   'endpoint',
-  'token-set',
   'grants/',
+  'token-set',
   'endpoints/',
   'polling',
   'front-channel/',
@@ -32,10 +33,10 @@ const coreInOrder = [
   'token-source',
   'store/',
   'lifecycle/',
-  'create-token-source',
   'origins',
   'challenge',
   'attach',
+  'create-token-source',
   'detached-jws',
 ]
 
