@@ -1,1 +1,17 @@
-export {}
+/** A local authorization server and API of every system GrantKit knows, for tests. */
+export type { IssuedToken } from './access-tokens.js'
+export type { ApkApproval, ApkSettings } from './apk/identity-provider.js'
+export type { CertificateAndKey, ClientCertificates } from './certificates.js'
+export type { Fault, FaultOptions } from './faults.js'
+export type { Approval, ClientKey } from './open-banking/authorization-server.js'
+export type { GatewaySettings } from './open-banking/gateway.js'
+export type { OpenBankingSystem } from './open-banking/open-banking-system.js'
+export type { OpenBankingSettings } from './open-banking/settings.js'
+export type { BankingOperation, CoreBanking, CoreBankingSettings } from './profiles/core-banking.js'
+export type { FiservCiam, FiservCiamSettings } from './profiles/fiserv-ciam.js'
+export type { Wso2ApiManager, Wso2ApiManagerSettings } from './profiles/wso2-api-manager.js'
+export type { Wso2Apk } from './profiles/wso2-apk.js'
+export type { Wso2IdentityServer } from './profiles/wso2-identity-server.js'
+export type { PresentedCertificate, ReceivedRequest, RequestKind } from './record.js'
+export { type Sandbox, type SandboxOptions, startSandbox } from './start-sandbox.js'
+export type { System, SystemName } from './system.js'

@@ -1,0 +1,175 @@
+/** Faults a test asks for: what goes wrong with the next requests, and how an answer is spoilt. */
+import { Readable } from 'node:stream'
+import { createGzip } from 'node:zlib'
+import type { Answer } from './answer.js'
+import type { ReceivedRequest } from './record.js'
+
+/** Something to go wrong. Times are real milliseconds, since sockets know no other. */
+export type Fault =
+  /** The request is handled at once, its answer sent `ms` later. */
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** The request is handled at once, its answer sent when `until` settles: for tests without timers. */
+  | { readonly kind: 'hold'; readonly until: PromiseLike<unknown> }
+  /** Read, never answered; the connection stays open. */
+  | { readonly kind: 'hang' }
+  /** The connection is reset after the request was read; with `processed`, after it took effect. */
+  | { readonly kind: 'reset'; readonly processed?: boolean }
+  /** The next TCP connection is reset before TLS; `on` and `match` do not apply. */
+  | { readonly kind: 'reset-before' }
+  /** Answered with this status instead of being handled. */
+  | {
+      readonly kind: 'status'
+      readonly status: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  /**
+   * Answered 200 with something unusable: an HTML page (default), JSON cut in half, nothing at all,
+   * or a good answer under a wrong content type (the last and the cut one take effect first).
+   */
+  | { readonly kind: 'garbage'; readonly body?: 'html' | 'truncated' | 'empty' | 'wrong-content-type' }
+  /** Answered 200 with a JSON body of `bytes`; with `gzip`, that many after decompression. */
+  | { readonly kind: 'huge'; readonly bytes: number; readonly gzip?: boolean }
+  /** Answered with a redirect; 307 unless told. */
+  | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
+
+/** Which requests a fault befalls. */
+export interface FaultOptions {
+  /** How many requests; default 1. `Infinity` lasts until cancelled. */
+  readonly times?: number
+  /** Which of them; default all of the kind given by `on`. */
+  readonly match?: (request: ReceivedRequest) => boolean
+  /** Requests to the token endpoint (default) or to the API. */
+  readonly on?: 'token' | 'api'
+}
+
+interface PendingFault {
+  readonly fault: Fault
+  readonly options: FaultOptions
+  left: number
+}
+
+/** The faults waiting at one server. */
+export class FaultList {
+  readonly #pending: PendingFault[] = []
+
+  /** @returns a function that cancels it */
+  add(fault: Fault, options: FaultOptions = {}): () => void {
+    const { times = 1 } = options
+    if (!(times >= 1)) throw new TypeError('fail(fault, options): options.times must be at least 1')
+    if (!faultKinds.has(fault?.kind)) throw new TypeError(`fail(fault): fault.kind ${String(fault?.kind)} is not known`)
+    const entry = { fault, options, left: times }
+    this.#pending.push(entry)
+    return () => this.#drop(entry)
+  }
+
+  /** The fault for a connection that has only just been accepted. */
+  takeForConnection(): boolean {
+    return this.#take(({ fault }) => fault.kind === 'reset-before') !== undefined
+  }
+
+  takeFor(request: ReceivedRequest): Fault | undefined {
+    return this.#take(
+      ({ fault, options: { on = 'token', match } }) =>
+        fault.kind !== 'reset-before' && on === request.kind && (!match || match(request)),
+    )
+  }
+
+  #take(matches: (entry: PendingFault) => boolean): Fault | undefined {
+    const entry = this.#pending.find(matches)
+    if (!entry) return undefined
+    entry.left -= 1
+    if (entry.left < 1) this.#drop(entry)
+    return entry.fault
+  }
+
+  #drop(entry: PendingFault): void {
+    const index = this.#pending.indexOf(entry)
+    if (index >= 0) this.#pending.splice(index, 1)
+  }
+}
+
+const faultKinds: ReadonlySet<string> = new Set([
+  'delay',
+  'hold',
+  'hang',
+  'reset',
+  'reset-before',
+  'status',
+  'garbage',
+  'huge',
+  'redirect',
+])
+
+/** What to do with a request a fault befell: an answer, or `undefined` to say nothing more. */
+export interface FaultContext {
+  /** Lets the server do its work. */
+  readonly handle: () => Promise<Answer>
+  /** Resets the connection. */
+  readonly reset: () => void
+  /** Ends early when the server stops. */
+  readonly wait: (ms: number) => Promise<void>
+}
+
+export async function applyFault(fault: Fault, { handle, reset, wait }: FaultContext): Promise<Answer | undefined> {
+  switch (fault.kind) {
+    case 'delay': {
+      const answer = await handle()
+      await wait(fault.ms)
+      return answer
+    }
+    case 'hold': {
+      const answer = await handle()
+      await Promise.resolve(fault.until).catch(() => undefined)
+      return answer
+    }
+    case 'reset':
+      if (fault.processed) await handle()
+      reset()
+      return undefined
+    case 'status':
+      return { status: fault.status, headers: fault.headers ?? {}, body: fault.body ?? '' }
+    case 'redirect':
+      return { status: fault.status ?? 307, headers: { location: fault.location }, body: '' }
+    case 'garbage':
+      return garbage(fault.body ?? 'html', handle)
+    case 'huge':
+      return huge(fault.bytes, fault.gzip ?? false)
+    default:
+      return undefined
+  }
+}
+
+async function garbage(
+  body: NonNullable<Extract<Fault, { kind: 'garbage' }>['body']>,
+  handle: () => Promise<Answer>,
+): Promise<Answer> {
+  const json = { 'content-type': 'application/json' }
+  if (body === 'empty') return { status: 200, headers: json, body: '' }
+  if (body === 'html') {
+    const page = '<!DOCTYPE html><html><body><h1>It works!</h1></body></html>'
+    return { status: 200, headers: { 'content-type': 'text/html' }, body: page }
+  }
+  const answer = await handle()
+  if (body === 'truncated') {
+    const text = String(answer.body ?? '')
+    return { status: 200, headers: json, body: text.slice(0, Math.floor(text.length / 2)) }
+  }
+  return { ...answer, headers: { ...answer.headers, 'content-type': 'text/html; charset=utf-8' } }
+}
+
+function huge(bytes: number, gzip: boolean): Answer {
+  const source = Readable.from(paddedJson(bytes))
+  const headers = { 'content-type': 'application/json', ...(gzip ? { 'content-encoding': 'gzip' } : {}) }
+  return { status: 200, headers, body: gzip ? source.pipe(createGzip()) : source }
+}
+
+function* paddedJson(bytes: number): Generator<Buffer> {
+  const [head, tail] = ['{"access_token":"', '","token_type":"Bearer","expires_in":3600}']
+  const chunk = Buffer.alloc(65_536, 'a')
+  yield Buffer.from(head)
+  for (let left = Math.max(0, bytes - head.length - tail.length); left > 0; left -= chunk.length) {
+    yield chunk.subarray(0, Math.min(left, chunk.length))
+  }
+  yield Buffer.from(tail)
+}
