@@ -1,0 +1,99 @@
+/** The tour: each row obtains a token, calls an API with it through axios, lets it expire, and calls again. */
+import { attachTokenSource } from '@grantkit/axios'
+import type { GrantKitEvent } from '@grantkit/core'
+import type { Sandbox } from '@grantkit/sandbox'
+import axios from 'axios'
+import type { Row } from './row.js'
+import { apiManagerApplication } from './rows/api-manager-application.js'
+import { apiManagerUser } from './rows/api-manager-user.js'
+import { apk } from './rows/apk.js'
+import { coreBanking } from './rows/core-banking.js'
+import { fiservCiam } from './rows/fiserv-ciam.js'
+import { identityServerUser } from './rows/identity-server-user.js'
+
+export const rows: readonly Row[] = [
+  apiManagerApplication,
+  apiManagerUser,
+  identityServerUser,
+  apk,
+  coreBanking,
+  fiservCiam,
+]
+
+/** What happened in a row; times in milliseconds, and of a token no more than a short hash. */
+export interface RowResult {
+  readonly row: number
+  readonly system: string
+  readonly grant: string
+  readonly authentication: string
+  /** Whether the API answered 200 before and after the token expired, with two different tokens. */
+  readonly ok: boolean
+  readonly scope: string | null
+  readonly idToken: boolean
+  readonly lifetimeSeconds: number | null
+  readonly apiStatus: number | null
+  /** The grants that went to the token endpoint, in order. */
+  readonly tokenRequests: readonly string[]
+  readonly apiStatusAfterExpiry: number | null
+  readonly durationMs: number
+  readonly error: string | null
+}
+
+/** Runs one row; what goes wrong is part of its result. */
+export async function runRow(row: Row, sandbox: Sandbox): Promise<RowResult> {
+  const startedAt = performance.now()
+  const seen: Partial<RowResult> & { tokenRequests: string[] } = { tokenRequests: [] }
+  const onEvent = (event: GrantKitEvent) => {
+    if (event.type === 'token_requested') seen.tokenRequests.push(event.grantType)
+  }
+  let error: string | null = null
+  try {
+    await visit(row, sandbox, onEvent, seen)
+  } catch (failure) {
+    error = String(failure)
+  }
+  const { system, grant, authentication } = row
+  return {
+    row: row.row,
+    system,
+    grant,
+    authentication,
+    ok: error === null,
+    scope: null,
+    idToken: false,
+    lifetimeSeconds: null,
+    apiStatus: null,
+    apiStatusAfterExpiry: null,
+    ...seen,
+    durationMs: Math.round(performance.now() - startedAt),
+    error,
+  }
+}
+
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+async function visit(
+  row: Row,
+  sandbox: Sandbox,
+  onEvent: (event: GrantKitEvent) => void,
+  seen: Partial<Writable<RowResult>>,
+) {
+  const { server, client, tokens } = await row.prepare({ sandbox, clock: { now: sandbox.now }, onEvent })
+  const api = axios.create()
+  const detach = attachTokenSource(api, tokens, { origins: [server.apiOrigin], tls: client.tls })
+  try {
+    const first = await api.get(server.apiUrl)
+    const { accessToken, expiresAt, obtainedAt, scope, idToken } = await tokens.getTokenSet()
+    Object.assign(seen, { apiStatus: first.status, scope: scope ?? null, idToken: idToken !== undefined })
+    if (expiresAt === undefined) throw new Error('the token has no known end')
+    seen.lifetimeSeconds = Math.round((expiresAt - obtainedAt) / 1000)
+    sandbox.advance(expiresAt - sandbox.now())
+    const second = await api.get(server.apiUrl)
+    seen.apiStatusAfterExpiry = second.status
+    if ((await tokens.getTokenSet()).accessToken === accessToken) throw new Error('the expired token was used again')
+  } finally {
+    detach()
+    await tokens.close()
+    await client.close()
+  }
+}

@@ -1,0 +1,65 @@
+/** Runs every example as its own process against the sandbox, as a user would run it: by environment variables. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startSandbox } from '@grantkit/sandbox'
+
+const folder = await mkdtemp(join(tmpdir(), 'grantkit-examples-'))
+const sandbox = await startSandbox()
+const { wso2ApiManager: bank, wso2Apk: apk, coreBanking, fiservCiam } = sandbox
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, content, { mode: 0o600 })
+  return path
+}
+
+const caFile = await file('ca.pem', sandbox.ca)
+const openBanking = {
+  TOKEN_ENDPOINT: bank.tokenEndpoint,
+  CLIENT_ID: bank.clientId,
+  KID: bank.kid,
+  REDIRECT_URI: bank.redirectUri,
+  API_URL: bank.apiUrl,
+  CONSENTS_URL: bank.consentsUrl,
+  SIGNING_KEY_FILE: await file('signing.key', bank.signingKey),
+  CERTIFICATE_FILE: await file('transport.pem', bank.certificate.cert),
+  CERTIFICATE_KEY_FILE: await file('transport.key', bank.certificate.key),
+}
+const examples: Record<string, Record<string, string>> = {
+  'application-token': {
+    BASE_URL: coreBanking.origin,
+    CLIENT_ID: coreBanking.clientId,
+    CLIENT_SECRET: coreBanking.clientSecret,
+    API_PATH: new URL(coreBanking.apiUrl).pathname,
+  },
+  'open-banking-consent': openBanking,
+  'user-tokens': { ...openBanking, CODE: bank.approve({ clientId: bank.clientId, scope: 'openid accounts' }) },
+  'other-address': {
+    CLIENT_ID: apk.clientId,
+    CLIENT_SECRET: apk.clientSecret,
+    GATEWAY_PORT: String(apk.connectTo.port),
+    CA_FILE: caFile,
+    API_URL: apk.apiUrl,
+  },
+  'any-client': {
+    TOKEN_ENDPOINT: fiservCiam.tokenEndpoint,
+    CLIENT_ID: fiservCiam.clientId,
+    CLIENT_SECRET: fiservCiam.clientSecret,
+    API_URL: fiservCiam.apiUrl,
+  },
+  'key-in-a-vault': openBanking,
+}
+
+try {
+  for (const [name, inputs] of Object.entries(examples)) {
+    const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: caFile, ...inputs }
+    const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, `${name}.js`)], { env })
+    console.log(`${name}: ${stdout.trim().replaceAll('\n', '; ')}`)
+  }
+} finally {
+  await sandbox.stop()
+  await rm(folder, { recursive: true })
+}
