@@ -2,9 +2,10 @@
 
 import type { Client } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
-import { AuthorizationServerError, type RefusalKind, TransportError } from './errors.js'
-import { encodeForm, type Parameters, type Refusal } from './provider.js'
+import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
+import { encodeForm, formEncode, type Parameters, type Refusal } from './provider.js'
 import { parseServerResponse, retryAfterMs } from './server-response.js'
+import type { TransportResponse } from './transport.js'
 
 /** What is sent, where, and whether it may be sent again. */
 export interface EndpointRequest {
@@ -30,17 +31,9 @@ export async function sendToEndpoint(client: Client, request: EndpointRequest): 
 }
 
 async function send(client: Client, request: EndpointRequest): Promise<unknown> {
-  const { provider, clock } = client
-  const context = { clientId: client.id, provider, endpoint: request.endpoint, clock }
-  const authenticated = await client.auth.authenticate(request.parameters, context)
-  const { contentType, body } = (provider.conform.encodeRequest ?? encodeForm)(authenticated.parameters)
-  const response = await client.transport({
-    method: 'POST',
-    url: request.endpoint,
-    headers: { accept: 'application/json', 'content-type': contentType, ...authenticated.headers },
-    body,
-  })
-  const answer = parseServerResponse(response, provider.name)
+  const authenticated = await authenticate(client, request)
+  const response = await exchange(client, request.endpoint, authenticated)
+  const answer = parseServerResponse(response, client.provider.name)
   if ('body' in answer) return answer.body
   throw refused(
     client,
@@ -50,16 +43,46 @@ async function send(client: Client, request: EndpointRequest): Promise<unknown> 
   )
 }
 
+/** Adds the credentials. What a secret function or a signer throws is told as such, whatever kind of error it is. */
+async function authenticate(client: Client, { parameters, endpoint }: EndpointRequest): Promise<Authenticated> {
+  const { auth, provider, clock } = client
+  try {
+    return await auth.authenticate(parameters, { clientId: client.id, provider, endpoint, clock })
+  } catch (cause) {
+    if (['ERR_OPTION', 'ERR_CLIENT_AUTHENTICATION'].includes(Object(cause).code)) throw cause
+    const message = `${auth.method}: the secret, or what signs, could not be had`
+    const options = { provider: provider.name, retryable: true, cause }
+    throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, options)
+  }
+}
+
+/** Encodes and sends. Of an error that is not ours little is kept: those of HTTP clients hold the request. */
+async function exchange(client: Client, url: string, sent: Authenticated): Promise<TransportResponse> {
+  const { provider, transport } = client
+  const { contentType, body } = (provider.conform.encodeRequest ?? encodeForm)(sent.parameters)
+  const headers = { accept: 'application/json', 'content-type': contentType, ...sent.headers }
+  try {
+    return await transport({ method: 'POST', url, headers, body })
+  } catch (error) {
+    if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
+    const cause = reduced(error, sent)
+    const options = { provider: provider.name, neverSent: false, cause }
+    throw new TransportError('ERR_TRANSPORT', `The transport failed: ${cause.message}`, options)
+  }
+}
+
+function reduced(error: unknown, sent: Authenticated): Error {
+  const { name = 'Error', code, message = error } = Object(error)
+  const [cleanName, cleanCode, cleanMessage] = [name, code ?? '', message].map(text => clean(String(text), 300, sent))
+  return Object.assign(new Error(cleanMessage), { name: cleanName, ...(cleanCode && { code: cleanCode }) })
+}
+
 /** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
 function mayRepeat(error: unknown, { grantType, repeatable }: EndpointRequest): boolean {
-  if (grantType === 'authorization_code') return false
-  if (error instanceof AuthorizationServerError) return error.kind === 'stale_assertion'
-  return (
-    error instanceof TransportError &&
-    error.code === 'ERR_TRANSPORT' &&
-    error.retryable &&
-    (error.neverSent || repeatable)
-  )
+  if (grantType === 'authorization_code' || !isGrantKitError(error)) return false
+  const { code, kind, neverSent } = error as Partial<AuthorizationServerError & TransportError>
+  if (code === 'ERR_SERVER_REFUSED') return kind === 'stale_assertion'
+  return code === 'ERR_TRANSPORT' && error.retryable && (neverSent === true || repeatable)
 }
 
 function refused(
@@ -70,12 +93,11 @@ function refused(
 ): AuthorizationServerError {
   const { provider, clock } = client
   const standard = standardKind(refusal)
-  const clean = (text: string | undefined, length: number) => text && printable(withoutSecrets(text, sent), length)
   return new AuthorizationServerError({
     provider: provider.name,
     status: refusal.status,
-    error: clean(refusal.error, 80),
-    errorDescription: clean(refusal.errorDescription, 300),
+    error: refusal.error && clean(refusal.error, 80, sent),
+    errorDescription: refusal.errorDescription && clean(refusal.errorDescription, 300, sent),
     kind: provider.conform.classifyError?.(refusal, standard) ?? standard,
     retryAfterMs: retryAfterMs(retryAfter, clock.now()),
   })
@@ -97,20 +119,24 @@ const harmlessParameters = new Set([
   'client_assertion_type',
 ])
 
-/** Takes out of a server's words whatever secret of ours it echoes, and every JWT. */
-function withoutSecrets(text: string, { parameters, headers }: Authenticated): string {
-  const secrets = Object.entries(parameters).flatMap(([name, value]) =>
-    harmlessParameters.has(name) ? [] : [value ?? []].flat(),
-  )
-  const basic = headers['authorization']?.replace(/^Basic /, '')
-  const variants = [...secrets, basic ?? ''].flatMap(secret => [secret, encodeURIComponent(secret)])
-  const masked = variants
-    .filter(secret => secret.length > 2)
-    .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
-  return masked.replace(/eyJ[\w-]+(\.[\w-]*){1,4}/g, '[redacted]')
+/** Somebody else's words as they may be shown: printable, short, without secrets. */
+function clean(text: string, length: number, sent: Authenticated): string {
+  const plain = withoutSecrets(text, sent)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim()
+  return plain.length > length ? `${plain.slice(0, length - 3)}...` : plain
 }
 
-function printable(text: string, length: number): string {
-  const plain = text.replace(/[^\x20-\x7e]+/g, ' ').trim()
-  return plain.length > length ? `${plain.slice(0, length - 3)}...` : plain
+/** Takes out whatever secret of ours is echoed, in whatever encoding; every JWT; and the query of every URL. */
+function withoutSecrets(text: string, { parameters, headers, secrets = [] }: Authenticated): string {
+  const sent = Object.entries(parameters).flatMap(([name, value]) =>
+    harmlessParameters.has(name) ? [] : (value ?? []),
+  )
+  const basic = headers['authorization']?.replace(/^Basic /, '') ?? ''
+  const hidden = [...sent, ...secrets, basic]
+    .flatMap(secret => [secret, encodeURIComponent(secret), formEncode(secret), JSON.stringify(secret).slice(1, -1)])
+    .filter(secret => secret.length > 2)
+    .sort((a, b) => b.length - a.length)
+    .map(secret => secret.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
+  return text.replace(new RegExp([...hidden, 'eyJ[\\w.-]+', '\\?[\\w%][^\\s"\'<>]*'].join('|'), 'g'), '[redacted]')
 }

@@ -106,6 +106,11 @@ export function encodeForm(parameters: Parameters): EncodedRequest {
   return { contentType: 'application/x-www-form-urlencoded', body: form.toString() }
 }
 
+/** One value as `encodeForm` writes it. */
+export function formEncode(value: string): string {
+  return new URLSearchParams({ '': value }).toString().slice(1)
+}
+
 /** `application/json`, for the servers that want it; `rename` gives members other names, `undefined` leaves one out. */
 export function encodeJson(
   parameters: Parameters,

@@ -6,6 +6,8 @@ import type { Parameters, Provider } from '../provider.js'
 export interface Authenticated {
   readonly parameters: Parameters
   readonly headers: Readonly<Record<string, string>>
+  /** What was used beside the parameters and may stand in no error, should the server repeat it. */
+  readonly secrets?: readonly string[]
 }
 
 /** Who authenticates, to whom. */

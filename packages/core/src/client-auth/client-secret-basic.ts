@@ -1,5 +1,6 @@
 /** `client_secret_basic`: the client's credentials in an `Authorization: Basic` header (RFC 6749 §2.3.1). */
 import { checkOptions, optionError } from '../options.js'
+import { formEncode } from '../provider.js'
 import type { Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 import { readSecret, secretMembers } from './secret-auth.js'
@@ -38,8 +39,9 @@ export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBas
     async authenticate(parameters, context) {
       const secret = await readSecret(clientSecret, context)
       if (isRaw(context)) checkRaw('clientSecret', secret)
-      const pair = [context.clientId, secret].map(isRaw(context) ? String : formEncoded).join(':')
-      return { parameters, headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } }
+      const pair = [context.clientId, secret].map(isRaw(context) ? String : formEncode).join(':')
+      const authorization = `Basic ${Buffer.from(pair).toString('base64')}`
+      return { parameters, headers: { authorization }, secrets: [secret] }
     },
   }
 }
@@ -48,8 +50,4 @@ export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBas
 function checkRaw(option: string, value: string): void {
   if (value.includes(':'))
     throw optionError(option, 'must not contain ":" in a raw Basic header; ask the provider for other credentials')
-}
-
-function formEncoded(text: string): string {
-  return new URLSearchParams({ '': text }).toString().slice(1)
 }

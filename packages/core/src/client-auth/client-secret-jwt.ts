@@ -30,8 +30,9 @@ export function clientSecretJwt(clientSecret: Secret, options: ClientSecretJwtOp
     method: 'client_secret_jwt',
     ...secretMembers(clientSecret),
     async authenticate(parameters, context) {
-      const signer = secretSigner(await readSecret(clientSecret, context), options.alg)
-      return authenticateByAssertion(signer, options, parameters, context)
+      const secret = await readSecret(clientSecret, context)
+      const signer = secretSigner(secret, options.alg)
+      return { ...(await authenticateByAssertion(signer, options, parameters, context)), secrets: [secret] }
     },
   }
 }

@@ -20,7 +20,10 @@ export async function readSecret(secret: Secret, context?: AuthenticationContext
   if (typeof secret === 'string') return secret
   const value: unknown = await secret()
   if (typeof value !== 'string' || value === '')
-    throw new GrantKitError('ERR_SECRET', 'clientSecret: the function must return a string that is not empty')
+    throw new GrantKitError(
+      'ERR_CLIENT_AUTHENTICATION',
+      'clientSecret: the function must return a string that is not empty',
+    )
   context?.provider.conform.checkCredentials?.({ clientId: context.clientId, clientSecret: value })
   return value
 }
