@@ -2,7 +2,7 @@
 import { type Assertion, protectedClaims, protectedHeaders, signAssertion } from '../assertion.js'
 import type { Signer } from '../keys.js'
 import { checkNumber, checkText, optionError } from '../options.js'
-import type { Parameters } from '../provider.js'
+import type { Parameters, Provider } from '../provider.js'
 import type { Authenticated, AuthenticationContext } from './client-auth.js'
 
 /** What an assertion says, where it is not what the provider says it should. */
@@ -34,9 +34,17 @@ export const assertionOptionNames = [
 export function checkAssertionOptions(options: AssertionOptions): void {
   if (options.lifetimeSeconds !== undefined) checkNumber('lifetimeSeconds', options.lifetimeSeconds, 1)
   if (options.clockSkewSeconds !== undefined) checkNumber('clockSkewSeconds', options.clockSkewSeconds, 0)
+  if (options.typ !== undefined) checkText('typ', options.typ)
   if (options.audience !== undefined && typeof options.audience !== 'function') checkText('audience', options.audience)
   refuseMembers('header', options.header ?? {}, protectedHeaders)
-  if (typeof options.claims === 'object') refuseMembers('claims', options.claims, protectedClaims)
+  if (typeof options.claims !== 'function') refuseMembers('claims', options.claims ?? {}, protectedClaims)
+}
+
+/** Refuses an algorithm the provider says it does not take. */
+export function checkAlg(alg: string, { name, metadata }: Provider): void {
+  const accepted = metadata.token_endpoint_auth_signing_alg_values_supported
+  if (accepted !== undefined && !accepted.includes(alg))
+    throw optionError('alg', `${name} accepts ${accepted.join(', ')}, not ${alg}`)
 }
 
 /** Adds a newly signed assertion to the parameters. */
@@ -63,13 +71,15 @@ function describeAssertion(
   { clientId, provider, endpoint }: AuthenticationContext,
 ): Assertion {
   const rules = provider.conform.clientAssertion ?? {}
-  const audience = options.audience ?? rules.audience ?? provider.metadata.issuer
+  const given = options.audience ?? rules.audience ?? provider.metadata.issuer
+  const audience = typeof given === 'function' ? given(endpoint) : given
+  checkText('audience', audience)
   const claims = typeof options.claims === 'function' ? options.claims() : (options.claims ?? {})
   refuseMembers('claims', claims, protectedClaims)
   return {
     issuer: clientId,
     subject: clientId,
-    audience: typeof audience === 'function' ? audience(endpoint) : audience,
+    audience,
     typ: options.typ ?? rules.typ ?? 'client-authentication+jwt',
     lifetimeSeconds: options.lifetimeSeconds ?? rules.lifetimeSeconds ?? 60,
     clockSkewSeconds: options.clockSkewSeconds ?? 0,
@@ -79,6 +89,8 @@ function describeAssertion(
 }
 
 function refuseMembers(option: string, members: Readonly<Record<string, unknown>>, names: readonly string[]): void {
+  if (typeof members !== 'object' || members === null || Array.isArray(members))
+    throw optionError(option, 'must be an object')
   for (const name of names)
     if (name in members) throw optionError(`${option}.${name}`, 'belongs to the protocol and cannot be given here')
 }

@@ -6,6 +6,7 @@ import {
   type AssertionOptions,
   assertionOptionNames,
   authenticateByAssertion,
+  checkAlg,
   checkAssertionOptions,
 } from './assertion-auth.js'
 import type { ClientAuth } from './client-auth.js'
@@ -26,9 +27,14 @@ export function clientSecretJwt(clientSecret: Secret, options: ClientSecretJwtOp
   checkOptions('clientSecretJwt', options, ['alg', ...assertionOptionNames])
   checkAssertionOptions(options)
   secretSigner('checked here, used below', options.alg)
+  const members = secretMembers(clientSecret)
   return {
     method: 'client_secret_jwt',
-    ...secretMembers(clientSecret),
+    ...members,
+    check(context) {
+      members.check(context)
+      checkAlg(options.alg, context.provider)
+    },
     async authenticate(parameters, context) {
       const secret = await readSecret(clientSecret, context)
       const signer = secretSigner(secret, options.alg)

@@ -1,10 +1,11 @@
 /** `private_key_jwt`: an assertion signed by the client's private key (RFC 7523 §2.2, OpenID Connect Core §9). */
 import { signer as createSigner, type Signer, type SignerOptions } from '../keys.js'
-import { checkOptions, optionError } from '../options.js'
+import { checkOptions } from '../options.js'
 import {
   type AssertionOptions,
   assertionOptionNames,
   authenticateByAssertion,
+  checkAlg,
   checkAssertionOptions,
 } from './assertion-auth.js'
 import type { ClientAuth } from './client-auth.js'
@@ -34,11 +35,7 @@ export function privateKeyJwt(options: PrivateKeyJwtOptions): PrivateKeyJwt {
   return {
     method: 'private_key_jwt',
     identity: signer.identity,
-    check({ provider }) {
-      const accepted = provider.metadata.token_endpoint_auth_signing_alg_values_supported
-      if (accepted && !accepted.includes(signer.alg))
-        throw optionError('alg', `${provider.name} accepts ${accepted.join(', ')}, not ${signer.alg}`)
-    },
+    check: ({ provider }) => checkAlg(signer.alg, provider),
     fingerprint: async () => signer.identity,
     authenticate: (parameters, context) => authenticateByAssertion(signer, options, parameters, context),
     replaceKey(replacement) {
