@@ -85,7 +85,7 @@ export interface TokenResponseContext {
  */
 export async function parseTokenResponse(body: unknown, context: TokenResponseContext): Promise<TokenSet> {
   const { provider, requestedAt, requestedScope } = context
-  const response = provider.conform.mapTokenResponse?.(body) ?? body
+  const response = mapped(body, provider)
   if (!isObject(response)) throw new TokenResponseError('expected a JSON object', { provider: provider.name })
   const accessToken = readToken(response, 'access_token', b64token, provider)
   if (accessToken === undefined) throw new TokenResponseError('access_token is missing', { provider: provider.name })
@@ -105,6 +105,15 @@ export async function parseTokenResponse(body: unknown, context: TokenResponseCo
     scope,
     missingScope: splitScope(requestedScope).filter(one => !granted.includes(one)),
   })
+}
+
+/** A mapping reads members that a malformed answer does not have; its error is left out, since it may quote the answer. */
+function mapped(body: unknown, { name, conform }: Provider): unknown {
+  try {
+    return conform.mapTokenResponse?.(body) ?? body
+  } catch {
+    throw new TokenResponseError('expected what mapTokenResponse() can read', { provider: name })
+  }
 }
 
 /** RFC 6750 §2.1: what can stand in an `Authorization: Bearer` header. */
@@ -155,7 +164,7 @@ async function readExpiry(
 /** An instant from a lifetime in seconds; `undefined` for what is no lifetime: not a number, not positive, or endless. */
 function expiresIn(seconds: unknown, from: number): number | undefined {
   const value = numeric(seconds)
-  return value > 0 && value <= longestLifetimeSeconds ? from + secondsToMs(value) : undefined
+  return value > 0 && value <= longestLifetimeSeconds ? Math.round(from + secondsToMs(value)) : undefined
 }
 
 function numeric(value: unknown): number {
