@@ -95,7 +95,10 @@ function chooseAuth({ provider, auth, clientSecret }: ClientOptions): ClientAuth
     throw optionError('auth', 'must come from a client authentication function such as privateKeyJwt()')
   const accepted = provider.metadata.token_endpoint_auth_methods_supported
   if (accepted !== undefined && !accepted.includes(chosen.method))
-    throw optionError('auth', `${provider.name} accepts ${accepted.join(', ')}, not ${chosen.method}`)
+    throw optionError(
+      clientSecret === undefined ? 'auth' : 'clientSecret',
+      `${provider.name} accepts ${accepted.join(', ')}, not ${chosen.method}`,
+    )
   return chosen
 }
 

@@ -1,5 +1,5 @@
 /** Authorization server metadata by its RFC 8414 names. */
-import { checkSecureUrl, checkText } from './options.js'
+import { checkSecureUrl, checkText, optionError } from './options.js'
 
 /** What a server says of itself, or what is known of it. @see RFC 8414 §2 */
 export interface AuthorizationServerMetadata {
@@ -18,6 +18,7 @@ export interface AuthorizationServerMetadata {
 
 /** Refuses metadata a secret could not be sent by. Returns it, so that it reads as a step. */
 export function checkMetadata(metadata: AuthorizationServerMetadata): AuthorizationServerMetadata {
+  if (typeof metadata !== 'object' || metadata === null) throw optionError('metadata', 'must be an object')
   checkText('issuer', metadata.issuer)
   checkSecureUrl('token_endpoint', metadata.token_endpoint)
   const alias = metadata.mtls_endpoint_aliases?.token_endpoint

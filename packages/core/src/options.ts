@@ -18,7 +18,7 @@ export function checkOptions(maker: string, options: unknown, known: readonly st
     throw optionError(`${maker}()`, 'takes one options object')
   for (const option of Object.keys(options)) {
     if (known.includes(option)) continue
-    const meant = known.find(name => name.toLowerCase() === option.toLowerCase())
+    const meant = known.find(name => name.toLowerCase() === option.replace(/[_-]/g, '').toLowerCase())
     const hint = meant ? `did you mean ${meant}?` : `options are ${known.join(', ')}`
     throw optionError(option, `is not an option of ${maker}(); ${hint}`)
   }
