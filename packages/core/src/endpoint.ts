@@ -33,7 +33,8 @@ export async function sendToEndpoint(client: Client, request: EndpointRequest): 
 async function send(client: Client, request: EndpointRequest): Promise<unknown> {
   const authenticated = await authenticate(client, request)
   const response = await exchange(client, request.endpoint, authenticated)
-  const answer = parseServerResponse(response, client.provider.name)
+  const { name, conform } = client.provider
+  const answer = parseServerResponse(response, name, conform.responseEncoding)
   if ('body' in answer) return answer.body
   throw refused(
     client,

@@ -1,7 +1,7 @@
 /** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. */
 import type { RefusalKind } from './errors.js'
 import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
-import { checkOptions, checkText, optionError } from './options.js'
+import { checkOptions, checkSecureUrl, checkText, optionError } from './options.js'
 
 /** Parameters of a request to an endpoint, by their names on the wire. Members that are `undefined` are not sent. */
 export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -48,6 +48,8 @@ export interface Conform {
     | undefined
   /** Writes the parameters as the server wants them. Default: `application/x-www-form-urlencoded`. */
   readonly encodeRequest?: ((parameters: Parameters) => EncodedRequest) | undefined
+  /** How answers are written where they are not JSON. Default `'json'`. */
+  readonly responseEncoding?: 'json' | 'form' | undefined
   /** Maps an answer to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. Default: as it is. */
   readonly mapTokenResponse?: ((body: unknown) => unknown) | undefined
   /** The token type meant when the answer names none. Default: such an answer is refused. */
@@ -94,9 +96,31 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   checkOptions('defineProvider', definition, ['name', 'metadata', 'conform'])
   checkText('name', definition.name)
   const conform = definition.conform ?? {}
+  checkOptions('defineProvider', conform, Object.keys(conformNames))
+  if (conform.refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', conform.refreshEndpoint)
   if (conform.basicCredentials !== undefined && !['form', 'raw'].includes(conform.basicCredentials))
     throw optionError('basicCredentials', "must be 'form' or 'raw'")
+  if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
+    throw optionError('responseEncoding', "must be 'json' or 'form'")
   return Object.freeze({ name: definition.name, metadata: checkMetadata(definition.metadata), conform })
+}
+
+/** A record, so that none can be left out. */
+const conformNames: Readonly<Record<keyof Conform, true>> = {
+  refreshEndpoint: true,
+  requiresCertificate: true,
+  basicCredentials: true,
+  defaultSecretMethod: true,
+  clientAssertion: true,
+  checkCredentials: true,
+  encodeRequest: true,
+  responseEncoding: true,
+  mapTokenResponse: true,
+  defaultTokenType: true,
+  defaultExpiresIn: true,
+  classifyError: true,
+  recognizeRejection: true,
+  resourceHeaders: true,
 }
 
 /** `application/x-www-form-urlencoded`; what a server without an `encodeRequest` of its own gets (RFC 6749 appendix B). */

@@ -11,7 +11,11 @@ export type ServerResponse = { readonly body: unknown } | { readonly refusal: Om
  *
  * @throws TokenResponseError saying what was expected; never what was received
  */
-export function parseServerResponse(response: TransportResponse, provider: string): ServerResponse {
+export function parseServerResponse(
+  response: TransportResponse,
+  provider: string,
+  encoding: 'json' | 'form' = 'json',
+): ServerResponse {
   const { status } = response
   const text = new TextDecoder().decode(response.body)
   if (status >= 300 && status < 400)
@@ -19,7 +23,7 @@ export function parseServerResponse(response: TransportResponse, provider: strin
       provider,
       status,
     })
-  const json = parseJson(text)
+  const json = parseJson(text) ?? (encoding === 'form' ? parseForm(text) : undefined)
   if (status >= 400) return { refusal: { status, ...readRefusal(json, text) } }
   if (text.trim() === '')
     throw new TokenResponseError(`expected a JSON object, got status ${status} without a body`, {
@@ -39,7 +43,9 @@ export function parseServerResponse(response: TransportResponse, provider: strin
 export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {
   const text = header?.trim()
   if (!text) return undefined
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
+  // Date.parse takes '-5' for a month; a date worth the name has a time
+  const date = /\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : date - now
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 3_600_000)
 }
 
@@ -54,6 +60,10 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function parseForm(text: string): unknown {
+  return /^[^\s<=]+=/.test(text) ? Object.fromEntries(new URLSearchParams(text.trim())) : undefined
 }
 
 type Reason = Pick<Refusal, 'error' | 'errorDescription'>
