@@ -1,0 +1,103 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { type Client, clientCredentials, clientSecretPost, defineProvider, privateKeyJwt } from '../src/index.js'
+import { attemptKey, entryKey, lineageKey } from '../src/token-key.js'
+import { setUp } from './scripted-server.js'
+
+const entry = (client: Client, options: Parameters<typeof clientCredentials>[0] = {}) => {
+  const { grantType, parameters } = clientCredentials(options)
+  return entryKey(client, grantType, parameters)
+}
+
+describe('lineageKey', () => {
+  test('is the same for clients built alike', () => {
+    const { client, another } = setUp()
+    expect(lineageKey(another(), 'alice')).toBe(lineageKey(client, 'alice'))
+  })
+
+  test('differs by subject, client id, secret, method, connection, issuer and endpoint', () => {
+    const { client, another } = setUp()
+    const provider = (metadata: { issuer: string; token_endpoint: string }) =>
+      another({ provider: defineProvider({ name: 'example', metadata }) })
+    const keys = [
+      lineageKey(client, 'alice'),
+      lineageKey(client, 'bob'),
+      lineageKey(client, undefined),
+      lineageKey(another({ clientId: 'other' }), 'alice'),
+      lineageKey(another({ clientSecret: 'another secret' }), 'alice'),
+      lineageKey(another({ clientSecret: undefined, auth: clientSecretPost('a secret') }), 'alice'),
+      lineageKey(another({ transport: async () => Promise.reject(new Error('unused')) }), 'alice'),
+      lineageKey(provider({ issuer: 'https://other.example', token_endpoint: 'https://as.example/token' }), 'alice'),
+      lineageKey(provider({ issuer: 'https://as.example', token_endpoint: 'https://as.example/other' }), 'alice'),
+    ]
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  test('does not run subject and credentials together', () => {
+    const { another } = setUp()
+    expect(lineageKey(another({ clientId: 'a' }), 'bc')).not.toBe(lineageKey(another({ clientId: 'ab' }), 'c'))
+  })
+
+  test('stays when the key that signs is replaced: the refresh token is still the client’s', () => {
+    const key = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    const auth = privateKeyJwt({ key: key(), alg: 'ES256' })
+    const { client } = setUp(undefined, { auth })
+    const before = lineageKey(client, 'alice')
+    auth.replaceKey({ key: key(), alg: 'ES256' })
+    expect(lineageKey(client, 'alice')).toBe(before)
+  })
+
+  test('shows neither secret nor subject', () => {
+    expect(lineageKey(setUp().client, 'alice')).toMatch(/^[\w-]{43}$/)
+  })
+})
+
+describe('entryKey', () => {
+  test('takes the scope as a set: order, repetition and blanks do not matter', () => {
+    const { client } = setUp()
+    const key = entry(client, { scope: 'accounts payments' })
+    expect(entry(client, { scope: ' payments  accounts payments' })).toBe(key)
+    expect(entry(client, { scope: ['payments', 'accounts'] })).toBe(key)
+  })
+
+  test('takes extra parameters in any order', () => {
+    const { client } = setUp()
+    const [one, other] = [
+      { tenant: 't', zone: 'z' },
+      { zone: 'z', tenant: 't' },
+    ].map(parameters => entry(client, { parameters }))
+    expect(one).toBe(other)
+  })
+
+  test('differs by grant, scope, resource and extra parameters', () => {
+    const { client } = setUp()
+    const keys = [
+      entry(client),
+      entryKey(client, 'refresh_token', {}),
+      entry(client, { scope: 'a' }),
+      entry(client, { scope: 'a b' }),
+      entry(client, { scope: 'ab' }),
+      entry(client, { resource: 'https://a.example' }),
+      entry(client, { resource: 'https://b.example' }),
+      entry(client, { resource: ['https://a.example', 'https://b.example'] }),
+      entry(client, { parameters: { tenant: 'a' } }),
+      entry(client, { parameters: { tenant: 'b' } }),
+    ]
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  test('differs by certificate, and follows its replacement', () => {
+    const certificate = { thumbprint: 'one', replace() {} } as never as { thumbprint: string }
+    const { client, another } = setUp()
+    const bound = another({ tls: { certificate: certificate as never } })
+    const first = entry(bound)
+    certificate.thumbprint = 'two'
+    expect(new Set([entry(client), first, entry(bound)]).size).toBe(3)
+  })
+})
+
+test('attemptKey differs by what is spent, and shows none of it', () => {
+  const keys = ['one', 'two'].map(token => attemptKey('lineage', 'entry', { refresh_token: token }))
+  expect(new Set([...keys, attemptKey('other', 'entry', { refresh_token: 'one' })]).size).toBe(3)
+  expect(keys.join()).toMatch(/^[\w-]{43},[\w-]{43}$/)
+})
