@@ -4,7 +4,7 @@ import type { Client } from './client.js'
 import { ClosedError } from './errors.js'
 import { type Grant, splitScope } from './grants/grant.js'
 import { cached, type Thresholds } from './lifecycle/cached.js'
-import { type Entry, entryFor, forgetLineage } from './lifecycle/held.js'
+import { type Entry, emptyLineage, entryFor, forgetLineage } from './lifecycle/held.js'
 import { byGrant, byRefreshToken, type Renew, redeem, settle } from './lifecycle/renewal.js'
 import { checkNumber, checkOptions, checkText, optionError } from './options.js'
 import { parseOrigins } from './origins.js'
@@ -191,14 +191,17 @@ function importTokens(client: Client, entry: Entry, tokens: ImportedTokens): voi
   if (refreshToken === undefined && accessToken === undefined)
     throw optionError('refreshToken', 'give a refresh token, an access token, or both')
   if (refreshToken !== undefined) checkText('refreshToken', refreshToken)
-  entry.lineage.refreshToken = undefined
-  entry.tokenSet = undefined
+  if (accessToken !== undefined) checkText('accessToken', accessToken)
+  if (accessToken !== undefined && /[^\x21-\x7e]/.test(accessToken))
+    throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')
+  if (refreshTokenExpiresAt !== undefined) checkNumber('refreshTokenExpiresAt', refreshTokenExpiresAt, 0)
+  if (expiresAt !== undefined) checkNumber('expiresAt', expiresAt, 0)
+  emptyLineage(entry.lineage)
   if (accessToken === undefined) {
     entry.lineage.refreshToken = refreshToken
     entry.lineage.refreshTokenExpiresAt = refreshTokenExpiresAt
     return
   }
-  checkText('accessToken', accessToken)
   const obtainedAt = client.clock.now()
   settle(entry, new TokenSet({ accessToken, refreshToken, refreshTokenExpiresAt, expiresAt, scope, obtainedAt }))
 }

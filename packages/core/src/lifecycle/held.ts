@@ -58,7 +58,13 @@ export function forgetLineage(key: string): void {
   const lineage = lineages.get(key)
   if (lineage === undefined) return
   lineages.delete(key)
+  emptyLineage(lineage)
+}
+
+/** Drops all tokens of a lineage: what comes next owes them nothing. */
+export function emptyLineage(lineage: Lineage): void {
   lineage.refreshToken = undefined
+  lineage.refreshTokenExpiresAt = undefined
   for (const entry of lineage.entries.values()) entry.tokenSet = undefined
 }
 

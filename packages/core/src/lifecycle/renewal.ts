@@ -7,7 +7,7 @@ import type { Grant } from '../grants/grant.js'
 import { refreshToken } from '../grants/refresh-token.js'
 import { TokenSet } from '../token-set.js'
 import { withCooldown } from './cooldown.js'
-import { type Entry, inTurn, type Lineage } from './held.js'
+import { type Entry, emptyLineage, inTurn, type Lineage } from './held.js'
 
 /** Replaces what an entry holds by a new token set and returns it. */
 export type Renew = (entry: Entry, reason: RenewalReason) => Promise<TokenSet>
@@ -28,7 +28,9 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const spent = lineage.refreshToken
     if (spent === undefined || hasExpired(lineage, client)) throw loginRequired(client, subject)
     try {
-      return settle(entry, await request(client, entry, refreshToken({ refreshToken: spent, scope }), reason))
+      const next = await request(client, entry, refreshToken({ refreshToken: spent, scope }), reason)
+      // what was imported, or forgotten, in the meantime is the later word
+      return lineage.refreshToken === spent ? settle(entry, next) : next
     } catch (error) {
       if ((error as AuthorizationServerError).kind !== 'invalid_grant') throw error
       if (lineage.refreshToken !== spent) return spend(entry, reason)
@@ -43,7 +45,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 export function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
   return inTurn(entry.lineage, async () => {
     const tokenSet = await request(client, entry, grant, 'login')
-    entry.lineage.refreshToken = undefined
+    emptyLineage(entry.lineage)
     return settle(entry, tokenSet)
   })
 }
