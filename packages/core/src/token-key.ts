@@ -1,4 +1,4 @@
-/** The two keys everything is filed under: a lineage (one refresh token) and, in it, an entry (one access token). */
+/** The keys everything is filed under: a lineage (one refresh token), in it an entry (one access token), an attempt. */
 import type { Client } from './client.js'
 import { splitScope } from './grants/grant.js'
 import type { Parameters } from './provider.js'
@@ -19,4 +19,9 @@ export function entryKey(client: Client, grantType: string, parameters: Paramete
   const sortedScope = [...new Set(splitScope(scope))].sort()
   const sorted = Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1))
   return sha256(JSON.stringify([grantType, sorted, sortedScope, client.tls.certificate?.thumbprint]))
+}
+
+/** One entry and what is spent to fill it, such as a refresh token or a code: what a refusal of just that is about. */
+export function attemptKey(lineageKey: string, entryKey: string, spent: Parameters): string {
+  return sha256(JSON.stringify([lineageKey, entryKey, spent]))
 }

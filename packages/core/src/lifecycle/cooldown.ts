@@ -7,6 +7,8 @@ import type { Client } from '../client.js'
 import { type AuthorizationServerError, type GrantKitError, isGrantKitError } from '../errors.js'
 
 interface Rest {
+  /** A clock set back behind its beginning ends it, or a correction of an hour would make it last one. */
+  readonly since: number
   readonly until: number
   readonly error: unknown
   /** How many failures in a row. */
@@ -24,7 +26,7 @@ const terminalRestMs = 10_000
 export interface Attempt {
   readonly client: Client
   readonly endpoint: string
-  /** The entry asked for: what is wrong with its scope alone makes nobody else wait. */
+  /** From `attemptKey()`: what is wrong with this scope, refresh token or code alone makes nobody else wait. */
   readonly key: string
 }
 
@@ -37,7 +39,8 @@ export async function withCooldown<T>(attempt: Attempt, request: () => Promise<T
   await refuseWhileResting(attempt)
   try {
     const result = await request()
-    for (const key of keysOf(attempt)) rests.delete(key)
+    const now = attempt.client.clock.now()
+    for (const key of keysOf(attempt)) if (restAt(key, now) === undefined) rests.delete(key)
     return result
   } catch (error) {
     await startRest(attempt, error)
@@ -48,31 +51,40 @@ export async function withCooldown<T>(attempt: Attempt, request: () => Promise<T
 async function refuseWhileResting(attempt: Attempt): Promise<void> {
   const { client } = attempt
   for (const key of keysOf(attempt)) {
-    const rest = rests.get(key)
-    if (rest === undefined || rest.until <= client.clock.now()) continue
+    const rest = restAt(key, client.clock.now())
+    if (rest === undefined) continue
     if (rest.refused === undefined || rest.refused === (await credentialsOf(client))) throw rest.error
     rests.delete(key)
   }
 }
 
+/** What may pass rests the endpoint, what somebody has to change the client or this attempt; what was not sent, nothing. */
 async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   if (!isGrantKitError(error) || error.code === 'ERR_CLIENT_AUTHENTICATION' || error.code === 'ERR_TRANSPORT_CLOSED')
     return
   const { client } = attempt
-  const [endpointKey, clientKey, entryKey] = keysOf(attempt)
-  const now = client.clock.now()
-  const { kind, error: reason } = error as Partial<AuthorizationServerError>
-  if (kind === 'invalid_grant') return
-  if (kind === undefined || kind === 'transient') return rest(endpointKey, now, error, error.retryAfterMs)
-  const key = reason === 'invalid_scope' || reason === 'invalid_target' ? entryKey : clientKey
-  rests.set(key, { until: now + terminalRestMs, error, failures: 1, refused: await credentialsOf(client) })
+  const [endpointKey, clientKey, attemptKey] = keysOf(attempt)
+  const since = client.clock.now()
+  sweep(since)
+  if (error.retryable) return restEndpoint(endpointKey, since, error)
+  const { error: reason, kind } = error as Partial<AuthorizationServerError>
+  const ofAttempt = kind === 'invalid_grant' || reason === 'invalid_scope' || reason === 'invalid_target'
+  const refused = await credentialsOf(client)
+  rests.set(ofAttempt ? attemptKey : clientKey, { since, until: since + terminalRestMs, error, failures: 1, refused })
 }
 
-function rest(key: string, now: number, error: GrantKitError, retryAfterMs: number | undefined): void {
-  sweep(now)
-  const failures = (rests.get(key)?.failures ?? 0) + 1
-  const growing = Math.min(firstRestMs * 2 ** (failures - 1), longestRestMs)
-  rests.set(key, { until: now + (retryAfterMs ?? growing), error, failures })
+/** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
+function restEndpoint(key: string, since: number, error: GrantKitError): void {
+  const current = restAt(key, since)
+  const failures = current?.failures ?? (rests.get(key)?.failures ?? 0) + 1
+  const until = since + (error.retryAfterMs ?? Math.min(firstRestMs * 2 ** (failures - 1), longestRestMs))
+  if (current === undefined || current.until < until) rests.set(key, { since, until, error, failures })
+}
+
+/** The rest in force. */
+function restAt(key: string, now: number): Rest | undefined {
+  const rest = rests.get(key)
+  return rest !== undefined && rest.since <= now && now < rest.until ? rest : undefined
 }
 
 /** Names the credentials as they are now; credentials that cannot be read are others than those refused. */

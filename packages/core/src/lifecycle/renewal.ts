@@ -5,6 +5,7 @@ import { type AuthorizationServerError, isGrantKitError, LoginRequiredError } fr
 import { notify, type RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { refreshToken } from '../grants/refresh-token.js'
+import { attemptKey } from '../token-key.js'
 import { TokenSet } from '../token-set.js'
 import { withCooldown } from './cooldown.js'
 import { type Entry, emptyLineage, inTurn, type Lineage } from './held.js'
@@ -83,7 +84,8 @@ function request(client: Client, entry: Entry, grant: Grant, reason: RenewalReas
   const { clock, onEvent, provider } = client
   const { grantType } = grant
   const endpoint = endpointFor(client, grantType)
-  return withCooldown({ client, endpoint, key: entry.key }, async () => {
+  const key = attemptKey(entry.lineage.key, entry.key, grant.parameters)
+  return withCooldown({ client, endpoint, key }, async () => {
     const startedAt = clock.now()
     const base = { provider: provider.name, grantType, reason }
     notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
