@@ -1,5 +1,6 @@
 /** Reuses a token set while it is good: two thresholds, no lock, no timer. */
 import type { Client } from '../client.js'
+import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import type { TokenSet } from '../token-set.js'
 import type { GetTokenSetOptions } from '../token-source.js'
@@ -25,6 +26,8 @@ const leastGapMs = 1_000
 
 /** When a token set is due. */
 interface Schedule {
+  /** A clock that shows less was set back by more than the margins make good: nobody knows how old the token is. */
+  readonly fromAt: number
   readonly softAt: number
   readonly hardAt: number
   readonly endsAt: number
@@ -46,12 +49,14 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
   let entry: Entry | undefined
   let seen: TokenSet | undefined
   let answer: Promise<TokenSet> | undefined
-  let schedule: Schedule = { softAt: 0, hardAt: 0, endsAt: 0 }
+  let schedule: Schedule = { fromAt: 0, softAt: 0, hardAt: 0, endsAt: 0 }
   let thumbprint: string | undefined
 
   return function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
     const isCurrent = seen !== undefined && entry?.tokenSet === seen && tls.certificate?.thumbprint === thumbprint
-    if (isCurrent && options === undefined && clock.now() < schedule.softAt) return answer as Promise<TokenSet>
+    const now = clock.now()
+    if (isCurrent && options === undefined && schedule.fromAt <= now && now < schedule.softAt)
+      return answer as Promise<TokenSet>
     return decide(options ?? {})
   }
 
@@ -84,6 +89,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
     const now = clock.now()
     if (tokenSet === undefined) return rejected ? 'rejected' : 'cold'
     if (now >= schedule.endsAt) return 'hard'
+    if (now < schedule.fromAt) return 'soft'
     if (now < schedule.softAt || now - tokenSet.obtainedAt < leastGapMs) return undefined
     return now < schedule.hardAt ? 'soft' : 'hard'
   }
@@ -104,11 +110,13 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
 /** Margins shrink with the lifetime, so that a short token is not renewed on every call. */
 export function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
-  const endsAt = expiresAt ?? obtainedAt + (provider.conform.defaultExpiresIn ?? 300) * 1000
+  const endsAt = expiresAt ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt
   const { refreshBeforeMs = 60_000, expiryMarginMs = 10_000 } = thresholds
+  const softMs = Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2)
   return {
-    softAt: endsAt - Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2),
+    fromAt: obtainedAt - softMs,
+    softAt: endsAt - softMs,
     hardAt: endsAt - Math.min(expiryMarginMs, lifetimeMs / 10),
     endsAt,
   }
