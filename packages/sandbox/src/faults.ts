@@ -55,10 +55,9 @@ export class FaultList {
 
   /** @returns a function that cancels it */
   add(fault: Fault, options: FaultOptions = {}): () => void {
-    const { times = 1 } = options
-    if (!(times >= 1)) throw new TypeError('fail(fault, options): options.times must be at least 1')
-    if (!faultKinds.has(fault?.kind)) throw new TypeError(`fail(fault): fault.kind ${String(fault?.kind)} is not known`)
-    const entry = { fault, options, left: times }
+    checkFault(fault)
+    checkOptions(options)
+    const entry = { fault, options, left: options.times ?? 1 }
     this.#pending.push(entry)
     return () => this.#drop(entry)
   }
@@ -89,17 +88,42 @@ export class FaultList {
   }
 }
 
-const faultKinds: ReadonlySet<string> = new Set([
-  'delay',
-  'hold',
-  'hang',
-  'reset',
-  'reset-before',
-  'status',
-  'garbage',
-  'huge',
-  'redirect',
-])
+const isCount = (value: unknown) => typeof value === 'number' && value >= 0 && value < Infinity
+const isText = (value: unknown) => typeof value === 'string'
+const isStatus = (value: unknown) => Number.isInteger(value) && Number(value) >= 200 && Number(value) <= 599
+const isGarbage = (value: unknown) =>
+  value === undefined || ['html', 'truncated', 'empty', 'wrong-content-type'].includes(value as string)
+
+/** The members a fault of each kind must have right. */
+const faultMembers: Readonly<Record<Fault['kind'], Readonly<Record<string, (value: unknown) => boolean>>>> = {
+  delay: { ms: isCount },
+  hold: { until: value => typeof (value as PromiseLike<unknown> | undefined)?.then === 'function' },
+  hang: {},
+  reset: {},
+  'reset-before': {},
+  status: { status: isStatus },
+  garbage: { body: isGarbage },
+  huge: { bytes: isCount },
+  redirect: { location: isText, status: value => value === undefined || isStatus(value) },
+}
+
+function checkFault(fault: Fault): void {
+  const members = Object.hasOwn(faultMembers, String(fault?.kind)) ? faultMembers[fault.kind] : undefined
+  if (!members) throw new TypeError(`fail(fault): fault.kind ${String(fault?.kind)} is not known`)
+  for (const [name, isRight] of Object.entries(members)) {
+    if (!isRight((fault as unknown as Record<string, unknown>)[name])) {
+      throw new TypeError(`fail(fault): fault.${name} is missing or wrong for kind ${fault.kind}`)
+    }
+  }
+}
+
+function checkOptions({ times = 1, match, on = 'token' }: FaultOptions): void {
+  if (!(times >= 1)) throw new TypeError('fail(fault, options): options.times must be at least 1')
+  if (on !== 'token' && on !== 'api') throw new TypeError("fail(fault, options): options.on must be 'token' or 'api'")
+  if (match !== undefined && typeof match !== 'function') {
+    throw new TypeError('fail(fault, options): options.match must be a function')
+  }
+}
 
 /** What to do with a request a fault befell: an answer, or `undefined` to say nothing more. */
 export interface FaultContext {

@@ -67,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.on('connection', (socket: Socket) => {
     const port = socket.remotePort
     connections.set(port, { id: ++connectionCount, socket, clientCertificate: undefined })
-    socket.on('close', () => connections.delete(port))
+    socket.on('close', () => connections.get(port)?.socket === socket && connections.delete(port))
     socket.on('error', () => socket.destroy())
     if (options.faults.takeForConnection()) socket.resetAndDestroy()
   })
@@ -153,9 +153,14 @@ async function answerOrRefusal(route: Route, request: ReceivedRequest): Promise<
 
 async function respond(response: ServerResponse, request: ReceivedRequest, answer: Answer): Promise<void> {
   request.status = answer.status
-  response.writeHead(answer.status, answer.headers ?? {})
-  if (answer.body instanceof Readable) await pipeline(answer.body, response)
-  else response.end(answer.body)
+  if (answer.body instanceof Readable) {
+    response.writeHead(answer.status, answer.headers ?? {})
+    return pipeline(answer.body, response)
+  }
+  const body = Buffer.from(answer.body ?? '')
+  const length = answer.status === 204 ? {} : { 'content-length': body.length }
+  response.writeHead(answer.status, { ...answer.headers, ...length })
+  response.end(body)
 }
 
 async function readBody(message: IncomingMessage): Promise<string | undefined> {

@@ -20,7 +20,7 @@ export interface System<Settings extends object = object> {
   /** Where the token endpoint listens, whatever its name is. */
   readonly connectTo: { readonly host: string; readonly port: number }
   readonly clientId: string
-  /** Assign to a member at any time; it holds from the next request on. */
+  /** Assign to a member at any time; it holds from the next request on. A member that does not exist is a TypeError. */
   readonly settings: Settings
   /** Oldest first; the last 10,000 unless `startSandbox` was told otherwise. */
   readonly requests: readonly ReceivedRequest[]
@@ -70,7 +70,11 @@ export function createSystemState(requestLimit: number): SystemState {
 type SharedMembers = Pick<System, 'requests' | 'clearRequests' | 'fail' | 'issuedTokens' | 'revoke' | 'revokeAllTokens'>
 
 /** Completes a system with the members every one has, backed by its state; getters stay getters. */
-export function createSystem<Own extends object>(state: SystemState, own: Own): Own & SharedMembers {
+export function createSystem<Own extends { readonly settings: object }>(
+  state: SystemState,
+  own: Own,
+): Own & SharedMembers {
+  Object.seal(own.settings)
   const shared: SharedMembers = {
     requests: state.record.entries,
     clearRequests: () => state.record.clear(),

@@ -37,7 +37,7 @@ export function agentFor(sandbox: Sandbox, system: System, certificate?: Certifi
     if (options.all) callback(null, [{ address: host, family: 4 }])
     else callback(null, host, 4)
   }
-  return new Agent({ connect: { ca: sandbox.ca, ...certificate, lookup: lookup as never } })
+  return new Agent({ connections: 1, connect: { ca: sandbox.ca, ...certificate, lookup: lookup as never } })
 }
 
 /** An answer, read. */

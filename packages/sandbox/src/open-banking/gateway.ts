@@ -15,6 +15,8 @@ export interface GatewaySettings {
   gatewayChallenge: '2.x' | '3.x' | '4.x' | 'null-bearer' | 'basic-auth' | 'none'
   /** Code for a token that is unknown, expired or revoked. Default 900901; 900900 comes with status 500. */
   invalidTokenCode: number
+  /** Old servers let a token die up to 300 seconds before its `expires_in`. Default 0. */
+  tokensDieEarlySeconds: number
   /** Refuses every call, good token or not, with this code and its status. */
   gatewayRefusal: number | undefined
   /** `errors[]` for certificate faults as 3.0.0 (`Code`, `Title`, `Message`) or 4.x writes it. Default `3.0`. */
@@ -31,6 +33,7 @@ export function gatewaySettings(): GatewaySettings {
     gatewayContentType: undefined,
     gatewayChallenge: '4.x',
     invalidTokenCode: 900901,
+    tokensDieEarlySeconds: 0,
     gatewayRefusal: undefined,
     certificateErrors: '3.0',
     accountsNeedUserToken: false,
@@ -58,13 +61,14 @@ export interface ResourceRules {
  * @throws Refusal in the shape the settings ask for
  */
 export function authorizeCall(gateway: Gateway, request: ReceivedRequest, rules: ResourceRules): IssuedToken {
+  const { settings, clock } = gateway
   const certificate = requireCertificate(gateway, request.clientCertificate)
-  if (gateway.settings.gatewayRefusal !== undefined) refuseCall(gateway, gateway.settings.gatewayRefusal)
+  if (settings.gatewayRefusal !== undefined) refuseCall(gateway, settings.gatewayRefusal)
   const [, bearer] = /^Bearer +(\S+)\s*$/i.exec(request.headers.authorization ?? '') ?? []
   if (bearer === undefined) return refuseCall(gateway, 900902)
-  const token = gateway.store.tokens.findActive(bearer, gateway.clock.now())
+  const token = gateway.store.tokens.findActive(bearer, clock.now() + settings.tokensDieEarlySeconds * 1000)
   if (!token || token.certificateThumbprint !== certificate.thumbprint) {
-    return refuseCall(gateway, gateway.settings.invalidTokenCode)
+    return refuseCall(gateway, settings.invalidTokenCode)
   }
   const actual = token.isUserToken ? 'Application_User' : 'Application'
   if (rules.tokenType !== 'any' && rules.tokenType !== actual) refuseCall(gateway, 900905)
@@ -72,9 +76,11 @@ export function authorizeCall(gateway: Gateway, request: ReceivedRequest, rules:
   return token
 }
 
-/** 404 as the gateway words it. */
-export function noMatchingResource(gateway: Gateway): Answer {
-  return encodeFault(gateway, 900906)
+/** A path below an API that has no such resource is 403; a path below none is 404. */
+export function noMatchingResource(gateway: Gateway, { path }: ReceivedRequest): Answer {
+  if (path.startsWith('/open-banking/')) return encodeFault(gateway, 900906)
+  const description = 'The requested resource is not available.'
+  return json(404, { code: '404', type: 'Status report', message: 'Runtime Error', description })
 }
 
 function requireCertificate(
@@ -114,7 +120,7 @@ const faults: Readonly<Record<number, FaultText>> = {
   900901: {
     status: 401,
     message: 'Invalid Credentials',
-    description: 'Invalid Credentials. Make sure you have provided the correct security credentials',
+    description: 'Access failure',
   },
   900902: {
     status: 401,
@@ -166,7 +172,10 @@ function encodeFault({ settings }: Gateway, code: number): Answer {
   const type = settings.gatewayContentType === undefined ? {} : { 'content-type': settings.gatewayContentType }
   const headers = { ...challenge, ...type }
   if (settings.gatewayFault === 'fault') return json(status, { fault: { code, message, description } }, headers)
-  if (settings.gatewayFault === 'json') return json(status, { code: String(code), message, description }, headers)
+  if (settings.gatewayFault === 'json') {
+    const worded = code === 900901 ? 'Invalid JWT token.' : description
+    return json(status, { code: String(code), message, description: worded }, headers)
+  }
   const answer = text(status, xmlFault(code, message, description), 'application/xml; charset=UTF-8')
   return { ...answer, headers: { ...answer.headers, ...headers } }
 }

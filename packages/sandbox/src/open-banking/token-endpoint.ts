@@ -19,7 +19,7 @@ export async function answerTokenRequest(server: AuthorizationServer, request: R
   const { thumbprint } = authenticateClient(server, request, parameters)
   const grantType = parameters.grant_type
   if (!grantType) refuse(400, 'invalid_request', 'Missing grant_type parameter value')
-  const grant = grants[grantType]
+  const grant = Object.hasOwn(grants, grantType) ? grants[grantType] : undefined
   if (!grant) return refuse(400, 'unsupported_grant_type', 'Unsupported grant_type value')
   if (!server.settings.grantTypes.includes(grantType)) {
     refuse(

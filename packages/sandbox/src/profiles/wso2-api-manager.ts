@@ -51,7 +51,7 @@ export async function startWso2ApiManager(
     },
     requestClientCertificate: true,
     refuseInHandshake: () => settings.refuseInHandshake,
-    notFound: () => noMatchingResource(gateway),
+    notFound: request => noMatchingResource(gateway, request),
   })
   const origin = `https://localhost:${port}`
   const server: AuthorizationServer = {
