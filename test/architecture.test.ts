@@ -13,6 +13,8 @@ const coreInOrder = [
   'secret',
   'keys',
   'certificate',
+  'decompress',
+  'proxy',
   'transport',
   'metadata',
   'provider',
