@@ -1,0 +1,260 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type AttachResponse,
+  attach,
+  clientCredentials,
+  createTokenSource,
+  createUserTokenSources,
+  parseOrigins,
+} from '../src/index.js'
+import { issue, refuse, rotate, type Setup, setUp, start } from './scripted-server.js'
+
+const origins = parseOrigins(['https://api.example'])
+const url = 'https://api.example/accounts'
+const get = { method: 'GET', url }
+
+const unauthorized = (wwwAuthenticate: string | undefined = 'Bearer error="invalid_token"'): AttachResponse => ({
+  status: 401,
+  wwwAuthenticate,
+  body: async () => '',
+})
+
+const sourceOf = ({ client }: Pick<Setup, 'client'>) => createTokenSource({ client, grant: clientCredentials() })
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+describe('attach', () => {
+  test('gives a request its token', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    expect(attached.headers).toEqual(bearer('token-1'))
+  })
+
+  test('adds the headers the provider wants on every API request', async () => {
+    const setup = setUp(undefined, {}, { resourceHeaders: { 'x-api-version': '2' } })
+    expect((await attach(sourceOf(setup), origins, get)).headers).toEqual({
+      ...bearer('token-1'),
+      'x-api-version': '2',
+    })
+  })
+
+  test('refuses another origin before any token is asked for', async () => {
+    const setup = setUp()
+    const attached = attach(sourceOf(setup), origins, { method: 'GET', url: 'https://evil.example/' })
+    await expect(attached).rejects.toMatchObject({ code: 'ERR_ORIGIN' })
+    expect(setup.server.requests).toHaveLength(0)
+  })
+
+  test('fails the request when no token can be had', async () => {
+    const setup = setUp(refuse(401, 'invalid_client'))
+    await expect(attach(sourceOf(setup), origins, get)).rejects.toMatchObject({ error: 'invalid_client' })
+  })
+
+  test('hands the request’s signal to the source', async () => {
+    const signal = AbortSignal.abort(new Error('gone'))
+    await expect(attach(sourceOf(setUp()), origins, { ...get, signal })).rejects.toThrow('gone')
+  })
+})
+
+describe('allows', () => {
+  test('says yes within the origins', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    expect(attached.allows('https://api.example/elsewhere')).toBe(true)
+  })
+
+  test('never says yes again once a redirect has left the origins, coming back included', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    expect(attached.allows('https://evil.example/')).toBe(false)
+    expect(attached.allows(url)).toBe(false)
+  })
+
+  test('begins anew for the replay, which starts from the first URL', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    attached.allows('https://evil.example/')
+    await attached.replay(unauthorized(), true)
+    expect(attached.allows(url)).toBe(true)
+  })
+})
+
+describe('replay', () => {
+  test('returns any other answer as it is, and does not read its body', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, get)
+    const body = () => Promise.reject(new Error('was read'))
+    for (const status of [200, 204, 302, 403, 500])
+      expect(await attached.replay({ status, wwwAuthenticate: 'error="invalid_token"', body }, true)).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
+  test('returns a 401 that is not about the token', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, get)
+    expect(await attached.replay(unauthorized('Bearer error="insufficient_scope"'), true)).toBeUndefined()
+    expect(await attached.replay({ ...unauthorized(), wwwAuthenticate: undefined }, true)).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
+  test('sends again with a new token when the API rejected the one held', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, get)
+    expect(await attached.replay(unauthorized(), true)).toEqual(bearer('token-2'))
+    expect(attached.headers).toEqual(bearer('token-2'))
+  })
+
+  test('asks the provider’s rule, with the body', async () => {
+    const setup = setUp(undefined, {}, { recognizeRejection: ({ body }) => body.includes('900901') })
+    const attached = await attach(sourceOf(setup), origins, get)
+    expect(await attached.replay(unauthorized(), true)).toBeUndefined()
+    const answer = { status: 401, wwwAuthenticate: undefined, body: async () => '{"code":"900901"}' }
+    expect(await attached.replay(answer, true)).toEqual(bearer('token-2'))
+  })
+
+  test('sends again with the current token, without a token request, when another has replaced it already', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const attached = await attach(source, origins, get)
+    await source.getTokenSet({ force: true })
+    expect(await attached.replay(unauthorized(), true)).toEqual(bearer('token-2'))
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('renews once for all requests that were under way, and sends each of them again', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const requests = await Promise.all(Array.from({ length: 50 }, () => attach(source, origins, get)))
+    const replays = await Promise.all(requests.map(attached => attached.replay(unauthorized(), true)))
+    expect(replays).toEqual(Array(50).fill(bearer('token-2')))
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('happens at most once for a request; the second 401 is returned and the new token kept', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const attached = await attach(source, origins, get)
+    await attached.replay(unauthorized(), true)
+    expect(await attached.replay(unauthorized(), true)).toBeUndefined()
+    expect(await attached.replay(unauthorized(), true)).toBeUndefined()
+    expect((await source.getTokenSet()).accessToken).toBe('token-2')
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('does not ask for a token with each call of an API that rejects every token: for 10 s, once', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const call = async () => {
+      const attached = await attach(source, origins, get)
+      while ((await attached.replay(unauthorized(), true)) !== undefined);
+    }
+    for (let calls = 0; calls < 20; calls++) await call()
+    expect(setup.server.requests).toHaveLength(2)
+    setup.clock.advance(9_999)
+    await call()
+    expect(setup.server.requests).toHaveLength(2)
+    setup.clock.advance(1)
+    await call()
+    expect(setup.server.requests).toHaveLength(3)
+  })
+
+  test('returns the 401 when the server hands out the rejected token again, and leaves the server alone for 10 s', async () => {
+    const setup = setUp(issue({ access_token: 'the-same' }))
+    const source = sourceOf(setup)
+    const call = async () => (await attach(source, origins, get)).replay(unauthorized(), true)
+    expect(await call()).toBeUndefined()
+    expect(await call()).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(2)
+    setup.clock.advance(10_000)
+    expect(await call()).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(3)
+  })
+
+  test('renews for the next request when this one cannot be sent again', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const attached = await attach(source, origins, get)
+    expect(await attached.replay(unauthorized(), false)).toBeUndefined()
+    expect((await attach(source, origins, get)).headers).toEqual(bearer('token-2'))
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('throws what keeps a new token from being had', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, get)
+    setup.server.answer = refuse(503, 'temporarily_unavailable')
+    await expect(attached.replay(unauthorized(), true)).rejects.toMatchObject({ status: 503 })
+  })
+
+  test('asks the user to log in when there is nothing to renew by', async () => {
+    const { client } = setUp()
+    const user = createUserTokenSources({ client }).for('alice')
+    user.import({ accessToken: 'imported', expiresAt: start + 600_000 })
+    const attached = await attach(user, origins, get)
+    await expect(attached.replay(unauthorized(), true)).rejects.toMatchObject({
+      code: 'ERR_LOGIN_REQUIRED',
+      subject: 'alice',
+    })
+  })
+
+  test('spends a refresh token once however many requests of a user were rejected', async () => {
+    const setup = setUp(rotate())
+    const user = createUserTokenSources({ client: setup.client }).for('alice')
+    user.import({ refreshToken: 'refresh-0' })
+    const requests = await Promise.all(Array.from({ length: 10 }, () => attach(user, origins, get)))
+    await Promise.all(requests.map(attached => attached.replay(unauthorized(), true)))
+    expect(setup.server.requests.map(({ form }) => form.refresh_token)).toEqual(['refresh-0', 'refresh-1'])
+  })
+
+  test('tells the listener where a token was rejected and whether it is sent again', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, { method: 'GET', url: `${url}?secret=1` })
+    await attached.replay(unauthorized(), true)
+    const told = setup.events.filter(({ type }) => type === 'token_rejected')
+    expect(told).toEqual([
+      {
+        type: 'token_rejected',
+        level: 'debug',
+        at: start,
+        provider: 'example',
+        origin: 'https://api.example',
+        replayed: true,
+      },
+    ])
+  })
+})
+
+describe('headersFor', () => {
+  const source = (setup: Setup, list: string[] | undefined = ['https://api.example']) =>
+    createTokenSource({ client: setup.client, grant: clientCredentials(), origins: list })
+
+  test('serves what has no integration: https and WebSockets', async () => {
+    const setup = setUp()
+    expect(await source(setup).headersFor('GET', url)).toEqual(bearer('token-1'))
+    expect(await source(setup).headersFor('GET', new URL('wss://api.example/events'))).toEqual(bearer('token-1'))
+  })
+
+  test('refuses another origin, and a WebSocket without TLS', async () => {
+    const setup = setUp()
+    for (const refused of ['https://evil.example', 'ws://api.example', 'blob:https://api.example/1'])
+      await expect(source(setup).headersFor('GET', refused)).rejects.toMatchObject({ code: 'ERR_ORIGIN' })
+    expect(setup.server.requests).toHaveLength(0)
+  })
+
+  test('is refused on a source that names no origins', async () => {
+    const { client } = setUp()
+    const headers = createTokenSource({ client, grant: clientCredentials() }).headersFor('GET', url)
+    await expect(headers).rejects.toMatchObject({ code: 'ERR_OPTION', option: 'origins' })
+  })
+
+  test('detaches a caller who aborts', async () => {
+    const setup = setUp(() => new Promise(() => {}))
+    const aborter = new AbortController()
+    const headers = source(setup).headersFor('GET', url, { signal: aborter.signal })
+    await setup.server.arrived(1)
+    aborter.abort(new Error('gone'))
+    await expect(headers).rejects.toThrow('gone')
+  })
+
+  test('returns an object of the caller’s own', async () => {
+    const setup = setUp()
+    const headers = await source(setup).headersFor('GET', url)
+    headers.authorization = 'changed'
+    expect(await source(setup).headersFor('GET', url)).toEqual(bearer('token-1'))
+  })
+})

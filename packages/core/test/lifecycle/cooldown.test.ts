@@ -1,0 +1,293 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import {
+  clientCredentials,
+  createTokenSource,
+  createUserTokenSources,
+  privateKeyJwt,
+  TransportError,
+} from '../../src/index.js'
+import { type Answer, gate, issue, json, refuse, rotate, type Setup, setUp } from '../scripted-server.js'
+
+const sourceOf = ({ client }: Pick<Setup, 'client'>, scope?: string) =>
+  createTokenSource({ client, grant: clientCredentials({ scope }) })
+
+/** What a call ends with, be it a token or an error. */
+const outcomeOf = (setup: Pick<Setup, 'client'>, scope?: string) =>
+  sourceOf(setup, scope)
+    .getTokenSet()
+    .then(
+      ({ accessToken }) => accessToken,
+      (error: unknown) => error,
+    )
+
+const down = refuse(503, 'temporarily_unavailable')
+
+describe('a server that cannot answer', () => {
+  const failures: Record<string, Answer> = {
+    '503': down,
+    '429': refuse(429, 'slow_down'),
+    '500 without a body': () => ({ status: 500, headers: new Headers(), body: new Uint8Array() }),
+    'an empty 200': () => ({ status: 200, headers: new Headers(), body: new Uint8Array() }),
+    'no answer in time': () => {
+      throw new TransportError('ERR_TRANSPORT_TIMEOUT', 'no answer', { neverSent: false })
+    },
+  }
+  for (const [name, answer] of Object.entries(failures))
+    test(`is left alone for a second after ${name}, by every client, scope and source`, async () => {
+      const setup = setUp(answer)
+      const error = await outcomeOf(setup)
+      const others = [setup, { client: setup.another({ clientId: 'other' }) }]
+      for (const other of others) expect(await outcomeOf(other, 'another')).toBe(error)
+      expect(setup.server.requests).toHaveLength(1)
+      setup.clock.advance(999)
+      expect(await outcomeOf(setup)).toBe(error)
+      setup.server.answer = issue()
+      setup.clock.advance(1)
+      expect(await outcomeOf(setup)).toBe('token-2')
+    })
+
+  test('does not make another endpoint, or another connection to it, rest', async () => {
+    const setup = setUp(down)
+    await outcomeOf(setup)
+    const other = setUp()
+    expect(await outcomeOf(other)).toBe('token-1')
+  })
+
+  test('rests longer after each failure in a row: 1, 2, 4, … and at most 30 s', async () => {
+    const setup = setUp(down)
+    for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+      const before = setup.server.requests.length
+      await outcomeOf(setup)
+      setup.clock.advance(seconds * 1000 - 1)
+      await outcomeOf(setup)
+      expect(setup.server.requests).toHaveLength(before + 1)
+      setup.clock.advance(1)
+    }
+  })
+
+  test('begins at one second again after a success', async () => {
+    const setup = setUp(down)
+    for (const seconds of [1, 2, 4]) {
+      await outcomeOf(setup)
+      setup.clock.advance(seconds * 1000)
+    }
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup)).toBe('token-4')
+    setup.server.answer = down
+    await outcomeOf(setup, 'another')
+    setup.clock.advance(1_000)
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup, 'another')).toBe('token-6')
+  })
+
+  test('counts requests that fail together as one failure', async () => {
+    const { answer, open } = gate(down)
+    const setup = setUp(answer)
+    const together = ['a', 'b', 'c', 'd', 'e'].map(scope => outcomeOf(setup, scope))
+    await setup.server.arrived(5)
+    open()
+    await Promise.all(together)
+    setup.server.answer = issue()
+    setup.clock.advance(1_000)
+    expect(await outcomeOf(setup)).toBe('token-6')
+  })
+
+  test('rests no longer when the clock is set back', async () => {
+    const setup = setUp(down)
+    await outcomeOf(setup)
+    setup.server.answer = issue()
+    setup.clock.advance(-3_600_000)
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+})
+
+describe('Retry-After', () => {
+  const asks = (seconds: string) => refuse(429, 'slow_down', { 'retry-after': seconds })
+
+  test('is honoured by all callers of the endpoint, and told', async () => {
+    const setup = setUp(asks('120'))
+    const error = await outcomeOf(setup)
+    expect(error).toMatchObject({ status: 429, retryAfterMs: 120_000, retryable: true })
+    setup.clock.advance(119_999)
+    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) }, 'another')).toBe(error)
+    setup.server.answer = issue()
+    setup.clock.advance(1)
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('may be a date', async () => {
+    const setup = setUp()
+    setup.server.answer = asks(new Date(setup.clock.now() + 60_000).toUTCString())
+    await outcomeOf(setup)
+    setup.server.answer = issue()
+    setup.clock.advance(59_999)
+    expect(await outcomeOf(setup)).toMatchObject({ status: 429 })
+    setup.clock.advance(1)
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('respects Retry-After: 0', async () => {
+    const setup = setUp(asks('0'))
+    await outcomeOf(setup)
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('is kept when another request that was under way fails without one', async () => {
+    const { answer, open } = gate(down)
+    const setup = setUp(answer)
+    const slow = outcomeOf(setup, 'slow')
+    await setup.server.arrived(1)
+    setup.server.answer = asks('60')
+    await outcomeOf(setup)
+    open()
+    await slow
+    setup.clock.advance(59_999)
+    await outcomeOf(setup)
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('is kept when another request that was under way succeeds', async () => {
+    const { answer, open } = gate()
+    const setup = setUp(answer)
+    const slow = outcomeOf(setup, 'slow')
+    await setup.server.arrived(1)
+    setup.server.answer = asks('60')
+    await outcomeOf(setup)
+    open()
+    expect(await slow).toBe('token-1')
+    expect(await outcomeOf(setup)).toMatchObject({ status: 429 })
+    expect(setup.server.requests).toHaveLength(2)
+  })
+})
+
+describe('refused credentials', () => {
+  for (const error of ['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
+    test(`${error} is the same error without a request for 10 s, whatever the scope`, async () => {
+      const setup = setUp(refuse(401, error))
+      const refusal = await outcomeOf(setup)
+      expect(refusal).toMatchObject({ code: 'ERR_SERVER_REFUSED', error, retryable: false })
+      setup.clock.advance(9_999)
+      expect(await outcomeOf({ client: setup.another() }, 'another')).toBe(refusal)
+      expect(setup.server.requests).toHaveLength(1)
+      setup.clock.advance(1)
+      await outcomeOf(setup)
+      expect(setup.server.requests).toHaveLength(2)
+    })
+
+  test('make no other client wait', async () => {
+    const setup = setUp(refuse(401, 'invalid_client'))
+    await outcomeOf(setup)
+    setup.server.answer = issue()
+    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) })).toBe('token-2')
+    expect(await outcomeOf({ client: setup.another({ clientSecret: 'the right one' }) })).toBe('token-3')
+  })
+
+  test('are tried again at once when the secret has changed', async () => {
+    let secret = 'old'
+    const setup = setUp(refuse(401, 'invalid_client'), { clientSecret: async () => secret })
+    const refusal = await outcomeOf(setup)
+    expect(await outcomeOf(setup)).toBe(refusal)
+    secret = 'new'
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('are tried again at once when the key has been replaced', async () => {
+    const key = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    const auth = privateKeyJwt({ key: key(), alg: 'ES256' })
+    const setup = setUp(refuse(401, 'invalid_client'), { auth })
+    const refusal = await outcomeOf(setup)
+    expect(await outcomeOf(setup)).toBe(refusal)
+    auth.replaceKey({ key: key(), alg: 'ES256' })
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('are tried again at once when the certificate has been replaced', async () => {
+    const certificate = { thumbprint: 'old' }
+    const setup = setUp(refuse(401, 'invalid_client'), { tls: { certificate: certificate as never } })
+    const refusal = await outcomeOf(setup)
+    expect(await outcomeOf(setup)).toBe(refusal)
+    certificate.thumbprint = 'new'
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup)).toBe('token-2')
+  })
+
+  test('an answer that is no token response makes its client wait, and no other', async () => {
+    const setup = setUp(() => json(200, { token: 'under another name' }))
+    const unusable = await outcomeOf(setup)
+    expect(unusable).toMatchObject({ code: 'ERR_TOKEN_RESPONSE' })
+    expect(await outcomeOf(setup)).toBe(unusable)
+    setup.server.answer = issue()
+    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) })).toBe('token-2')
+  })
+
+  test('a secret that cannot be read makes nobody wait: nothing was sent', async () => {
+    const setup = setUp()
+    const sealed = () => Promise.reject(new Error('the vault is sealed'))
+    const failure = await outcomeOf({ client: setup.another({ clientSecret: sealed }) })
+    expect(failure).toMatchObject({ code: 'ERR_CLIENT_AUTHENTICATION' })
+    expect(await outcomeOf(setup)).toBe('token-1')
+  })
+})
+
+describe('a refused scope', () => {
+  const refuseOne: Answer = request =>
+    request.form.scope === 'wrong' ? refuse(400, 'invalid_scope')(request) : issue()(request)
+
+  test('stops that scope for 10 s, and no other', async () => {
+    const setup = setUp(refuseOne)
+    const refusal = await outcomeOf(setup, 'wrong')
+    expect(await outcomeOf(setup, 'wrong')).toBe(refusal)
+    expect(await outcomeOf(setup, 'right')).toBe('token-2')
+    setup.clock.advance(10_000)
+    await outcomeOf(setup, 'wrong')
+    expect(setup.server.requests).toHaveLength(3)
+  })
+
+  test('stops no other client, at this server or elsewhere, that asks for it', async () => {
+    const setup = setUp(refuseOne)
+    await outcomeOf(setup, 'wrong')
+    setup.server.answer = issue()
+    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) }, 'wrong')).toBe('token-2')
+    expect(await outcomeOf(setUp(), 'wrong')).toBe('token-1')
+  })
+
+  test('stops no other user', async () => {
+    const setup = setUp(request =>
+      request.form.refresh_token === 'alice-1' ? refuse(400, 'invalid_scope')(request) : rotate()(request),
+    )
+    const users = createUserTokenSources({ client: setup.client, scope: 'payments' })
+    users.for('alice').import({ refreshToken: 'alice-1' })
+    users.for('bob').import({ refreshToken: 'bob-1' })
+    await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ error: 'invalid_scope' })
+    expect((await users.for('bob').getTokenSet()).accessToken).toBe('token-2')
+    await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ error: 'invalid_scope' })
+    expect(setup.server.requests).toHaveLength(2)
+  })
+})
+
+describe('invalid_grant', () => {
+  test('for an application’s own token is not asked for again with every call', async () => {
+    const setup = setUp(refuse(400, 'invalid_grant'))
+    const refusal = await outcomeOf(setup)
+    expect(await outcomeOf(setup)).toBe(refusal)
+    expect(setup.server.requests).toHaveLength(1)
+    setup.clock.advance(10_000)
+    await outcomeOf(setup)
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('of one user blocks no other user, and not the application', async () => {
+    const setup = setUp(refuse(400, 'invalid_grant'))
+    const users = createUserTokenSources({ client: setup.client })
+    users.for('alice').import({ refreshToken: 'dead' })
+    await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
+    setup.server.answer = rotate()
+    users.for('bob').import({ refreshToken: 'alive' })
+    expect((await users.for('bob').getTokenSet()).accessToken).toBe('token-2')
+    expect(await outcomeOf(setup)).toBe('token-3')
+  })
+})
