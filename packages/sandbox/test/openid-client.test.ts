@@ -31,7 +31,10 @@ function fetchFor(system: System): client.CustomFetch {
   }
 }
 
-async function signingKey(system: OpenBankingSystem, kid = system.kid): Promise<{ key: webcrypto.CryptoKey; kid: string }> {
+async function signingKey(
+  system: OpenBankingSystem,
+  kid = system.kid,
+): Promise<{ key: webcrypto.CryptoKey; kid: string }> {
   const pkcs8 = createPrivateKey(system.signingKey).export({ type: 'pkcs8', format: 'der' })
   const algorithm = { name: 'RSA-PSS', hash: 'SHA-256' }
   return { key: await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']), kid }
