@@ -1,0 +1,46 @@
+/** The sandbox's CIAM and a client of it, on one clock. */
+import {
+  type ClientOptions,
+  clientCredentials,
+  createClient,
+  createTokenSource,
+  type ManagedTokenSource,
+  type Transport,
+} from '@grantkit/core'
+import { type ReceivedRequest, startSandbox } from '@grantkit/sandbox'
+import { type FiservCiamOptions, fiservCiam } from '../src/index.js'
+
+export async function startCiam() {
+  const sandbox = await startSandbox()
+  const system = sandbox.fiservCiam
+  const clock = { now: () => sandbox.now() }
+  /** A client with the good secret, changed as a test wants it. */
+  function client(changes: Partial<ClientOptions> = {}, options: Partial<FiservCiamOptions> = {}) {
+    const provider = fiservCiam({ tokenEndpoint: system.tokenEndpoint, ...options })
+    const { clientId, clientSecret } = system
+    return createClient({ provider, clientId, clientSecret, tls: { ca: sandbox.ca }, clock, ...changes })
+  }
+  return {
+    sandbox,
+    system,
+    client,
+    source: (changes?: Partial<ClientOptions>, options?: Partial<FiservCiamOptions>): ManagedTokenSource =>
+      createTokenSource({ client: client(changes, options), grant: clientCredentials(), origins: [system.apiOrigin] }),
+    tokenRequests: () => system.requests.filter(({ kind }) => kind === 'token'),
+    lastTokenRequest: () => system.requests.filter(({ kind }) => kind === 'token').at(-1) as ReceivedRequest,
+    [Symbol.asyncDispose]: sandbox.stop,
+  }
+}
+
+/** A server that gives every request the same answer, for bodies no sandbox has. */
+export function answering(status: number, body: string, headers: Record<string, string> = {}): Transport {
+  return async () => ({ status, headers: new Headers(headers), body: new TextEncoder().encode(body) })
+}
+
+/** What a promise is rejected with. */
+export function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
+    error => error,
+  )
+}
