@@ -123,7 +123,7 @@ const harmlessParameters = new Set([
 /** Somebody else's words as they may be shown: printable, short, without secrets. */
 function clean(text: string, length: number, sent: Authenticated): string {
   const plain = withoutSecrets(text, sent)
-    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/[^\x21-\x7e]+/g, ' ')
     .trim()
   return plain.length > length ? `${plain.slice(0, length - 3)}...` : plain
 }
