@@ -1,1 +1,118 @@
-export {}
+/** Attaches a token source to an axios instance: axios's hooks translated to core's `attach()`. */
+import {
+  checkOptions,
+  httpsAgent,
+  optionError,
+  originOf,
+  parseOrigins,
+  type TlsOptions,
+  type TokenSource,
+} from '@grantkit/core'
+import { type Adapter, type AxiosLike, type Config, workingsOf } from './axios-like.js'
+import { type Attachment, type Attachments, send } from './send.js'
+
+export type { AxiosLike }
+
+export interface AttachTokenSourceOptions {
+  /**
+   * Where tokens may be sent: scheme, host and port, checked on the final URL and on every redirect.
+   * Default: the source's own `origins`, else the origin of the instance's `baseURL`.
+   */
+  readonly origins?: readonly string[] | undefined
+  /**
+   * What happens to requests to other origins: refused with an `OriginError` before anything is sent, or sent without
+   * a token. Default `refuse`. With several sources on one instance, all of them have to let a request pass.
+   */
+  readonly otherOrigins?: 'refuse' | 'pass-through' | undefined
+  /** Client certificate, CA and connection of the requests to these origins; replaces `httpsAgent` there. */
+  readonly tls?: TlsOptions | undefined
+}
+
+/**
+ * Attaches a token source to an axios instance: from now on its requests carry a token, and one that a server rejects
+ * is replaced and the request sent once more. What the source throws fails the request.
+ *
+ * @param instance from `axios.create()`, or axios itself
+ * @param source where tokens come from; a function chooses one for each request, by its config
+ * @returns how to detach it; requests under way are not affected
+ * @throws TypeError naming the option
+ * @see RFC 6750 §2.1, §3.1
+ */
+export function attachTokenSource<RequestConfig>(
+  instance: AxiosLike<RequestConfig>,
+  source: TokenSource | ((config: RequestConfig) => TokenSource | Promise<TokenSource>),
+  options: AttachTokenSourceOptions = {},
+): () => void {
+  checkOptions('attachTokenSource', options, ['origins', 'otherOrigins', 'tls'])
+  const { otherOrigins = 'refuse', tls } = options
+  if (typeof source !== 'function' && typeof source?.getTokenSet !== 'function')
+    throw optionError('source', 'must be a token source, or a function that returns one')
+  if (!['refuse', 'pass-through'].includes(otherOrigins))
+    throw optionError('otherOrigins', 'must be refuse or pass-through')
+  const list = options.origins ?? (source as TokenSource).origins ?? originOfBase(instance.defaults?.baseURL)
+  const attachment = { source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) }
+  const registration = registrationOf(instance as unknown as AxiosLike<Config>)
+  for (const { origins } of registration.all)
+    for (const origin of list)
+      if (origins.has(origin)) throw optionError('origins', `${origin} has a token source already; detach that first`)
+  registration.add(attachment)
+  return () => registration.delete(attachment)
+}
+
+function originOfBase(baseURL: string | undefined): string[] {
+  const origin = originOf(baseURL ?? '')
+  if (origin !== undefined) return [origin]
+  throw optionError('origins', 'is needed: neither the source nor the baseURL of the instance says where tokens may go')
+}
+
+/** An instance's sources. One interceptor serves them all, and none stays when the last is detached. */
+interface Registration extends Attachments {
+  add(attachment: Attachment): void
+  delete(attachment: Attachment): void
+}
+
+const registrations = new WeakMap<object, Registration>()
+
+function registrationOf(instance: AxiosLike<Config>): Registration {
+  const registration = registrations.get(instance) ?? register(instance)
+  registrations.set(instance, registration)
+  return registration
+}
+
+function register(instance: AxiosLike<Config>): Registration {
+  const { request } = instance.interceptors
+  const all = new Set<Attachment>()
+  const attachments = { all, ...workingsOf(instance) }
+  let id = 0
+  return {
+    ...attachments,
+    add(attachment) {
+      if (all.size === 0) id = request.use(interceptor(attachments), null, { synchronous: true })
+      all.add(attachment)
+    },
+    delete(attachment) {
+      if (all.delete(attachment) && all.size === 0) request.eject(id)
+    },
+  }
+}
+
+/** The adapters the caller asked for, by ours: a config that failed before it was sent may come back. */
+const callersAdapters = new WeakMap<Adapter, unknown>()
+
+/**
+ * Stands in for the adapter, where the config is final: the URL joined, the body serialised. An answer to a request
+ * sent once more then passes transforms and response interceptors once, like any other.
+ */
+function interceptor(attachments: Attachments): (config: Config) => Config {
+  return config => {
+    const { adapter } = config
+    const callers = callersAdapters.has(adapter as Adapter) ? callersAdapters.get(adapter as Adapter) : adapter
+    const ours: Adapter = final => {
+      final.adapter = callers
+      return send(attachments, final)
+    }
+    callersAdapters.set(ours, callers)
+    config.adapter = ours
+    return config
+  }
+}

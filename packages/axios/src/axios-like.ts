@@ -1,0 +1,126 @@
+/** The parts of axios that are used, by shape: two versions or copies of axios in one tree type-check and work alike. */
+import { optionError } from '@grantkit/core'
+import axios from 'axios'
+import { giveBack } from './answer.js'
+
+/** An axios instance: what `axios.create()` returns, or axios itself; any 1.x, from `import` or `require`. */
+export interface AxiosLike<Config> {
+  readonly defaults: { readonly baseURL?: string | undefined }
+  readonly interceptors: {
+    readonly request: {
+      use(onFulfilled: (config: Config) => Config, onRejected: null, options: { synchronous: boolean }): number
+      eject(id: number): void
+    }
+  }
+  getUri(config?: object): string
+}
+
+/** `AxiosHeaders`. */
+export interface Headers {
+  has(name: string): boolean
+  delete(names: string | string[]): boolean
+  concat(...more: (object | undefined)[]): Headers
+}
+
+/** A request as an adapter gets it: joined, transformed, serialised. */
+export interface Config {
+  readonly url?: string | undefined
+  readonly baseURL?: string | undefined
+  readonly allowAbsoluteUrls?: boolean | undefined
+  readonly method?: string | undefined
+  readonly headers: Headers
+  readonly data?: unknown
+  readonly auth?: unknown
+  readonly signal?: AbortSignal | undefined
+  readonly cancelToken?: CancelToken | undefined
+  readonly maxRedirects?: number | undefined
+  readonly beforeRedirect?: ((options: RedirectOptions, ...details: unknown[]) => void) | undefined
+  readonly fetchOptions?: { readonly redirect?: string | undefined } | undefined
+  readonly httpAgent?: object | undefined
+  readonly httpsAgent?: object | undefined
+  readonly httpVersion?: unknown
+  adapter?: unknown
+}
+
+interface CancelToken {
+  subscribe(listener: () => void): void
+  unsubscribe(listener: () => void): void
+}
+
+/** What follow-redirects is about to request. */
+export interface RedirectOptions {
+  readonly href: string
+  readonly protocol: string
+  headers: Record<string, unknown>
+  agents?: { readonly http?: object | undefined; readonly https?: object | undefined }
+}
+
+export interface Response {
+  data: unknown
+  readonly status: number
+  readonly headers: object
+  config: Config
+  readonly request?: unknown
+}
+
+export type Adapter = (config: Config) => Promise<Response>
+
+/** What an instance's own copy of axios does for us. */
+export interface Workings {
+  /** Joins `baseURL` and `url` as this copy's adapters do. */
+  readonly join: (config: Config) => string
+  /** Hands a config to the adapter it names. */
+  readonly dispatch: Adapter
+}
+
+/** What instances have besides, though not every version's types say so; `getAdapter` is there on axios itself alone. */
+interface Hidden {
+  readonly create?: () => Blank
+  readonly getAdapter?: GetAdapter | undefined
+}
+
+/** An instance without defaults: what it is given is all it goes by. */
+interface Blank {
+  readonly defaults: Record<string, unknown>
+  getUri(config: object): string
+  request(config: object): Promise<Response>
+}
+
+type GetAdapter = (adapter: unknown, config: Config) => Adapter
+
+/** @throws TypeError when the instance was not made by axios */
+export function workingsOf(instance: AxiosLike<Config>): Workings {
+  const { create, getAdapter = getAdapterOf(instance) } = instance as AxiosLike<Config> & Hidden
+  if (typeof create !== 'function') throw optionError('instance', 'must be axios itself or come from axios.create()')
+  const blank = create()
+  for (const name of Object.keys(blank.defaults)) delete blank.defaults[name]
+  return {
+    join: ({ baseURL, url, allowAbsoluteUrls }) => blank.getUri({ baseURL, url, allowAbsoluteUrls }),
+    dispatch(config) {
+      const { adapter } = config
+      if (typeof adapter === 'function') return adapter(config)
+      return getAdapter === undefined ? dispatchBy(blank, config) : getAdapter(adapter, config)(config)
+    },
+  }
+}
+
+/** Found by what both are made of. `undefined` for another copy of axios than the one imported here. */
+function getAdapterOf({ interceptors }: AxiosLike<Config>): GetAdapter | undefined {
+  const isSameCopy = interceptors.request.constructor === axios.interceptors.request.constructor
+  return isSameCopy ? (axios.getAdapter as unknown as GetAdapter) : undefined
+}
+
+/** CommonJS programs have a copy of their own: it looks up its adapter itself, on a path a little longer. */
+function dispatchBy(blank: Blank, config: Config): Promise<Response> {
+  return blank.request({ ...config, transformRequest: [], transformResponse: [] }).then(
+    response => {
+      giveBack(response, config)
+      return response
+    },
+    error => {
+      giveBack(error, config)
+      giveBack(error.response, config)
+      throw error
+    },
+  )
+}

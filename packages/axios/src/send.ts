@@ -1,0 +1,181 @@
+/** One request: which source it belongs to, what it carries, and whether it is sent once more. */
+import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
+import { beginningOf, conceal, concealAgents, concealResponse, discard, header } from './answer.js'
+import type { Adapter, Config, Response, Workings } from './axios-like.js'
+import { isReplayable } from './body.js'
+import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep, type Step } from './redirects.js'
+
+/** A token source, and where its tokens go. */
+export interface Attachment {
+  readonly source: TokenSource | ((config: never) => TokenSource | Promise<TokenSource>)
+  readonly origins: Origins
+  readonly otherOrigins: 'refuse' | 'pass-through'
+  /** Presents the client certificate. */
+  readonly agent: object | undefined
+}
+
+/** An answer, or what came instead; a status that axios rejects is both. */
+interface Outcome {
+  readonly response?: Response | undefined
+  readonly error?: unknown
+  /** A redirect led elsewhere: the answer is of a server that never saw the token. */
+  strayed?: boolean
+}
+
+/** An instance with sources attached. */
+export interface Attachments extends Workings {
+  readonly all: ReadonlySet<Attachment>
+}
+
+/** Sends a request; stands in for the instance's adapter. axios has two ways to cancel, core knows one. */
+export function send(attachments: Attachments, config: Config): Promise<Response> {
+  const { cancelToken, signal } = config
+  if (!cancelToken) return sendUntil(signal, attachments, config)
+  const controller = new AbortController()
+  const cancel = () => controller.abort()
+  cancelToken.subscribe(cancel)
+  const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
+  return sendUntil(either, attachments, config).finally(() => cancelToken.unsubscribe(cancel))
+}
+
+async function sendUntil(signal: AbortSignal | undefined, attachments: Attachments, config: Config): Promise<Response> {
+  const { all, join, dispatch } = attachments
+  const url = parse(join(config))
+  const attachment = find(all, url)
+  if (url === undefined || attachment === undefined) return dispatch(config)
+  const attached = await attachTo(config, attachment, url, signal)
+  const trip = (headers: Attached['headers']) =>
+    exchange(dispatch, { config, url }, cargoOf(attachment, attached, headers, config))
+  const first = await trip(attached.headers)
+  const headers = await decide(attached, first, config)
+  if (headers === undefined) return concealed(first, config)
+  discard(first.response)
+  const second = await trip(headers)
+  await decide(attached, second, config)
+  return concealed(second, config)
+}
+
+function parse(url: string): URL | undefined {
+  try {
+    return new URL(url)
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws OriginError when no source is attached for this URL and one of them refuses other origins */
+function find(all: ReadonlySet<Attachment>, url: URL | undefined): Attachment | undefined {
+  for (const attachment of all) if (url !== undefined && attachment.origins.has(url)) return attachment
+  for (const { origins, otherOrigins } of all) if (otherOrigins === 'refuse') origins.check(url ?? '')
+  return undefined
+}
+
+async function attachTo(
+  config: Config,
+  { source, origins, agent }: Attachment,
+  url: URL,
+  signal: AbortSignal | undefined,
+): Promise<Attached> {
+  if (agent !== undefined) checkPresentable(config)
+  concealAgents(config)
+  if (bringsOwn(config, url)) return withoutToken(origins)
+  const one = typeof source === 'function' ? await source(config as never) : source
+  if (typeof one?.getTokenSet !== 'function')
+    throw optionError('source', 'must return a token source; send Authorization: false for a request without a token')
+  return attach(one, origins, { method: (config.method ?? 'get').toUpperCase(), url, signal })
+}
+
+/** @throws TypeError where nobody would notice that the certificate stays at home */
+function checkPresentable({ adapter, httpVersion }: Config): void {
+  const names = [adapter].flat()
+  if (names[0] === 'fetch') throw optionError('tls', "needs axios's http adapter; fetch takes no client certificate")
+  if (Number(httpVersion ?? 1) !== 1) throw optionError('tls', 'needs HTTP/1.1; axios takes no agent for HTTP/2')
+}
+
+function bringsOwn({ headers, auth }: Config, { username, password }: URL): boolean {
+  return Boolean(auth) || username !== '' || password !== '' || headers.has('authorization')
+}
+
+/** For a request with a credential of its own: nothing is added or decided; the certificate keeps to its origins. */
+function withoutToken(origins: Origins): Attached {
+  let strayed = false
+  return {
+    headers: {},
+    allows(url) {
+      strayed ||= !origins.has(url)
+      return !strayed
+    },
+    replay: async () => undefined,
+  }
+}
+
+function cargoOf({ agent }: Attachment, attached: Attached, given: Attached['headers'], { headers }: Config): Cargo {
+  const cargo = {
+    headers: {} as Record<string, string>,
+    agent,
+    strayed: false,
+    allows(url: string | URL) {
+      cargo.strayed = !attached.allows(url)
+      return !cargo.strayed
+    },
+  }
+  for (const [name, value] of Object.entries(given)) if (!headers.has(name)) cargo.headers[name.toLowerCase()] = value
+  return cargo
+}
+
+/** Sends, and follows where the adapter leaves that to us. */
+async function exchange(dispatch: Adapter, start: Step, cargo: Cargo): Promise<Outcome> {
+  let step = start
+  for (let hops = 0; ; hops++) {
+    const outcome = await outcomeOf(dispatch(loaded(step, cargo)))
+    const next = nextStep(step, outcome.response, hops)
+    outcome.strayed = cargo.strayed
+    if (next === undefined) return outcome
+    discard(outcome.response)
+    step = next
+  }
+}
+
+function outcomeOf(sent: Promise<Response>): Promise<Outcome> {
+  return sent.then(
+    response => ({ response }),
+    error => ({ error, response: error?.response }),
+  )
+}
+
+/**
+ * The config an adapter gets: the caller's, with our headers on it. What was checked is what is requested: the joined
+ * URL stands in for its parts, except for an adapter of the caller's own, which may go by the parts.
+ */
+function loaded({ config, url }: Step, cargo: Cargo): Config {
+  const allowed = cargo.allows(url)
+  return {
+    ...config,
+    ...(typeof config.adapter !== 'function' && { url: url.href, baseURL: undefined }),
+    ...(allowed && cargo.agent && { httpsAgent: cargo.agent }),
+    headers: config.headers.concat(allowed ? cargo.headers : undefined),
+    beforeRedirect: beforeRedirect(config, cargo),
+    fetchOptions: fetchOptionsOf(config),
+  }
+}
+
+/** The headers to send the request once more with, if it is to be. */
+async function decide(attached: Attached, { response, strayed }: Outcome, { data }: Config) {
+  if (response?.status !== 401 || strayed) return undefined
+  const { status, headers } = response
+  const answer = { status, wwwAuthenticate: header(headers, 'www-authenticate'), body: () => beginningOf(response) }
+  try {
+    return await attached.replay(answer, isReplayable(data))
+  } catch (error) {
+    discard(response)
+    throw error
+  }
+}
+
+function concealed(outcome: Outcome, config: Config): Response {
+  const { response, error } = outcome
+  if (response !== undefined) concealResponse(response, config)
+  if (!('error' in outcome)) return response as Response
+  conceal(error, config)
+  throw error
+}
