@@ -1,0 +1,251 @@
+import { describe, expect, test } from 'vitest'
+import {
+  authorizationCode,
+  clientCredentials,
+  createClient,
+  createTokenSource,
+  createUserTokenSources,
+  type ManagedTokenSource,
+  type TokenSourceOptions,
+  type UserTokenSourcesOptions,
+} from '../src/index.js'
+import { gate, issue, refuse, rotate, scriptedServer, setUp } from './scripted-server.js'
+
+const { client } = setUp()
+const good = { client, grant: clientCredentials() }
+
+describe('createTokenSource', () => {
+  const wrong: Record<string, [Record<string, unknown>, string]> = {
+    'no client': [{ grant: clientCredentials() }, 'client'],
+    'what is no client': [{ ...good, client: {} }, 'client'],
+    'no grant': [{ client }, 'grant'],
+    'what is no grant': [{ ...good, grant: 'client_credentials' }, 'grant'],
+    'a grant that works once': [{ ...good, grant: authorizationCode({ code: 'c' }) }, 'grant'],
+    'no origin at all': [{ ...good, origins: [] }, 'origins'],
+    'a wildcard origin': [{ ...good, origins: ['https://*.example.com'] }, 'origins'],
+    'a negative margin': [{ ...good, refreshBeforeMs: -1 }, 'refreshBeforeMs'],
+    'a margin that is no number': [{ ...good, expiryMarginMs: Number.NaN }, 'expiryMarginMs'],
+    'an endless margin': [{ ...good, refreshBeforeMs: Number.POSITIVE_INFINITY }, 'refreshBeforeMs'],
+    'a misspelt option': [{ ...good, refreshBefore: 1 }, 'refreshBefore'],
+    'an option of createUserTokenSources': [{ ...good, scope: 'a' }, 'scope'],
+  }
+  for (const [name, [options, option]] of Object.entries(wrong))
+    test(`refuses ${name}, naming the option`, () => {
+      const create = () => createTokenSource(options as unknown as TokenSourceOptions)
+      expect(create).toThrow(TypeError)
+      expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTION', option }))
+    })
+
+  test('refuses a grant the provider does not take', () => {
+    const metadata = { ...client.provider.metadata, grant_types_supported: ['refresh_token'] }
+    const provider = { ...client.provider, metadata }
+    const other = createClient({ provider, clientId: 'app', transport: scriptedServer().transport })
+    expect(() => createTokenSource({ ...good, client: other })).toThrow(expect.objectContaining({ option: 'grant' }))
+  })
+
+  test('asks for nothing until a token is wanted', () => {
+    const { server, client } = setUp()
+    createTokenSource({ client, grant: clientCredentials() })
+    expect(server.requests).toHaveLength(0)
+  })
+
+  test('names its client and its origins', () => {
+    const source = createTokenSource({ ...good, origins: ['https://api.example'] })
+    expect(source).toMatchObject({ client, origins: ['https://api.example'] })
+  })
+})
+
+describe('createUserTokenSources', () => {
+  const wrong: Record<string, [Record<string, unknown>, string]> = {
+    'no client': [{}, 'client'],
+    'a grant': [{ ...good }, 'grant'],
+    'a scope that is no text': [{ client, scope: 1 }, 'scope'],
+    'a wrong origin': [{ client, origins: ['api.example.com'] }, 'origins'],
+  }
+  for (const [name, [options, option]] of Object.entries(wrong))
+    test(`refuses ${name}, naming the option`, () => {
+      const create = () => createUserTokenSources(options as unknown as UserTokenSourcesOptions)
+      expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTION', option }))
+    })
+
+  for (const subject of ['', undefined, null, 7])
+    test(`refuses ${JSON.stringify(subject)} as a subject: users must not fall together`, () => {
+      expect(() => createUserTokenSources({ client }).for(subject as string)).toThrow(TypeError)
+    })
+
+  test('views have no state: what one is given, another of the same subject holds', async () => {
+    const { client } = setUp()
+    createUserTokenSources({ client }).for('alice').import({ accessToken: 'imported' })
+    expect((await createUserTokenSources({ client }).for('alice').getTokenSet()).accessToken).toBe('imported')
+  })
+})
+
+describe('forget', () => {
+  test('makes the next caller wait for a new token, in every source alike, and sends nothing', async () => {
+    const { server, client } = setUp()
+    const [one, other] = [0, 1].map(() => createTokenSource({ client, grant: clientCredentials() })) as [
+      ManagedTokenSource,
+      ManagedTokenSource,
+    ]
+    await one.getTokenSet()
+    await other.getTokenSet()
+    one.forget()
+    expect(server.requests).toHaveLength(1)
+    expect((await other.getTokenSet()).accessToken).toBe('token-2')
+    expect((await one.getTokenSet()).accessToken).toBe('token-2')
+  })
+
+  test('during a flight: those who wait get its token, and nobody after them', async () => {
+    const { answer, open } = gate()
+    const { server, client } = setUp(answer)
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    const waiting = source.getTokenSet()
+    await server.arrived(1)
+    source.forget()
+    open()
+    expect((await waiting).accessToken).toBe('token-1')
+    expect((await source.getTokenSet()).accessToken).toBe('token-2')
+    expect((await source.getTokenSet()).accessToken).toBe('token-2')
+  })
+
+  test('during a renewal in the background: the late answer is not resurrected', async () => {
+    const { server, clock, client } = setUp()
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    await source.getTokenSet()
+    const { answer, open } = gate(issue({ access_token: 'late' }))
+    server.answer = answer
+    clock.advance(3_550_000)
+    await source.getTokenSet()
+    await server.arrived(2)
+    source.forget()
+    server.answer = issue()
+    const next = source.getTokenSet()
+    open()
+    expect((await next).accessToken).toBe('token-3')
+    await new Promise(setImmediate)
+    expect((await source.getTokenSet()).accessToken).toBe('token-3')
+  })
+
+  test('of one user leaves all others', async () => {
+    const { client } = setUp(rotate())
+    const users = createUserTokenSources({ client })
+    for (const subject of ['alice', 'bob']) users.for(subject).import({ accessToken: `of-${subject}` })
+    users.for('alice').forget()
+    await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
+    expect((await users.for('bob').getTokenSet()).accessToken).toBe('of-bob')
+  })
+
+  test('of one scope leaves the others of an application', async () => {
+    const { client } = setUp()
+    const [a, b] = ['a', 'b'].map(scope => createTokenSource({ client, grant: clientCredentials({ scope }) })) as [
+      ManagedTokenSource,
+      ManagedTokenSource,
+    ]
+    await a.getTokenSet()
+    await b.getTokenSet()
+    a.forget()
+    expect((await b.getTokenSet()).accessToken).toBe('token-2')
+    expect((await a.getTokenSet()).accessToken).toBe('token-3')
+  })
+})
+
+describe('close', () => {
+  test('waits for the request under way, whose callers still get their token', async () => {
+    const { answer, open } = gate()
+    const { server, client } = setUp(answer)
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    const waiting = source.getTokenSet()
+    await server.arrived(1)
+    let closed = false
+    const closing = source.close().then(() => {
+      closed = true
+    })
+    await new Promise(setImmediate)
+    expect(closed).toBe(false)
+    open()
+    await closing
+    expect((await waiting).accessToken).toBe('token-1')
+  })
+
+  test('waits for a renewal in the background too', async () => {
+    const { server, clock, client } = setUp()
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    await source.getTokenSet()
+    const { answer, open } = gate()
+    server.answer = answer
+    clock.advance(3_550_000)
+    await source.getTokenSet()
+    let closed = false
+    const closing = source.close().then(() => {
+      closed = true
+    })
+    await server.arrived(2)
+    await new Promise(setImmediate)
+    expect(closed).toBe(false)
+    open()
+    await closing
+  })
+
+  test('does not fail when the request under way does', async () => {
+    const { answer, open } = gate(refuse(503, 'temporarily_unavailable'))
+    const { server, client } = setUp(answer)
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    const waiting = source.getTokenSet()
+    await server.arrived(1)
+    const closing = source.close()
+    open()
+    await expect(waiting).rejects.toMatchObject({ status: 503 })
+    await expect(closing).resolves.toBeUndefined()
+  })
+
+  test('takes no more calls, though a token is held', async () => {
+    const { client } = setUp()
+    const source = createTokenSource({ client, grant: clientCredentials(), origins: ['https://api.example'] })
+    await source.getTokenSet()
+    await source.close()
+    const closed = { name: 'ClosedError', code: 'ERR_CLOSED' }
+    await expect(source.getTokenSet()).rejects.toMatchObject(closed)
+    await expect(source.getTokenSet({ force: true })).rejects.toMatchObject(closed)
+    await expect(source.headersFor('GET', 'https://api.example')).rejects.toMatchObject(closed)
+  })
+
+  test('may be called twice', async () => {
+    const source = createTokenSource(good)
+    await source.close()
+    await expect(source.close()).resolves.toBeUndefined()
+  })
+
+  test('of one source leaves another with the same token open', async () => {
+    const { client } = setUp()
+    const [one, other] = [0, 1].map(() => createTokenSource({ client, grant: clientCredentials() })) as [
+      ManagedTokenSource,
+      ManagedTokenSource,
+    ]
+    await one.getTokenSet()
+    await one.close()
+    expect((await other.getTokenSet()).accessToken).toBe('token-1')
+  })
+
+  test('is what `await using` does at the end of its block', async () => {
+    const source = createTokenSource(good)
+    await source[Symbol.asyncDispose]()
+    await expect(source.getTokenSet()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  })
+
+  test('of user token sources closes every view, and waits for a code under way', async () => {
+    const { answer, open } = gate(rotate())
+    const { server, client } = setUp(answer)
+    const users = createUserTokenSources({ client })
+    const login = users.for('alice').redeem(authorizationCode({ code: 'c' }))
+    await server.arrived(1)
+    const closing = users[Symbol.asyncDispose]()
+    open()
+    await closing
+    expect((await login).accessToken).toBe('token-1')
+    await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(users.for('bob').redeem(authorizationCode({ code: 'd' }))).rejects.toMatchObject({
+      code: 'ERR_CLOSED',
+    })
+    expect(server.requests).toHaveLength(1)
+  })
+})
