@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { type Sandbox, startSandbox } from '@grantkit/sandbox'
+import { describe, expect, test } from 'vitest'
+import { main } from '../src/main.js'
+import { type RowResult, rows, runRow } from '../src/tour.js'
+
+const program = fileURLToPath(new URL('../dist/index.js', import.meta.url))
+
+describe('the tour', () => {
+  test.each(rows)('row $row: $system, $grant', async row => {
+    await using sandbox = await startSandbox()
+
+    const result = await runRow(row, sandbox)
+
+    expect(result).toMatchObject({ error: null, ok: true, apiStatus: 200, apiStatusAfterExpiry: 200 })
+    expect(result.tokenRequests).toHaveLength(2)
+  })
+
+  test('renews users’ tokens by their refresh token, without another login', async () => {
+    await using sandbox = await startSandbox()
+    const users = rows.filter(({ grant }) => grant.includes('refresh_token'))
+
+    for (const row of users) {
+      const { tokenRequests } = await runRow(row, sandbox)
+      expect(tokenRequests).toEqual(['authorization_code', 'refresh_token'])
+    }
+    expect(users).toHaveLength(2)
+  })
+
+  test('gets an id_token with the application token of row 1, as the documentation shows', async () => {
+    await using sandbox = await startSandbox()
+    const [first] = rows
+
+    expect((await runRow(first as (typeof rows)[number], sandbox)).idToken).toBe(true)
+  })
+})
+
+describe('main', () => {
+  test('prints one JSON object per row on standard output, all else on standard error, and returns 0', async () => {
+    const printed = await run(['--once', '--json'])
+
+    expect(printed.code).toBe(0)
+    const results = printed.out
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as RowResult)
+    expect(results.map(({ row, ok }) => [row, ok])).toEqual([1, 2, 3, 4, 5, 6].map(row => [row, true]))
+    expect(printed.err).toContain('6 of 6 rows worked')
+  })
+
+  test('returns 1 when a row did not work, says why, and goes on with the others', async () => {
+    const printed = await run(['--once'], sandbox => {
+      sandbox.coreBanking.fail({ kind: 'status', status: 503 }, { times: 10 })
+    })
+
+    expect(printed.code).toBe(1)
+    expect(printed.out).toContain('core-banking refused with 503')
+    expect(printed.out).toContain('5 of 6 rows worked')
+  })
+
+  test('refuses an argument it does not know, and shows those it does', async () => {
+    const printed = await run(['--onec'])
+
+    expect(printed.code).toBe(2)
+    expect(printed.err).toContain('--once')
+  })
+
+  test('shows no token and no secret', async () => {
+    let sandbox: Sandbox | undefined
+    const printed = await run(['--once', '--json'], started => {
+      sandbox = started
+    })
+
+    const tokens = sandbox?.systems.flatMap(({ issuedTokens }) => issuedTokens.map(({ token }) => token)) ?? []
+    expect(tokens.length).toBeGreaterThanOrEqual(12)
+    const secrets = [sandbox?.coreBanking.clientSecret, sandbox?.fiservCiam.clientSecret, sandbox?.wso2Apk.clientSecret]
+    for (const secret of [...tokens, ...secrets]) expect(printed.out + printed.err).not.toContain(secret)
+  })
+})
+
+describe('the process', () => {
+  test('keeps the sandbox up after the tour, prints its URLs, and ends with 0 on Ctrl-C', async () => {
+    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let printed = ''
+    for await (const chunk of child.stdout) {
+      printed += chunk
+      if (printed.endsWith('Ctrl-C ends it.\n')) child.kill('SIGINT')
+    }
+    const errors = await text(child.stderr)
+    const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
+
+    expect(errors).toBe('')
+    expect(code).toBe(0)
+    expect(printed).toMatch(/coreBanking +https:\/\/localhost:\d+\/api\/auth\/v1\/authenticate/)
+  })
+})
+
+async function run(args: readonly string[], prepare: (sandbox: Sandbox) => void = () => {}) {
+  let out = ''
+  let err = ''
+  const code = await main(args, {
+    out: text => {
+      out += text
+    },
+    err: text => {
+      err += text
+    },
+    start: async () => {
+      const sandbox = await startSandbox()
+      prepare(sandbox)
+      return sandbox
+    },
+  })
+  return { code, out, err }
+}
