@@ -6,11 +6,17 @@ export function tagged(tag: number, ...contents: readonly Uint8Array[]): Buffer 
   return Buffer.concat([Buffer.from([tag]), encodeLength(content.length), content])
 }
 
+/** SEQUENCE of values already encoded. */
 export const sequence = (...items: readonly Uint8Array[]): Buffer => tagged(0x30, ...items)
+/** SET of values already encoded. */
 export const set = (...items: readonly Uint8Array[]): Buffer => tagged(0x31, ...items)
+/** OCTET STRING. */
 export const octetString = (content: Uint8Array): Buffer => tagged(0x04, content)
+/** UTF8String. */
 export const utf8String = (text: string): Buffer => tagged(0x0c, Buffer.from(text, 'utf8'))
+/** BOOLEAN true; false is always the default, which DER leaves out. */
 export const booleanTrue = (): Buffer => tagged(0x01, Buffer.from([0xff]))
+/** NULL, the parameters of an RSA signature algorithm (RFC 4055 §5). */
 export const algorithmNull = (): Buffer => tagged(0x05)
 
 /** A positive integer from its bytes, with the leading zero DER wants when the first bit is set. */

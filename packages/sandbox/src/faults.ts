@@ -125,7 +125,7 @@ function checkOptions({ times = 1, match, on = 'token' }: FaultOptions): void {
   }
 }
 
-/** What to do with a request a fault befell: an answer, or `undefined` to say nothing more. */
+/** What a fault may do with the request it befell. */
 export interface FaultContext {
   /** Lets the server do its work. */
   readonly handle: () => Promise<Answer>
@@ -135,6 +135,7 @@ export interface FaultContext {
   readonly wait: (ms: number) => Promise<void>
 }
 
+/** Does what the fault says. The answer is still to be sent; undefined means there is none. */
 export async function applyFault(fault: Fault, { handle, reset, wait }: FaultContext): Promise<Answer | undefined> {
   switch (fault.kind) {
     case 'delay': {

@@ -52,6 +52,7 @@ export interface RunningServer {
 
 const maximumBodyBytes = 5_000_000
 
+/** Listens on `options.host`; rejects with the system's error when the port is taken. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const stopping = new AbortController()
   const connections = new Map<number | undefined, Connection>()
@@ -237,6 +238,6 @@ function presented(socket: TLSSocket, authority: CertificateAuthority): Presente
 }
 
 /** Trusted and not expired at the sandbox's time. */
-export function isAcceptable(certificate: PresentedCertificate | undefined, clock: SandboxClock): boolean {
+function isAcceptable(certificate: PresentedCertificate | undefined, clock: SandboxClock): boolean {
   return certificate?.trusted === true && certificate.expiresAt > clock.now()
 }

@@ -24,7 +24,7 @@ export interface ApkSettings {
 }
 
 /** A code and what it was given for; a JWT there, so it may be used again until it expires. */
-export interface ApkCode {
+interface ApkCode {
   readonly redirectUri: string
   readonly scope: string
   readonly expiresAt: number

@@ -27,6 +27,7 @@ export interface GatewaySettings {
   requiredScope: string | undefined
 }
 
+/** The defaults: a 4.x gateway. */
 export function gatewaySettings(): GatewaySettings {
   return {
     gatewayFault: 'json',

@@ -55,6 +55,7 @@ interface Bank {
 
 const maximumLength = 100
 
+/** Starts it on TLS without client certificates. */
 export async function startCoreBanking(context: SystemContext): Promise<StartedSystem<CoreBanking>> {
   const state = createSystemState(context.requestLimit)
   const bank: Bank = {

@@ -45,6 +45,7 @@ interface Ciam {
 
 const provisioningScopes = ['application.client', 'domain.manage', 'iam.root']
 
+/** Starts it on TLS without client certificates. */
 export async function startFiservCiam(context: SystemContext): Promise<StartedSystem<FiservCiam>> {
   const state = createSystemState(context.requestLimit)
   const ciam: Ciam = {

@@ -28,6 +28,7 @@ export interface StartedApiManager extends StartedSystem<Wso2ApiManager> {
   onApiRequest: (request: ReceivedRequest) => void
 }
 
+/** Starts token endpoint and gateway on one mutual TLS port. */
 export async function startWso2ApiManager(
   context: SystemContext,
   installation: OpenBankingInstallation,

@@ -27,6 +27,7 @@ export interface Wso2Apk extends System<ApkSettings> {
 const identityProvider = 'idp.am.wso2.com'
 const apiGateway = 'default.gw.wso2.com'
 
+/** Starts it under its two names, whatever the port. */
 export async function startWso2Apk(context: SystemContext): Promise<StartedSystem<Wso2Apk>> {
   const state = createSystemState(context.requestLimit)
   const server: ApkServer = {

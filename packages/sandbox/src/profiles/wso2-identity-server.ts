@@ -29,6 +29,7 @@ export interface Wso2IdentityServer extends OpenBankingSystem {
   readonly discoveryUrl: string
 }
 
+/** Starts it beside the API Manager whose tokens it shares. */
 export async function startWso2IdentityServer(
   context: SystemContext,
   installation: OpenBankingInstallation,
