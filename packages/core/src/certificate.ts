@@ -78,6 +78,7 @@ export function checkTlsOptions(options: TlsOptions): void {
   const { certificate, ca, caMode, servername, connectTo } = options
   if (certificate !== undefined && typeof certificate?.replace !== 'function')
     throw optionError('certificate', 'must come from clientCertificate()')
+  if (Array.isArray(ca) && ca.length === 0) throw optionError('ca', 'holds no certificate')
   if (ca !== undefined) for (const one of [ca].flat()) parseCertificates('ca', one)
   if (![undefined, 'add', 'replace'].includes(caMode)) throw optionError('caMode', 'must be add or replace')
   if (caMode !== undefined && ca === undefined) throw optionError('ca', 'is needed with caMode')

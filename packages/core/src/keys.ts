@@ -1,5 +1,6 @@
 /** Keys in every form they come in, as what signs a JWT (RFC 7515, RFC 7518 §3) and as the thumbprint that names them. */
 import {
+  type AsymmetricKeyDetails,
   constants,
   createHash,
   createHmac,
@@ -82,8 +83,7 @@ export function signer(options: SignerOptions): Signer {
  */
 export function secretSigner(secret: string, alg: string): Signer {
   checkText('clientSecret', secret)
-  if (!['HS256', 'HS384', 'HS512'].includes(alg))
-    throw optionError('alg', 'must be HS256, HS384 or HS512 with a secret')
+  if (!['HS256', 'HS384', 'HS512'].includes(alg)) throw optionError('alg', 'must be HS256, HS384 or HS512')
   const hash = `sha${alg.slice(2)}`
   return compactSigner(alg, undefined, sha256(secret), async input => createHmac(hash, secret).update(input).digest())
 }
@@ -133,15 +133,13 @@ function parsePem(option: string, pem: string, passphrase: string | undefined): 
   try {
     return createPrivateKey(encrypted ? { key: pem, passphrase: passphrase as string } : pem)
   } catch {
-    throw encrypted
-      ? optionError(passphraseOption, 'does not decrypt the key')
-      : optionError(option, 'holds a private key that cannot be read')
+    if (encrypted) throw optionError(passphraseOption, 'does not decrypt the key')
+    throw optionError(option, 'holds a private key that cannot be read')
   }
 }
 
 function notAPrivateKey(pem: string): string {
-  if (pem.includes('-----BEGIN CERTIFICATE-----'))
-    return 'is a certificate; the private key that belongs to it is needed'
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return 'is a certificate; its private key is needed'
   if (/-----BEGIN [A-Z ]*PUBLIC KEY-----/.test(pem)) return 'is a public key; the private one is needed'
   return 'holds no private key in PEM'
 }
@@ -225,19 +223,11 @@ function checkRsaLength(bits: number | undefined): void {
 }
 
 /** An rsa-pss key may be bound to a hash and a least salt length (RFC 4055 §3.1); JWS fixes both (RFC 7518 §3.5). */
-function checkPssParameters(
-  details: NonNullable<KeyObject['asymmetricKeyDetails']>,
-  alg: string,
-  algorithm: Algorithm,
-): void {
-  const { hashAlgorithm = algorithm.hash, mgf1HashAlgorithm = algorithm.hash, saltLength = 0 } = details
-  if (hashAlgorithm !== algorithm.hash || mgf1HashAlgorithm !== algorithm.hash)
-    throw optionError(
-      'key',
-      `is bound to ${hashAlgorithm} with MGF1 ${mgf1HashAlgorithm}; ${alg} needs ${algorithm.hash}`,
-    )
-  if (saltLength > (algorithm.web.saltLength ?? 0))
-    throw optionError('key', `is bound to a salt of ${saltLength} bytes; ${alg} has ${algorithm.web.saltLength}`)
+function checkPssParameters(details: AsymmetricKeyDetails, alg: string, { hash, web }: Algorithm): void {
+  const { hashAlgorithm = hash, mgf1HashAlgorithm = hash, saltLength = 0 } = details
+  if (hashAlgorithm === hash && mgf1HashAlgorithm === hash && saltLength <= Number(web.saltLength)) return
+  const bound = `${hashAlgorithm}, MGF1 with ${mgf1HashAlgorithm} and ${saltLength} bytes of salt`
+  throw optionError('key', `is bound to ${bound}; ${alg} needs ${hash} for both and ${web.saltLength} bytes`)
 }
 
 function checkCryptoKey(key: webcrypto.CryptoKey, alg: string, algorithm: Algorithm): void {
@@ -247,8 +237,7 @@ function checkCryptoKey(key: webcrypto.CryptoKey, alg: string, algorithm: Algori
   if (!key.usages.includes('sign')) throw optionError('key', 'is a CryptoKey without the usage sign')
   // An ECDSA CryptoKey is bound to a curve, an RSA one to a hash.
   const fits = actual.name === name && (namedCurve ? actual.namedCurve === namedCurve : actual.hash?.name === hash)
-  if (!fits)
-    throw optionError('key', `is a CryptoKey for another algorithm; ${alg} needs ${name} with ${namedCurve ?? hash}`)
+  if (!fits) throw optionError('key', `is for another algorithm; ${alg} needs ${name} with ${namedCurve ?? hash}`)
   checkRsaLength(actual.modulusLength)
 }
 
@@ -258,15 +247,12 @@ type SignInput = (input: Buffer) => Promise<Uint8Array | ArrayBuffer>
 function compactSigner(alg: string, kid: string | undefined, identity: string, signInput: SignInput): Signer {
   const named = kid === undefined ? { alg } : { alg, kid }
   async function signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string> {
-    const input = `${encodeJson({ ...header, ...named })}.${encodeJson(claims)}`
+    const parts = [{ ...header, ...named }, claims].map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    const input = parts.join('.')
     const signature = await signInput(Buffer.from(input))
     return `${input}.${Buffer.from(signature as ArrayBuffer).toString('base64url')}`
   }
   return { ...named, identity, signJwt }
-}
-
-function encodeJson(value: Record<string, unknown>): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
 
 /** P-256 and Ed25519 sign faster than the thread pool answers; the others would hold up the event loop for milliseconds. */

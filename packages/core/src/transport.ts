@@ -1,0 +1,298 @@
+/** Transport: a function, request in, response out. The default is on undici: keep-alive, deadline, size limit, proxy. */
+import { setImmediate } from 'node:timers/promises'
+import type { Agent, buildConnector, Dispatcher } from 'undici'
+import { checkTlsOptions, secureContext, type TlsOptions, tlsOptionNames } from './certificate.js'
+import { decompress, tooLarge } from './decompress.js'
+import { OriginError, TransportError } from './errors.js'
+import { checkNumber, checkOptions, checkSecureUrl } from './options.js'
+import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
+
+/** What is sent; the `Host` header follows the URL. */
+export interface TransportRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What came back, whatever its status: redirects are not followed. */
+export interface TransportResponse {
+  readonly status: number
+  /** A fetch `Headers` serves too. */
+  readonly headers: { get(name: string): string | null }
+  /** Decompressed. */
+  readonly body: Uint8Array
+}
+
+/**
+ * Sends one request, once.
+ *
+ * @throws {TransportError} when there is no answer, {TokenResponseError} when it is too large or cannot be decompressed,
+ *   {OriginError} for a URL that is not https (http to loopback excepted), the signal's reason when it is aborted
+ */
+export type Transport = (request: TransportRequest) => Promise<TransportResponse>
+
+/** A transport that holds connections. */
+export interface ClosableTransport extends Transport {
+  /** Tells this connection from others in a cache key; changes when the certificate is replaced. */
+  readonly identity: string
+  /** Refuses further requests, waits for those under way, closes the connections. */
+  close(): Promise<void>
+}
+
+export interface TransportOptions extends TlsOptions {
+  /** From connecting to the last byte of the answer, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number | undefined
+  /** Bounds the answer twice: as received, and decompressed. Default 1,048,576. */
+  readonly maxResponseBytes?: number | undefined
+  /**
+   * The URL of an HTTP proxy for https requests, with its credentials, if any; `false` for none. Default: `HTTPS_PROXY`,
+   * `HTTP_PROXY` and `NO_PROXY`, read when the transport is made. A proxy is asked for a tunnel: it never sees the content.
+   */
+  readonly proxy?: string | false | undefined
+  /** How long an idle connection is kept when the server does not say, in milliseconds. Default 4,000. */
+  readonly keepAliveMs?: number | undefined
+}
+
+/**
+ * Makes the default transport. Nothing is loaded or opened before the first request.
+ *
+ * @throws {TypeError} naming the option
+ */
+export function createTransport(options: TransportOptions = {}): ClosableTransport {
+  const settings = checkTransportOptions(options)
+  const agents = new Agents(settings)
+  const underWay = new Set<Promise<TransportResponse>>()
+  let closed = false
+
+  async function answer(request: TransportRequest): Promise<TransportResponse> {
+    checkUrl(request.url)
+    if (closed) throw closedError(request)
+    return exchange(request, agents.current(await loadUndici()), settings)
+  }
+
+  function send(request: TransportRequest): Promise<TransportResponse> {
+    const response = answer(request)
+    underWay.add(response)
+    const done = () => underWay.delete(response)
+    response.then(done, done)
+    return response
+  }
+
+  async function close(): Promise<void> {
+    closed = true
+    await Promise.allSettled(underWay)
+    await agents.close()
+  }
+
+  const identity = { get: () => connectionIdentity(options), enumerable: true }
+  return Object.defineProperties(send, { identity, close: { value: close } }) as unknown as ClosableTransport
+}
+
+/** What `setTimeout` can count to. */
+const longestTimer = 2 ** 31 - 1
+
+interface Settings {
+  readonly tls: TransportOptions
+  readonly timeoutMs: number
+  readonly maxResponseBytes: number
+  readonly keepAliveMs: number
+  readonly proxyFor: ProxyFor
+}
+
+function checkTransportOptions(options: TransportOptions): Settings {
+  const names = [...tlsOptionNames, 'timeoutMs', 'maxResponseBytes', 'proxy', 'keepAliveMs']
+  checkOptions('createTransport', options, names)
+  checkTlsOptions(options)
+  const { timeoutMs = 30_000, maxResponseBytes = 1_048_576, keepAliveMs = 4_000 } = options
+  checkNumber('timeoutMs', timeoutMs, 1)
+  checkNumber('maxResponseBytes', maxResponseBytes, 1)
+  checkNumber('keepAliveMs', keepAliveMs, 1)
+  return {
+    tls: options,
+    timeoutMs: Math.min(timeoutMs, longestTimer),
+    maxResponseBytes,
+    keepAliveMs,
+    proxyFor: chooseProxy(options.proxy),
+  }
+}
+
+function connectionIdentity({ certificate, servername, connectTo }: TlsOptions): string {
+  return JSON.stringify([certificate?.thumbprint, servername, connectTo?.host, connectTo?.port])
+}
+
+function checkUrl(url: string): void {
+  try {
+    checkSecureUrl('url', url)
+  } catch (error) {
+    throw new OriginError((error as Error).message, URL.canParse(url) ? new URL(url).origin : undefined)
+  }
+}
+
+/** The messages of this module say where to, without the query. */
+function describe({ method, url }: TransportRequest): string {
+  const { origin, pathname } = new URL(url)
+  return `${method} ${origin}${pathname}`
+}
+
+function closedError(request: TransportRequest): TransportError {
+  const message = `${describe(request)}: the transport is closed`
+  return new TransportError('ERR_TRANSPORT_CLOSED', message, { neverSent: true, retryable: false })
+}
+
+type Undici = typeof import('undici')
+let loading: Promise<Undici> | undefined
+
+function loadUndici(): Promise<Undici> {
+  // undici installs itself under the built-in fetch unless that has been loaded before; the process's own fetch is not ours.
+  if (loading === undefined) void globalThis.Headers
+  loading ??= import('undici')
+  return loading
+}
+
+/** One agent for each certificate: the one before finishes what it has under way, then closes by itself. */
+class Agents {
+  readonly #settings: Settings
+  #agent: Agent | undefined
+  #madeFor: unknown
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  current({ Agent, buildConnector }: Undici): Agent {
+    const { tls, keepAliveMs } = this.#settings
+    const material = tls.certificate?.contextOptions
+    if (this.#agent !== undefined && this.#madeFor === material) return this.#agent
+    void this.#agent?.close()
+    this.#madeFor = material
+    this.#agent = new Agent({ keepAliveTimeout: keepAliveMs, connect: connector(buildConnector, this.#settings) })
+    return this.#agent
+  }
+
+  async close(): Promise<void> {
+    await this.#agent?.destroy()
+  }
+}
+
+/** Opens connections: the way of the TCP connection is decided here, name and verification stay the URL's. */
+function connector(build: typeof buildConnector, { tls, timeoutMs, proxyFor }: Settings): buildConnector.connector {
+  const { connectTo, servername } = tls
+  const secure = { secureContext: secureContext(tls), rejectUnauthorized: true, ...(servername && { servername }) }
+  const open = build({ ...secure, timeout: timeoutMs })
+  return ({ servername: _, ...target }, callback) => {
+    const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80)
+    const proxy = proxyFor(target.protocol, target.hostname, port)
+    if (proxy === undefined && connectTo === undefined) return open(target, callback)
+    const to = { host: connectTo?.host ?? target.hostname, port: connectTo?.port ?? port }
+    const opening = proxy === undefined ? openSocket(to, timeoutMs) : openTunnel(proxy, to, timeoutMs)
+    opening.then(
+      socket =>
+        target.protocol === 'https:' ? open({ ...target, httpSocket: socket }, callback) : callback(null, socket),
+      error => callback(error, null),
+    )
+  }
+}
+
+async function exchange(request: TransportRequest, agent: Agent, settings: Settings): Promise<TransportResponse> {
+  const { status, headers, body } = await dispatch(agent, request, settings)
+  // undici frees the connection in the next turn; whoever asked again before that would be given a new one.
+  await setImmediate()
+  const get = (name: string) => [headers[name.toLowerCase()] ?? []].flat().join(', ') || null
+  const limits = { status, maxBytes: settings.maxResponseBytes }
+  return { status, headers: { get }, body: await decompress(body, get('content-encoding'), limits) }
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: Buffer
+}
+
+/** One request at undici, within its limits. */
+function dispatch(agent: Agent, request: TransportRequest, settings: Settings): Promise<Answer> {
+  const { timeoutMs, maxResponseBytes } = settings
+  const { signal } = request
+  const chunks: Buffer[] = []
+  let head: Omit<Answer, 'body'> = { status: 0, headers: {} }
+  let received = 0
+  let stopped = false
+  // Handed over right before the first byte is written: without it, nothing was sent.
+  let controller: Dispatcher.DispatchController | undefined
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => stop(timeoutError(request, timeoutMs, controller === undefined)), timeoutMs)
+    const abort = () => stop(signal?.reason)
+    function settle(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    }
+    function stop(reason: unknown): void {
+      stopped = true
+      settle()
+      reject(reason)
+      controller?.abort(new Error('stopped'))
+    }
+    if (signal?.aborted) return abort()
+    signal?.addEventListener('abort', abort)
+    agent.dispatch(dispatchOptions(request), {
+      onRequestStart(started) {
+        if (stopped) started.abort(new Error('stopped'))
+        else controller = started
+      },
+      onResponseStart(_, status, headers) {
+        head = { status, headers }
+      },
+      onResponseData(_, chunk) {
+        received += chunk.length
+        chunks.push(chunk)
+        if (received > maxResponseBytes) stop(tooLarge({ status: head.status, maxBytes: maxResponseBytes }))
+      },
+      onResponseEnd() {
+        settle()
+        resolve({ ...head, body: Buffer.concat(chunks) })
+      },
+      onResponseError(_, error) {
+        settle()
+        reject(transportError(error, request, controller === undefined))
+      },
+    })
+  })
+}
+
+function dispatchOptions({ method, url, headers, body }: TransportRequest): Dispatcher.DispatchOptions {
+  const { origin, pathname, search } = new URL(url)
+  const target = { origin, path: `${pathname}${search}`, method: method as Dispatcher.HttpMethod }
+  const noTimeouts = { headersTimeout: 0, bodyTimeout: 0 }
+  return { ...target, ...noTimeouts, headers, body: body as string }
+}
+
+function timeoutError(request: TransportRequest, timeoutMs: number, neverSent: boolean): TransportError {
+  return new TransportError('ERR_TRANSPORT_TIMEOUT', `${describe(request)}: no answer within ${timeoutMs} ms`, {
+    neverSent,
+  })
+}
+
+function transportError(error: unknown, request: TransportRequest, neverSent: boolean): TransportError {
+  const { code = 'no code', message } = error as NodeJS.ErrnoException
+  // A copy: what undici and Node throw may hold the received bytes or the certificate.
+  const cause = Object.assign(new Error(message), { code })
+  const tlsProblem = describeTlsProblem(code)
+  const retryable = tlsProblem === undefined && !/^(UND_ERR_INVALID_ARG|PROXY_4\d\d)$/.test(code)
+  const text = `${describe(request)}: ${tlsProblem ?? 'no answer'} (${code})`
+  return new TransportError(tlsProblem ? 'ERR_TRANSPORT_TLS' : 'ERR_TRANSPORT', text, { neverSent, retryable, cause })
+}
+
+function describeTlsProblem(code: string): string | undefined {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return "the server's certificate is for another name: pass the name it has as `servername`, if that is the right server"
+  if (code === 'CERT_HAS_EXPIRED') return "the server's certificate has expired"
+  if (code === 'CERT_NOT_YET_VALID') return "the server's certificate is not valid yet"
+  if (/^ERR_SSL_.*ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code))
+    return 'the server wants another client certificate: pass the one it knows as `certificate`'
+  if (/^(EPROTO|ERR_SSL_|ERR_TLS_)/.test(code)) return 'the TLS handshake failed'
+  // What is left of OpenSSL's X509_V_ERR_*, as Node names them.
+  if (/CERT|CRL|SIGNATURE|^INVALID_|PATH_LENGTH|MISMATCH/.test(code))
+    return "the server's certificate is not trusted: pass its CA as `ca`"
+  return undefined
+}
