@@ -1,29 +1,5 @@
 /** The public API, by name, in the order of the modules: each imports only from those above it. */
-
-export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
-export * from './certificate.js'
-export { type Client, type ClientOptions, createClient } from './client.js'
-export type { AssertionOptions } from './client-auth/assertion-auth.js'
-export type { Authenticated, AuthenticationContext, ClientAuth } from './client-auth/client-auth.js'
-export { type ClientSecretBasicOptions, clientSecretBasic } from './client-auth/client-secret-basic.js'
-export { type ClientSecretJwtOptions, clientSecretJwt } from './client-auth/client-secret-jwt.js'
-export { clientSecretPost } from './client-auth/client-secret-post.js'
-export { none } from './client-auth/none.js'
-export { type PrivateKeyJwt, type PrivateKeyJwtOptions, privateKeyJwt } from './client-auth/private-key-jwt.js'
-export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client-auth.js'
-export { type Clock, systemClock } from './clock.js'
-export {
-  createTokenSource,
-  createUserTokenSources,
-  type ImportedTokens,
-  type ManagedTokenSource,
-  type TokenSourceOptions,
-  type UserTokenSource,
-  type UserTokenSources,
-  type UserTokenSourcesOptions,
-} from './create-token-source.js'
-export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
-export { requestTokenSet } from './endpoints/token.js'
+export { checkNumber, checkOptions, checkSecureUrl, checkText, type OptionError, optionError } from './options.js'
 export {
   AuthorizationServerError,
   type AuthorizationServerErrorOptions,
@@ -48,15 +24,27 @@ export type {
   TokenRequestedEvent,
   TokenRequestFailedEvent,
 } from './events.js'
-export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'
-export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
-export type { Grant, GrantOptions } from './grants/grant.js'
-export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
-export * from './keys.js'
-export type { Thresholds } from './lifecycle/cached.js'
+export { type Clock, systemClock } from './clock.js'
+export type { Secret } from './secret.js'
+export { type ExternalSigner, jwkThumbprint, type PrivateKey, type Signer, type SignerOptions, signer } from './keys.js'
+export {
+  type ClientCertificate,
+  type ClientCertificateOptions,
+  certificateThumbprint,
+  clientCertificate,
+  httpsAgent,
+  secureContext,
+  type TlsOptions,
+} from './certificate.js'
+export {
+  type ClosableTransport,
+  createTransport,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.js'
 export type { AuthorizationServerMetadata } from './metadata.js'
-export { checkNumber, checkOptions, checkSecureUrl, checkText, type OptionError, optionError } from './options.js'
-export { type Origins, originOf, parseOrigins } from './origins.js'
 export {
   type ApiRefusal,
   type ClientAssertionRules,
@@ -70,7 +58,33 @@ export {
   type ProviderDefinition,
   type Refusal,
 } from './provider.js'
-export type { Secret } from './secret.js'
+export type { AssertionOptions } from './client-auth/assertion-auth.js'
+export type { Authenticated, AuthenticationContext, ClientAuth } from './client-auth/client-auth.js'
+export { type ClientSecretBasicOptions, clientSecretBasic } from './client-auth/client-secret-basic.js'
+export { type ClientSecretJwtOptions, clientSecretJwt } from './client-auth/client-secret-jwt.js'
+export { clientSecretPost } from './client-auth/client-secret-post.js'
+export { none } from './client-auth/none.js'
+export { type PrivateKeyJwt, type PrivateKeyJwtOptions, privateKeyJwt } from './client-auth/private-key-jwt.js'
+export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client-auth.js'
+export { type Client, type ClientOptions, createClient } from './client.js'
+export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
+export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'
+export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
+export type { Grant, GrantOptions } from './grants/grant.js'
+export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
 export { TokenSet, type TokenSetMembers } from './token-set.js'
+export { requestTokenSet } from './endpoints/token.js'
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
-export * from './transport.js'
+export type { Thresholds } from './lifecycle/cached.js'
+export { type Origins, originOf, parseOrigins } from './origins.js'
+export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
+export {
+  createTokenSource,
+  createUserTokenSources,
+  type ImportedTokens,
+  type ManagedTokenSource,
+  type TokenSourceOptions,
+  type UserTokenSource,
+  type UserTokenSources,
+  type UserTokenSourcesOptions,
+} from './create-token-source.js'

@@ -6,6 +6,7 @@ import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl } from './options.js'
 import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
+import { sha256 } from './secret.js'
 
 /** What is sent; the `Host` header follows the URL. */
 export interface TransportRequest {
@@ -35,7 +36,7 @@ export type Transport = (request: TransportRequest) => Promise<TransportResponse
 
 /** A transport that holds connections. */
 export interface ClosableTransport extends Transport {
-  /** Tells this connection from others in a cache key; changes when the certificate is replaced. */
+  /** Tells this connection from others in a key: name, address and CAs. The certificate is not part of it: it changes. */
   readonly identity: string
   /** Refuses further requests, waits for those under way, closes the connections. */
   close(): Promise<void>
@@ -86,8 +87,7 @@ export function createTransport(options: TransportOptions = {}): ClosableTranspo
     await agents.close()
   }
 
-  const identity = { get: () => connectionIdentity(options), enumerable: true }
-  return Object.defineProperties(send, { identity, close: { value: close } }) as unknown as ClosableTransport
+  return Object.assign(send, { identity: connectionIdentity(options), close })
 }
 
 /** What `setTimeout` can count to. */
@@ -118,8 +118,9 @@ function checkTransportOptions(options: TransportOptions): Settings {
   }
 }
 
-function connectionIdentity({ certificate, servername, connectTo }: TlsOptions): string {
-  return JSON.stringify([certificate?.thumbprint, servername, connectTo?.host, connectTo?.port])
+function connectionIdentity({ servername, connectTo, ca, caMode }: TlsOptions): string {
+  const trusted = [ca ?? []].flat().map(one => Buffer.from(one as string).toString())
+  return sha256(JSON.stringify([servername, connectTo?.host, connectTo?.port, caMode, trusted]))
 }
 
 function checkUrl(url: string): void {
@@ -133,7 +134,7 @@ function checkUrl(url: string): void {
 /** The messages of this module say where to, without the query. */
 function describe({ method, url }: TransportRequest): string {
   const { origin, pathname } = new URL(url)
-  return `${method} ${origin}${pathname}`
+  return `${method} ${url}`
 }
 
 function closedError(request: TransportRequest): TransportError {
