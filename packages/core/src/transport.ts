@@ -134,7 +134,7 @@ function checkUrl(url: string): void {
 /** The messages of this module say where to, without the query. */
 function describe({ method, url }: TransportRequest): string {
   const { origin, pathname } = new URL(url)
-  return `${method} ${url}`
+  return `${method} ${origin}${pathname}`
 }
 
 function closedError(request: TransportRequest): TransportError {
