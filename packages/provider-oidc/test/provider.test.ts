@@ -1,0 +1,72 @@
+/** The provider against oidc-provider, a server we did not write. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { clientCredentials, createClient, createTokenSource } from '@grantkit/core'
+import Provider from 'oidc-provider'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { oidc } from '../src/index.js'
+
+const server = createServer()
+let issuer: string
+
+beforeAll(async () => {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const authorizationServer = new Provider(issuer, {
+    clients: [
+      {
+        client_id: 'app',
+        client_secret: 's3cret',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+    ],
+    scopes: ['accounts'],
+    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
+    cookies: { keys: ['not used here'] },
+  })
+  server.on('request', authorizationServer.callback())
+})
+
+afterAll(async () => {
+  server.closeAllConnections()
+  await new Promise(resolve => server.close(resolve))
+})
+
+describe('oidc', () => {
+  test('reads a server’s metadata and obtains a token by it', async () => {
+    const provider = await oidc({ issuer })
+    const client = createClient({ provider, clientId: 'app', clientSecret: 's3cret' })
+    const tokens = createTokenSource({ client, grant: clientCredentials({ scope: 'accounts' }) })
+
+    const { accessToken, scope } = await tokens.getTokenSet()
+
+    expect(provider.metadata.token_endpoint).toBe(`${issuer}/token`)
+    expect(accessToken).toMatch(/.{20,}/)
+    expect(scope).toBe('accounts')
+    await client.close()
+  })
+
+  test('carries the name it is given, `oidc` otherwise', async () => {
+    expect((await oidc({ issuer })).name).toBe('oidc')
+    expect((await oidc({ issuer, name: 'login' })).name).toBe('login')
+  })
+
+  test('fails at start-up when the server is another issuer', async () => {
+    const alias = issuer.replace('127.0.0.1', 'localhost')
+
+    await expect(oidc({ issuer: alias })).rejects.toMatchObject({ code: 'ERR_VALIDATION', check: 'issuer' })
+  })
+
+  test('fails at start-up when there is no metadata document', async () => {
+    await expect(oidc({ issuer: `${issuer}/tenant` })).rejects.toMatchObject({
+      code: 'ERR_TOKEN_RESPONSE',
+      status: 404,
+    })
+  })
+
+  test('refuses a misspelt option', async () => {
+    await expect(oidc({ isuer: issuer } as never)).rejects.toThrow(TypeError)
+  })
+})
