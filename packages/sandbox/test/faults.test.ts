@@ -53,6 +53,16 @@ describe('a fault', () => {
     expect((await callApi(sandbox, system, accessToken, { headers: { 'x-mark': 'this one' } })).status).toBe(503)
   })
 
+  test('for the token endpoint spares the API, and the other way round', async () => {
+    const { accessToken } = (await authenticate()).json
+    system.fail({ kind: 'status', status: 503 })
+    expect((await callApi(sandbox, system, accessToken)).status).toBe(200)
+    expect((await authenticate()).status).toBe(503)
+    system.fail({ kind: 'status', status: 503 }, { on: 'api' })
+    expect((await authenticate()).status).toBe(200)
+    expect((await callApi(sandbox, system, accessToken)).status).toBe(503)
+  })
+
   test('is named in the record', async () => {
     system.fail({ kind: 'status', status: 503 })
     await authenticate()
