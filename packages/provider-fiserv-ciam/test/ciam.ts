@@ -32,6 +32,12 @@ export async function startCiam() {
   }
 }
 
+/** A client of a server that is not there: `transport` answers. */
+export function clientOf(transport: Transport) {
+  const provider = fiservCiam({ tokenEndpoint: 'https://ciam.example.com/ciam-mfa/v2/get/token' })
+  return createClient({ provider, clientId: 'id', clientSecret: 'S^7j|)v,Zd', transport })
+}
+
 /** A server that gives every request the same answer, for bodies no sandbox has. */
 export function answering(status: number, body: string, headers: Record<string, string> = {}): Transport {
   return async () => ({ status, headers: new Headers(headers), body: new TextEncoder().encode(body) })

@@ -2,7 +2,7 @@
 import { AuthorizationServerError, type ClientOptions, clientCredentials, none, requestTokenSet } from '@grantkit/core'
 import { describe, expect, test } from 'vitest'
 import type { FiservCiamOptions } from '../src/index.js'
-import { answering, rejection, startCiam } from './ciam.js'
+import { answering, clientOf, rejection, startCiam } from './ciam.js'
 
 type Ciam = Awaited<ReturnType<typeof startCiam>>
 
@@ -50,17 +50,15 @@ test.each([
   [10027, 'Locked'],
   [10015, 'Generic error'],
 ])('%i is kept as text with its message, and is final', async (code, message) => {
-  await using ciam = await startCiam()
   const transport = answering(400, JSON.stringify({ error: code, message, traceid: 't-1' }))
   const expected = { error: String(code), error_description: message, kind: 'terminal' }
-  expect(await refusal(ciam, { transport })).toMatchObject(expected)
+  expect(await rejection(requestTokenSet(clientOf(transport), clientCredentials()))).toMatchObject(expected)
 })
 
 test('Provisioning’s 429 is transient, and its status as a string does no harm', async () => {
-  await using ciam = await startCiam()
   const body = JSON.stringify({ schemas: ['urn:error'], status: '429', scimType: 'tooMany', detail: 'Slow down' })
   const transport = answering(429, body, { 'content-type': 'application/scim+json', 'retry-after': '3' })
-  expect(await refusal(ciam, { transport })).toMatchObject({
+  expect(await rejection(requestTokenSet(clientOf(transport), clientCredentials()))).toMatchObject({
     status: 429,
     error: 'tooMany',
     error_description: 'Slow down',

@@ -1,12 +1,11 @@
 /** What CIAM answers (providers.md, 4.1). */
 import { clientCredentials, createTokenSource, requestTokenSet } from '@grantkit/core'
 import { expect, test } from 'vitest'
-import { answering, startCiam } from './ciam.js'
+import { answering, clientOf, startCiam } from './ciam.js'
 
 test('the answer of the documentation is understood', async () => {
-  await using ciam = await startCiam()
   const transport = answering(200, '{ "access_token": "eyJ4.eyJ5.c2ln", "token_type": "Bearer", "expires_in": 7199 }')
-  const tokenSet = await requestTokenSet(ciam.client({ transport }), clientCredentials())
+  const tokenSet = await requestTokenSet(clientOf(transport), clientCredentials())
   expect(tokenSet.accessToken).toBe('eyJ4.eyJ5.c2ln')
   expect(tokenSet.expiresAt).toBe(tokenSet.obtainedAt + 7_199_000)
   expect(tokenSet).toMatchObject({ refreshToken: undefined, scope: undefined, missingScope: [] })
