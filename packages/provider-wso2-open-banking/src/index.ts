@@ -83,7 +83,7 @@ function classifyError({ status, error, errorDescription = '' }: Refusal, standa
  * content type does not tell which.
  */
 function recognizeRejection({ wwwAuthenticate, body }: ApiRefusal): boolean {
-  const code = /\bcode\W{1,4}(\d{6})\b/i.exec(body)?.[1]
+  const code = /\bcode\W{1,20}(\d{6})\b/i.exec(body)?.[1]
   if (code !== undefined) return code === '900901'
   return /invalid[_ ]token|900901/i.test(`${wwwAuthenticate} ${body}`)
 }
