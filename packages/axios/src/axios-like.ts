@@ -8,7 +8,11 @@ export interface AxiosLike<Config> {
   readonly defaults: { readonly baseURL?: string | undefined }
   readonly interceptors: {
     readonly request: {
-      use(onFulfilled: (config: Config) => Config, onRejected: null, options: { synchronous: boolean }): number
+      use(
+        onFulfilled: ((config: Config) => unknown) | null | undefined,
+        onRejected: null,
+        options: { synchronous: boolean },
+      ): number
       eject(id: number): void
     }
   }
