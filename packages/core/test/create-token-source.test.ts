@@ -238,7 +238,12 @@ describe('close', () => {
     const users = createUserTokenSources({ client })
     const login = users.for('alice').redeem(authorizationCode({ code: 'c' }))
     await server.arrived(1)
-    const closing = users[Symbol.asyncDispose]()
+    let closed = false
+    const closing = users[Symbol.asyncDispose]().then(() => {
+      closed = true
+    })
+    await new Promise(setImmediate)
+    expect(closed).toBe(false)
     open()
     await closing
     expect((await login).accessToken).toBe('token-1')

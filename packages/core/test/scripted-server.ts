@@ -10,7 +10,7 @@ import {
   type TransportResponse,
 } from '../src/index.js'
 
-export interface Received {
+interface Received {
   /** Counted from 1. */
   readonly number: number
   readonly url: string
@@ -96,7 +96,7 @@ export function gate(answer: Answer = issue()): { readonly answer: Answer; reado
 export const start = 1_700_000_000_000
 
 /** A clock moved by hand. */
-export function handClock(time = start) {
+function handClock(time = start) {
   return {
     now: () => time,
     advance: (milliseconds: number) => {

@@ -108,7 +108,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
 }
 
 /** Margins shrink with the lifetime, so that a short token is not renewed on every call. */
-export function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
+function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
   const endsAt = expiresAt ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt

@@ -274,6 +274,7 @@ describe('clocks that differ', () => {
 
   test('one set back by more renews once, in the background', async () => {
     const { server, clock, current } = await holding()
+    await current()
     clock.advance(-3_600_000)
     expect(await current()).toBe('token-1')
     while ((await current()) === 'token-1') await new Promise(setImmediate)
@@ -347,6 +348,7 @@ test('a replaced certificate means another token: the old one is bound to the ol
   const certificate = { thumbprint: 'old' }
   const setup = setUp(undefined, { tls: { certificate: certificate as never } })
   const source = sourceOf(setup)
+  await source.getTokenSet()
   expect((await source.getTokenSet()).accessToken).toBe('token-1')
   certificate.thumbprint = 'new'
   expect((await source.getTokenSet()).accessToken).toBe('token-2')

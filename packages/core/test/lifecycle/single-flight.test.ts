@@ -205,6 +205,11 @@ describe('detachable', () => {
     expect(detachable(shared, undefined)).toBe(shared)
   })
 
+  test('does not wait at all when the signal is aborted already', async () => {
+    const signal = AbortSignal.abort(new Error('gone'))
+    await expect(detachable(new Promise(() => {}), signal)).rejects.toThrow('gone')
+  })
+
   test('leaves no listener on a signal that outlives the call', async () => {
     const { signal } = new AbortController()
     expect(await detachable(Promise.resolve(1), signal)).toBe(1)
