@@ -94,6 +94,8 @@ export function concealResponse(response: Response, config: Config): void {
     hide(data, 'req', 'socket', 'client')
     data.on(errorMonitor, error => conceal(error, config))
   } else if (isWebStream(data) && isObject(request)) {
+    // an error of a web stream cannot be reached before the caller has it
+    hide(request, ...Reflect.ownKeys(request))
     Object.defineProperty(request, inspect.custom, { value: () => '[Request]' })
   }
 }
@@ -114,6 +116,6 @@ export function concealAgents({ httpAgent, httpsAgent }: Config): void {
   }
 }
 
-function hide(object: object, ...names: string[]): void {
+function hide(object: object, ...names: (string | symbol)[]): void {
   for (const name of names) if (Object.hasOwn(object, name)) Object.defineProperty(object, name, { enumerable: false })
 }
