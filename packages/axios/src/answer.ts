@@ -5,8 +5,8 @@ import { inspect } from 'node:util'
 import type { Config, Response } from './axios-like.js'
 
 /** A header by its lower-case name, whatever the adapter's kind of headers. */
-export function header(headers: object, name: string): string | undefined {
-  for (const [key, value] of Object.entries(headers)) if (key.toLowerCase() === name) return String(value)
+export function header(headers: object | undefined, name: string): string | undefined {
+  for (const [key, value] of Object.entries(headers ?? {})) if (key.toLowerCase() === name) return String(value)
   return undefined
 }
 
@@ -74,12 +74,14 @@ export function discard(response: Response | undefined): void {
   if (isWebStream(data)) data.cancel().catch(() => {})
 }
 
+const maxCauses = 10
+
 /**
  * Puts the caller's config back in place of ours, and hides Node's request, which holds the headers as one string: it
  * stays readable, but printing, JSON and loggers that walk the properties no longer meet it.
  */
 export function conceal(holder: unknown, config: Config): void {
-  for (let each = holder; isObject(each); each = each.cause) {
+  for (let each = holder, depth = 0; isObject(each) && depth < maxCauses; each = each.cause, depth++) {
     giveBack(each, config)
     hide(each, 'request')
   }
@@ -87,8 +89,8 @@ export function conceal(holder: unknown, config: Config): void {
 
 /** As {@link conceal}. A stream has ways of its own to the request, and may fail after it was handed on. */
 export function concealResponse(response: Response, config: Config): void {
-  const { data, request } = response
-  ;(response.config as { headers: object }).headers = config.headers
+  const { data, request, config: ours } = response
+  if (isObject(ours)) ours.headers = config.headers
   conceal(response, config)
   if (isNodeStream(data)) {
     hide(data, 'req', 'socket', 'client')

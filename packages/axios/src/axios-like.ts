@@ -1,7 +1,6 @@
 /** The parts of axios that are used, by shape: two versions or copies of axios in one tree type-check and work alike. */
 import { optionError } from '@grantkit/core'
 import axios from 'axios'
-import { giveBack } from './answer.js'
 
 /** An axios instance: what `axios.create()` returns, or axios itself; any 1.x, from `import` or `require`. */
 export interface AxiosLike<Config> {
@@ -62,8 +61,8 @@ export interface RedirectOptions {
 export interface Response {
   data: unknown
   readonly status: number
-  readonly headers: object
-  config: Config
+  readonly headers?: object | undefined
+  config?: unknown
   readonly request?: unknown
 }
 
@@ -73,7 +72,7 @@ export type Adapter = (config: Config) => Promise<Response>
 export interface Workings {
   /** Joins `baseURL` and `url` as this copy's adapters do. */
   readonly join: (config: Config) => string
-  /** Hands a config to the adapter it names. */
+  /** Hands a config to the adapter it names. What comes back may hold a copy of it. */
   readonly dispatch: Adapter
 }
 
@@ -103,7 +102,9 @@ export function workingsOf(instance: AxiosLike<Config>): Workings {
     dispatch(config) {
       const { adapter } = config
       if (typeof adapter === 'function') return adapter(config)
-      return getAdapter === undefined ? dispatchBy(blank, config) : getAdapter(adapter, config)(config)
+      if (getAdapter !== undefined) return getAdapter(adapter, config)(config)
+      // CommonJS programs have a copy of their own: it looks its adapter up itself, on a path a little longer
+      return blank.request({ ...config, transformRequest: [], transformResponse: [] })
     },
   }
 }
@@ -112,19 +113,4 @@ export function workingsOf(instance: AxiosLike<Config>): Workings {
 function getAdapterOf({ interceptors }: AxiosLike<Config>): GetAdapter | undefined {
   const isSameCopy = interceptors.request.constructor === axios.interceptors.request.constructor
   return isSameCopy ? (axios.getAdapter as unknown as GetAdapter) : undefined
-}
-
-/** CommonJS programs have a copy of their own: it looks up its adapter itself, on a path a little longer. */
-function dispatchBy(blank: Blank, config: Config): Promise<Response> {
-  return blank.request({ ...config, transformRequest: [], transformResponse: [] }).then(
-    response => {
-      giveBack(response, config)
-      return response
-    },
-    error => {
-      giveBack(error, config)
-      giveBack(error.response, config)
-      throw error
-    },
-  )
 }

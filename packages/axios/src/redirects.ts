@@ -42,7 +42,7 @@ function withoutHeaders(headers: Record<string, unknown>, removed: object): Reco
 
 /** @throws OriginError behind a proxy: axios made the tunnel's agent from ours, certificate and all */
 function dropAgent(options: RedirectOptions, ours: object, callers: object | undefined): void {
-  if (options.protocol === 'https:' && options.agents?.https !== ours)
+  if (options.protocol === 'https:' && ![ours, callers].includes(options.agents?.https))
     throw new OriginError('A redirect through a proxy leaves the origins of tls', originOf(options.href))
   options.agents = { ...options.agents, https: callers }
 }

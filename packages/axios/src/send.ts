@@ -1,6 +1,6 @@
 /** One request: which source it belongs to, what it carries, and whether it is sent once more. */
 import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
-import { beginningOf, conceal, concealAgents, concealResponse, discard, header } from './answer.js'
+import { beginningOf, conceal, concealAgents, concealResponse, discard, giveBack, header } from './answer.js'
 import type { Adapter, Config, Response, Workings } from './axios-like.js'
 import { isReplayable } from './body.js'
 import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep, type Step } from './redirects.js'
@@ -42,7 +42,7 @@ async function sendUntil(signal: AbortSignal | undefined, attachments: Attachmen
   const { all, join, dispatch } = attachments
   const url = parse(join(config))
   const attachment = find(all, url)
-  if (url === undefined || attachment === undefined) return dispatch(config)
+  if (url === undefined || attachment === undefined) return passedThrough(await outcomeOf(dispatch(config)), config)
   const attached = await attachTo(config, attachment, url, signal)
   const trip = (headers: Attached['headers']) =>
     exchange(dispatch, { config, url }, cargoOf(attachment, attached, headers, config))
@@ -173,9 +173,18 @@ async function decide(attached: Attached, { response, strayed }: Outcome, { data
 }
 
 function concealed(outcome: Outcome, config: Config): Response {
-  const { response, error } = outcome
-  if (response !== undefined) concealResponse(response, config)
-  if (!('error' in outcome)) return response as Response
-  conceal(error, config)
-  throw error
+  if (outcome.response !== undefined) concealResponse(outcome.response, config)
+  conceal(outcome.error, config)
+  return resultOf(outcome)
+}
+
+function passedThrough(outcome: Outcome, config: Config): Response {
+  giveBack(outcome.error, config)
+  giveBack(outcome.response, config)
+  return resultOf(outcome)
+}
+
+function resultOf(outcome: Outcome): Response {
+  if ('error' in outcome) throw outcome.error
+  return outcome.response as Response
 }
