@@ -1,5 +1,5 @@
 /** What may stand in for a secret: in a key, in a log, in an inspected object. */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 
 /** A secret as it is, or a function that reads it from where it is kept; asked before every request, so it may change. */
 export type Secret = string | (() => string | Promise<string>)
@@ -7,6 +7,14 @@ export type Secret = string | (() => string | Promise<string>)
 /** The SHA-256 of a text, base64url: names a secret in a key without being one. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('base64url')
+}
+
+let salt: Buffer | undefined
+
+/** Names a secret within this process alone: a weak one cannot be guessed from it elsewhere. */
+export function fingerprint(secret: string): string {
+  salt ??= randomBytes(32)
+  return createHmac('sha256', salt).update(secret).digest('base64url')
 }
 
 /** What is shown instead of a token: enough to tell two apart in a log, of no use to anyone else. */

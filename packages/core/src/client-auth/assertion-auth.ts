@@ -11,7 +11,7 @@ export interface AssertionOptions {
   readonly audience?: string | ((endpoint: string) => string) | undefined
   /** Header `typ`. Default: the provider's, else `client-authentication+jwt` (RFC 10070). */
   readonly typ?: string | undefined
-  /** From `iat` to `exp`, in seconds. Default: the provider's, else 60. */
+  /** From now to `exp`, in seconds. Default: the provider's, else 60. */
   readonly lifetimeSeconds?: number | undefined
   /** How far `iat` is set back, for servers whose clock runs behind, in seconds. Default 0. */
   readonly clockSkewSeconds?: number | undefined

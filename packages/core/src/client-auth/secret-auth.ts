@@ -1,17 +1,17 @@
 /** What the methods that hold a client secret have in common. */
 import { GrantKitError } from '../errors.js'
 import { optionError } from '../options.js'
-import { identityOf, type Secret, sha256 } from '../secret.js'
+import { fingerprint, identityOf, type Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 
 /** The members of {@link ClientAuth} that follow from the secret alone. */
 export function secretMembers(secret: Secret): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint'>> {
   checkSecret(secret)
   return {
-    identity: typeof secret === 'string' ? sha256(secret) : identityOf(secret),
+    identity: typeof secret === 'string' ? fingerprint(secret) : identityOf(secret),
     check: ({ clientId, provider }) =>
       provider.conform.checkCredentials?.({ clientId, clientSecret: typeof secret === 'string' ? secret : undefined }),
-    fingerprint: async () => sha256(await readSecret(secret)),
+    fingerprint: async () => fingerprint(await readSecret(secret)),
   }
 }
 

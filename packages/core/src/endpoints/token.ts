@@ -14,7 +14,7 @@ export async function requestTokenSet(client: Client, grant: Grant): Promise<Tok
   const requestedAt = client.clock.now()
   const body = await sendToEndpoint(client, {
     endpoint: endpointFor(client, grant.grantType),
-    parameters: { grant_type: grant.grantType, ...grant.parameters },
+    parameters: { ...grant.parameters, grant_type: grant.grantType },
     grantType: grant.grantType,
     repeatable: grant.repeatable,
   })
