@@ -93,7 +93,6 @@ async function visit(
     if ((await tokens.getTokenSet()).accessToken === accessToken) throw new Error('the expired token was used again')
   } finally {
     detach()
-    await tokens.close()
     await client.close()
   }
 }

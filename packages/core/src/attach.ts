@@ -64,10 +64,11 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
       if (response.status !== 401 || !isTokenRejected(await refusalOf(response), source.client?.provider))
         return undefined
       const rejected = tokenSet.accessToken
-      if (replayed) return giveUp(rejected, source)
-      if (isHopeless(rejected, source)) return undefined
+      const key = hopelessKey(rejected, url)
+      if (replayed) return giveUp(key, source)
+      if (isHopeless(key, source)) return undefined
       tokenSet = await source.getTokenSet({ rejected, signal })
-      if (tokenSet.accessToken === rejected) return giveUp(rejected, source)
+      if (tokenSet.accessToken === rejected) return giveUp(key, source)
       replayed = replayable
       strayed = false
       tell(source, url, replayed)
@@ -104,15 +105,19 @@ function tell({ client }: TokenSource, url: string | URL, replayed: boolean): vo
 const hopeless = new Map<string, number>()
 const hopelessForMs = 10_000
 
-function giveUp(token: string, { client }: TokenSource): undefined {
+function hopelessKey(token: string, url: string | URL): string {
+  return sha256(`${token} ${originOf(url)}`)
+}
+
+function giveUp(key: string, { client }: TokenSource): undefined {
   const now = (client?.clock ?? systemClock).now()
   if (hopeless.size >= 1_000)
-    for (const [key, until] of hopeless) if (until <= now || hopeless.size >= 1_000) hopeless.delete(key)
-  hopeless.set(sha256(token), now + hopelessForMs)
+    for (const [old, until] of hopeless) if (until <= now || hopeless.size >= 1_000) hopeless.delete(old)
+  hopeless.set(key, now + hopelessForMs)
   return undefined
 }
 
-function isHopeless(token: string, { client }: TokenSource): boolean {
-  const until = hopeless.size === 0 ? undefined : hopeless.get(sha256(token))
+function isHopeless(key: string, { client }: TokenSource): boolean {
+  const until = hopeless.get(key)
   return until !== undefined && (client?.clock ?? systemClock).now() < until
 }

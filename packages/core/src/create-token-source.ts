@@ -29,7 +29,7 @@ export interface UserTokenSourcesOptions extends SourceOptions {
 }
 
 /** A token source that holds and renews. */
-export interface ManagedTokenSource extends TokenSource {
+interface HoldingTokenSource extends TokenSource {
   readonly client: Client
   /**
    * The headers a request carries, for what no integration exists: WebSocket, gRPC, another HTTP client.
@@ -45,13 +45,20 @@ export interface ManagedTokenSource extends TokenSource {
   drop(rejected: string): void
   /** Forgets all tokens held. Nothing is revoked at the server: at some that would end the user's consent. */
   forget(): void
+}
+
+/** What `close()` ends. */
+interface Closable {
   /** Takes no more calls, and waits for the token requests under way. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** An application's own tokens. */
+export interface ManagedTokenSource extends HoldingTokenSource, Closable {}
+
 /** A user's tokens. */
-export interface UserTokenSource extends ManagedTokenSource {
+export interface UserTokenSource extends HoldingTokenSource {
   /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
   redeem(grant: Grant): Promise<TokenSet>
   /** Takes over tokens obtained elsewhere. Given a refresh token alone, the first caller waits for an access token. */
@@ -67,11 +74,9 @@ export interface ImportedTokens {
   readonly scope?: string | undefined
 }
 
-export interface UserTokenSources {
+export interface UserTokenSources extends Closable {
   /** The tokens of one user, or of one consent: any text that names them. A view; make as many as you like. */
   for(subject: string): UserTokenSource
-  close(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -88,12 +93,9 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   const { client, grant } = options
   // without a refresh token to share, every access token is a lineage of its own
   const key = () => entryKey(client, grant.grantType, grant.parameters)
-  return managed(options, {
-    lineage: () => lineageKey(client, key()),
-    entry: key,
-    renew: byGrant(client, grant),
-    lifetime: lifetimeOf('The token source'),
-  })
+  const lifetime = lifetimeOf('The token source')
+  const place = { lineage: () => lineageKey(client, key()), entry: key, renew: byGrant(client, grant), lifetime }
+  return { ...holding(options, place), close: lifetime.close, [Symbol.asyncDispose]: lifetime.close }
 }
 
 /**
@@ -118,7 +120,7 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
       }
       const entry = () => entryFor(place.lineage(), place.entry())
       return {
-        ...managed(options, place),
+        ...holding(options, place),
         async redeem(grant) {
           lifetime.check()
           checkGrant(client, grant)
@@ -159,12 +161,12 @@ interface Place {
   readonly lifetime: Lifetime
 }
 
-function managed(options: SourceOptions, { lineage, entry, renew, lifetime }: Place): ManagedTokenSource {
+function holding(options: SourceOptions, { lineage, entry, renew, lifetime }: Place): HoldingTokenSource {
   const { client, origins } = options
   const find = (): Entry => entryFor(lineage(), entry())
   const read = cached({ client, entry: find, renew, thresholds: options, started: lifetime.started })
   const allowed = origins && parseOrigins(origins)
-  const source: ManagedTokenSource = {
+  const source: HoldingTokenSource = {
     client,
     origins,
     getTokenSet: options => (lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error())),
@@ -179,8 +181,6 @@ function managed(options: SourceOptions, { lineage, entry, renew, lifetime }: Pl
       if (held.tokenSet?.accessToken === rejected) held.tokenSet = undefined
     },
     forget: () => forgetLineage(lineage()),
-    close: lifetime.close,
-    [Symbol.asyncDispose]: lifetime.close,
   }
   return source
 }

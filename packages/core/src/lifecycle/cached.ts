@@ -74,8 +74,9 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
 
   /** Finds the entry, and notes when what it holds is due. */
   function look(): Entry {
+    if (entry === undefined || entry.lineage.forgotten || tls.certificate?.thumbprint !== thumbprint)
+      entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
-    entry = findEntry()
     if (entry.tokenSet !== seen) {
       seen = entry.tokenSet
       answer = seen && Promise.resolve(seen)

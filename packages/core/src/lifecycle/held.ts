@@ -10,6 +10,8 @@ export interface Lineage {
   readonly entries: Map<string, Entry>
   refreshToken: string | undefined
   refreshTokenExpiresAt: number | undefined
+  /** Whoever still points here has to look again. */
+  forgotten: boolean
   /** Ends when whoever spends the refresh token now is done. */
   turn: Promise<unknown>
 }
@@ -46,6 +48,7 @@ export function lineageFor(key: string): Lineage {
       entries: new Map(),
       refreshToken: undefined,
       refreshTokenExpiresAt: undefined,
+      forgotten: false,
       turn: Promise.resolve(),
     }
     lineages.set(key, lineage)
@@ -58,6 +61,7 @@ export function forgetLineage(key: string): void {
   const lineage = lineages.get(key)
   if (lineage === undefined) return
   lineages.delete(key)
+  lineage.forgotten = true
   emptyLineage(lineage)
 }
 
