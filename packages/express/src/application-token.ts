@@ -1,0 +1,26 @@
+/** The application's own token, for handlers: its source stands on the request. */
+import { optionError, type TokenSource } from '@grantkit/core'
+import type { Middleware } from './middleware.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Where handlers get the application's token; put there by `applicationToken()`. */
+      tokenSource: TokenSource
+    }
+  }
+}
+
+/**
+ * Puts a token source on each request, as `request.tokenSource`. Nothing is asked of it here: a handler that needs no
+ * token waits for none. Mounted again further down, on a router, another source takes its place there.
+ *
+ * @throws TypeError when `source` is no token source
+ */
+export function applicationToken(source: TokenSource): Middleware {
+  if (typeof source?.getTokenSet !== 'function') throw optionError('source', 'must be a token source')
+  return (request, _response, next) => {
+    ;(request as Express.Request).tokenSource = source
+    next()
+  }
+}
