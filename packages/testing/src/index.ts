@@ -1,4 +1,15 @@
 /** Contracts as named cases for any test runner, and a clock moved by hand. */
+export type {
+  ClientBody,
+  ClientRequest,
+  ClientResponse,
+  HeaderReader,
+  HttpClientAttachment,
+  HttpClientOptions,
+  HttpClientSetup,
+  HttpClientUnderTest,
+} from './http-client/client-under-test.js'
+export { httpClientContract } from './http-client-contract.js'
 export { type ManualClock, manualClock } from './manual-clock.js'
 export {
   type ContractCase,

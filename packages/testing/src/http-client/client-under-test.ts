@@ -1,0 +1,78 @@
+/** What the HTTP client contract asks of a client: how it is made, and how it sends one request. */
+import type { TlsOptions, TokenSource } from '@grantkit/core'
+
+/** What the contract needs to know beforehand. */
+export interface HttpClientSetup {
+  /** A new client with token sources attached. Called in every case; what it returns is closed after the case. */
+  readonly create: (
+    attachments: readonly HttpClientAttachment[],
+    options: HttpClientOptions,
+  ) => HttpClientUnderTest | Promise<HttpClientUnderTest>
+  /**
+   * Cases this client cannot pass, by name, with the reason; they are left out of the list and of nothing else.
+   * Unknown names are refused.
+   */
+  readonly cannot?: Readonly<Record<string, string>> | undefined
+}
+
+/** A token source, and where its tokens go: what every integration's attach function takes. */
+export interface HttpClientAttachment {
+  /** A function chooses for each request, by its `x-user` header. */
+  readonly source: TokenSource | ((request: HeaderReader) => TokenSource | Promise<TokenSource>)
+  readonly origins: readonly string[]
+  readonly otherOrigins?: 'refuse' | 'pass-through' | undefined
+  readonly tls?: TlsOptions | undefined
+}
+
+/** A request's headers, in whatever way a library keeps them. */
+export interface HeaderReader {
+  header(name: string): string | undefined
+}
+
+/** How the library itself is set up. */
+export interface HttpClientOptions {
+  /** What relative URLs are joined to, by the library's own option. */
+  readonly baseUrl?: string | undefined
+  /** How often the library itself repeats a request answered with 503, whatever its method, without a delay. Default 0. */
+  readonly retries?: number | undefined
+  /** Whether redirects are followed. Default `true`. */
+  readonly followRedirects?: boolean | undefined
+}
+
+/** A client, reduced to one method. */
+export interface HttpClientUnderTest {
+  /**
+   * Resolves with the answer, whatever its status. Rejects only when there is none, with what the library throws: an
+   * error of ours is that, or in its chain of causes.
+   */
+  send(request: ClientRequest): Promise<ClientResponse>
+  close?(): Promise<void>
+}
+
+export interface ClientRequest {
+  /** Default `GET`. */
+  readonly method?: string | undefined
+  /** Absolute, or relative to `baseUrl`. */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: ClientBody | undefined
+  readonly signal?: AbortSignal | undefined
+  /** The library's own time-out. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** A body as the library's users give it: what is no text, bytes or form is serialised or streamed by the library. */
+export type ClientBody =
+  | string
+  | Uint8Array
+  | FormData
+  | URLSearchParams
+  | { readonly json: unknown }
+  | { readonly stream: AsyncIterable<Uint8Array> }
+
+export interface ClientResponse {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
