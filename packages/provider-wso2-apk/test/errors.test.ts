@@ -109,6 +109,18 @@ describe('APK 1', () => {
     expect(error).toBeInstanceOf(LoginRequiredError)
     expect(error).toMatchObject({ subject: 'user', cause: { status: 400, error: 'server_error' } })
   })
+
+  test('500 server_error to a refresh token does not end the session', async () => {
+    await using apk = await startApk()
+    const { clientId, redirectUri } = apk.system
+    const source = createUserTokenSources({ client: apk.client() }).for('user')
+    await source.redeem(authorizationCode({ code: apk.system.approve({ clientId }), redirectUri }))
+    apk.system.fail({ kind: 'status', status: 500, body: '{"error":"server_error"}' })
+    expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ status: 500, kind: 'transient' })
+    apk.sandbox.advance(60_000)
+    await source.getTokenSet({ force: true })
+    expect(apk.tokenRequests().map(({ status }) => status)).toEqual([200, 500, 200])
+  })
 })
 
 describe('APK 2', () => {

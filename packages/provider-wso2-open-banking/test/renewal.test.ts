@@ -22,7 +22,10 @@ type Bank = Awaited<ReturnType<typeof startOpenBanking>>
 const grant = clientCredentials({ scope: 'accounts' })
 
 /** One call to the API by attach(), with its replay. */
-async function callApi({ system }: Bank, source: ManagedTokenSource): Promise<number[]> {
+async function callApi(
+  { system }: Bank,
+  source: Pick<ManagedTokenSource, 'client' | 'getTokenSet'>,
+): Promise<number[]> {
   const { apiUrl: url, apiOrigin } = system
   const attached = await attach(source, parseOrigins([apiOrigin]), { method: 'GET', url })
   const send = () => source.client.transport({ method: 'GET', url, headers: attached.headers })
@@ -256,10 +259,10 @@ test('a code is sent once, not even twice when its assertion was taken for repla
 
 test('nothing is revoked on forget and close, which would end the user’s consent', async () => {
   await using bank = await startOpenBanking()
-  const user = bank.user()
-  const { accessToken } = await user.redeem(authorizationCode(bank.approved()))
-  user.forget()
-  await user.close()
+  const users = createUserTokenSources({ client: bank.client() })
+  const { accessToken } = await users.for('user').redeem(authorizationCode(bank.approved()))
+  users.for('user').forget()
+  await users.close()
   expect(bank.system.requests.filter(({ kind }) => kind === 'revocation')).toEqual([])
   expect(bank.system.issuedTokens.find(({ token }) => token === accessToken)?.revoked).toBe(false)
 })
