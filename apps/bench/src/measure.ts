@@ -1,0 +1,131 @@
+/** Measuring on a machine that does other things too: contestants take turns, and what the others did is left out. */
+
+/** Does one thing a number of times, each after the one before. */
+export type Repeat = (times: number) => Promise<void>
+
+export interface Turns {
+  /** How long the turns go on, in milliseconds; a fifth of that goes before, to warm up. */
+  readonly forMs: number
+  /** How many times each contestant does its thing in a turn. */
+  readonly times: number
+}
+
+/** The run is divided into ten parts: of each contestant, one number for each part. */
+export type Parts<Name extends string> = Readonly<Record<Name, readonly number[]>>
+
+/** What is in the middle of the ten parts, and between what the middle half of them lies. */
+export interface Measured {
+  readonly median: number
+  readonly lower: number
+  readonly upper: number
+}
+
+/**
+ * Times contestants in turns: nanoseconds for doing the thing once; a few are done off the clock first. The first decile
+ * of a part is taken: whatever else runs on the machine makes turns longer, never shorter.
+ */
+export function timeInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+  return inTurns(contestants, { ...turns, fraction: 0.1 }, async repeat => {
+    await repeat(Math.ceil(turns.times / 5))
+    const startedAt = process.hrtime.bigint()
+    await repeat(turns.times)
+    return Number(process.hrtime.bigint() - startedAt) / turns.times
+  })
+}
+
+/**
+ * Weighs contestants in turns: bytes allocated for doing the thing once, the median of a part. `times` is to be so small
+ * that the garbage collector has no reason to run before all are counted.
+ */
+export function weighInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+  return inTurns(contestants, { ...turns, fraction: 0.5 }, async repeat => {
+    const heldBefore = process.memoryUsage().heapUsed
+    await repeat(turns.times)
+    return (process.memoryUsage().heapUsed - heldBefore) / turns.times
+  })
+}
+
+const partCount = 10
+
+/** Each turn begins on a collected heap. */
+async function inTurns<Name extends string>(
+  contestants: Record<Name, Repeat>,
+  { forMs, fraction }: Turns & { readonly fraction: number },
+  sample: (repeat: Repeat) => Promise<number>,
+): Promise<Parts<Name>> {
+  const order = Object.keys(contestants) as Name[]
+  const warmUntil = performance.now() + forMs / 5
+  const rounds: Record<Name, number>[] = []
+  for (let round = 0; rounds.length < 2 * partCount || performance.now() < warmUntil + forMs; round++) {
+    const samples: Partial<Record<Name, number>> = {}
+    for (const name of orderOf(round, order)) {
+      collectGarbage()
+      samples[name] = await sample(contestants[name])
+    }
+    if (performance.now() > warmUntil) rounds.push(samples as Record<Name, number>)
+  }
+  const parts = order.map(name => [
+    name,
+    quantilesOfParts(
+      rounds.map(samples => samples[name]),
+      fraction,
+    ),
+  ])
+  return Object.fromEntries(parts) as Parts<Name>
+}
+
+/** Each begins as often as any other, and comes after each of the others as often as before it. */
+export function orderOf<Name>(round: number, names: readonly Name[]): readonly Name[] {
+  const first = round % names.length
+  const rotated = [...names.slice(first), ...names.slice(0, first)]
+  return Math.floor(round / names.length) % 2 === 0 ? rotated : rotated.toReversed()
+}
+
+function collectGarbage(): void {
+  if (globalThis.gc === undefined) throw new Error('run this with node --expose-gc')
+  globalThis.gc()
+}
+
+/** Divides samples, in the order they were taken, into ten parts and takes the same quantile of each. */
+export function quantilesOfParts(samples: readonly number[], fraction: number): readonly number[] {
+  const boundary = (part: number) => Math.round((part * samples.length) / partCount)
+  return Array.from({ length: partCount }, (_, part) =>
+    quantile(ascending(samples.slice(boundary(part), boundary(part + 1))), fraction),
+  )
+}
+
+/** Part by part, what each contestant has over `base`. */
+export function over<Name extends string>(base: readonly number[], parts: Parts<Name>): Parts<Name> {
+  return mapValues(parts, (value, part) => value - (base[part] ?? Number.NaN))
+}
+
+/** Part by part, how many times as much as `reference` each contestant has. */
+export function ratiosTo<Name extends string>(reference: readonly number[], parts: Parts<Name>): Parts<Name> {
+  return mapValues(parts, (value, part) => value / (reference[part] ?? Number.NaN))
+}
+
+function mapValues<Name extends string>(
+  parts: Parts<Name>,
+  change: (value: number, part: number) => number,
+): Parts<Name> {
+  const entries = Object.entries<readonly number[]>(parts)
+  return Object.fromEntries(entries.map(([name, values]) => [name, values.map(change)])) as unknown as Parts<Name>
+}
+
+/** The median and the quartiles of values in any order. */
+export function summarize(values: readonly number[]): Measured {
+  const sorted = ascending(values)
+  return { median: quantile(sorted, 0.5), lower: quantile(sorted, 0.25), upper: quantile(sorted, 0.75) }
+}
+
+function ascending(values: readonly number[]): readonly number[] {
+  return values.toSorted((a, b) => a - b)
+}
+
+/** Between two values: in proportion. */
+function quantile(sorted: readonly number[], fraction: number): number {
+  const position = (sorted.length - 1) * fraction
+  const below = sorted[Math.floor(position)] ?? Number.NaN
+  const above = sorted[Math.ceil(position)] ?? Number.NaN
+  return below + (above - below) * (position - Math.floor(position))
+}
