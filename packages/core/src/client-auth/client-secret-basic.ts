@@ -30,6 +30,7 @@ export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBas
   return {
     method: 'client_secret_basic',
     ...members,
+    identity: `${members.identity} ${options.encoding ?? ''}`,
     check(context) {
       members.check(context)
       if (!isRaw(context)) return
