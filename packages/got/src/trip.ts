@@ -1,0 +1,198 @@
+/** One call of got: which source serves it, what each attempt and redirect carries, whether it is sent once more. */
+import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
+import { concealAgents, concealRequest } from './conceal.js'
+import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
+
+/** A token source, and where its tokens go. */
+export interface Attachment {
+  readonly source: TokenSource | ((options: never) => TokenSource | Promise<TokenSource>)
+  readonly origins: Origins
+  readonly otherOrigins: 'refuse' | 'pass-through'
+  /** Presents the client certificate. */
+  readonly agent: object | undefined
+}
+
+const byFirstOptions = new WeakMap<Options, Trip>()
+/** got copies its options for every attempt and hop; the `request` function among them stays the same one. */
+const byRequestFunction = new WeakMap<RequestFunction, Trip>()
+
+/** The call these options belong to, if a source serves it. */
+export function tripOf({ request }: Options): Trip | undefined {
+  return request && byRequestFunction.get(request)
+}
+
+/** Adds a source to a call that is about to begin. */
+export function join(options: Options, attachment: Attachment): void {
+  const trip = byFirstOptions.get(options) ?? new Trip(options)
+  trip.attachments.add(attachment)
+}
+
+type Headers = Readonly<Record<string, string>>
+
+export class Trip {
+  readonly attachments = new Set<Attachment>()
+  /** The one that serves this attempt. */
+  attachment: Attachment | undefined
+  /** Whether what is sent next follows a redirect. */
+  redirected = false
+  #options: Options
+  readonly #callers: RequestFunction | undefined
+  readonly #form: unknown
+  readonly #typed: boolean
+  #sentForm: unknown
+  #attached: Attached | undefined
+  #bringsOwn: boolean
+  #strayed = false
+  #replaying = false
+  #replayed = false
+
+  constructor(options: Options) {
+    const { headers, body, request } = options
+    // the options of an earlier call may come back, for the next page
+    const earlier = tripOf(options)
+    this.#callers = earlier ? earlier.#callers : request
+    // got removes what is `undefined` before any hook
+    this.#bringsOwn = Object.hasOwn(headers, 'authorization')
+    this.#typed = headers['content-type'] !== undefined
+    this.#form = isFormData(body) ? body : undefined
+    this.#options = options
+    const ours: RequestFunction = (...parameters) => this.#send(...parameters)
+    byFirstOptions.set(options, this)
+    byRequestFunction.set(ours, this)
+    options.request = ours
+  }
+
+  /** Before each attempt and hop, with its options. */
+  begin(options: Options): void {
+    this.#options = options
+    // by now got has made a stream of it
+    this.#sentForm ??= this.#form && options.body
+  }
+
+  /** Decides on an answer: what to merge into the options to send the request once more, or `undefined`. */
+  async replay(response: Answer): Promise<{ readonly body?: unknown } | undefined> {
+    const again = this.#bodyAgain()
+    const agreed = await this.#decide(response, again !== undefined && !this.#replayed)
+    if (!agreed || again === undefined) return undefined
+    this.#replaying = true
+    this.#replayed = true
+    if ('body' in again && !this.#typed) delete this.#options.headers['content-type']
+    return again
+  }
+
+  /** After the answer to what cannot be sent again: the next request is to have a new token, if this one was rejected. */
+  async renew(response: Answer): Promise<void> {
+    await this.#decide(response, false)
+  }
+
+  async #decide({ statusCode, headers, rawBody }: Answer, replayable: boolean): Promise<boolean> {
+    if (statusCode !== 401 || this.#attached === undefined || this.#strayed || this.#bringsOwn) return false
+    const answer = {
+      status: statusCode,
+      wwwAuthenticate: headers['www-authenticate']?.toString(),
+      body: async () => beginningOf(rawBody),
+    }
+    return (await this.#attached.replay(answer, replayable)) !== undefined
+  }
+
+  #bodyAgain(): { readonly body?: unknown } | undefined {
+    const { body } = this.#options
+    if (body === undefined || typeof body === 'string' || ArrayBuffer.isView(body)) return {}
+    return this.#form !== undefined && body === this.#sentForm ? { body: this.#form } : undefined
+  }
+
+  /**
+   * Stands in for `http.request`, where the URL is final. The headers go into a copy of what got sends: got's own
+   * options, which errors hold, hooks see and redirects inherit, never have them.
+   */
+  async #send(first: URL | NativeOptions, second: NativeOptions | Callback, callback?: Callback): Promise<unknown> {
+    const cached = typeof second === 'function'
+    const native = (cached ? first : second) as NativeOptions
+    const headers = await this.#headersFor(native.headers)
+    const agent = this.#agent()
+    const loaded = { ...native, headers: { ...native.headers, ...headers }, ...(agent && { agent }) }
+    // for the cache to know that a credential was sent (RFC 9111 §3.5), and not which
+    if (cached && 'authorization' in headers) native.headers = { ...native.headers, authorization: 'Bearer' }
+    const options = this.#options
+    concealAgents(options.agent)
+    const parameters: Parameters<RequestFunction> = cached ? [loaded, second] : [first, loaded, callback]
+    const request = (await this.#callers?.(...parameters)) ?? (await defaultOf(options)?.(...parameters))
+    concealRequest(request)
+    if (options.isStream && !options.throwHttpErrors) this.#renewAfter(request)
+    return request
+  }
+
+  /** @throws OriginError when nothing may be sent there; what the source throws */
+  async #headersFor(callers: NativeOptions['headers']): Promise<Headers> {
+    const { method, signal, url = '' } = this.#options
+    const follows = this.redirected
+    const replays = this.#replaying && this.attachment?.origins.has(url)
+    this.redirected = false
+    this.#replaying = false
+    this.#bringsOwn ||= callers.authorization !== undefined
+    if (follows) this.#strayed ||= this.attachment !== undefined && !this.attachment.origins.has(url)
+    if (!follows && !replays && !this.#strayed) {
+      this.#attached = undefined
+      this.attachment = find(this.attachments, url)
+      if (this.attachment !== undefined && !this.#bringsOwn) {
+        const { origins, source } = this.attachment
+        const one = typeof source === 'function' ? await source(this.#options as never) : source
+        if (typeof one?.getTokenSet !== 'function')
+          throw optionError('source', 'must return a token source; authorization: undefined sends none')
+        this.#attached = await attach(one, origins, { method, url, signal })
+      }
+    }
+    return this.#strayed || this.#bringsOwn ? {} : without(callers, this.#attached?.headers)
+  }
+
+  /** @throws TypeError where nobody would notice that the certificate stays at home */
+  #agent(): object | undefined {
+    const { url = '', http2 } = this.#options
+    if (this.#strayed || this.attachment?.agent === undefined || new URL(url).protocol !== 'https:') return undefined
+    if (http2) throw optionError('tls', 'needs HTTP/1.1; got takes no agent for HTTP/2')
+    return this.attachment.agent
+  }
+
+  /** got calls no hook after a stream's answer unless it is an error, and the body is the caller's. */
+  #renewAfter(request: unknown): void {
+    const emitter = request as { once?: (event: 'response', listener: (response: Answer) => void) => void }
+    emitter.once?.('response', ({ statusCode, headers }) => {
+      this.renew({ statusCode, headers }).catch(() => {})
+    })
+  }
+}
+
+/** @throws OriginError when no source is attached for this URL and one of them refuses other origins */
+function find(attachments: ReadonlySet<Attachment>, url: URL | string): Attachment | undefined {
+  // as with every option of got, what was added later counts
+  const serving = [...attachments].reverse().find(({ origins }) => origins.has(url))
+  if (serving === undefined)
+    for (const { origins, otherOrigins } of attachments) if (otherOrigins === 'refuse') origins.check(url)
+  return serving
+}
+
+/** A header the caller set is kept; got's names are in lower case. */
+function without(callers: NativeOptions['headers'], ours: Headers = {}): Headers {
+  const entries = Object.entries(ours).map(([name, value]) => [name.toLowerCase(), value] as const)
+  return Object.fromEntries(entries.filter(([name]) => callers[name] === undefined))
+}
+
+/** got's own function for a URL: `http.request`, `https.request`, or its HTTP/2 client's. */
+function defaultOf(options: Options): RequestFunction | undefined {
+  const { request } = options
+  options.request = undefined
+  const own = options.getRequestFunction()
+  options.request = request
+  return own
+}
+
+const maxBeginning = 65_536
+
+function beginningOf(body: Uint8Array | undefined): string {
+  return body === undefined ? '' : Buffer.from(body.subarray(0, maxBeginning)).toString()
+}
+
+/** By name, not by class: polyfills have their own. */
+function isFormData(body: unknown): boolean {
+  return Object.prototype.toString.call(body) === '[object FormData]'
+}
