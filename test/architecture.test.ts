@@ -45,7 +45,7 @@ const coreInOrder = [
 const httpClients = ['axios', 'got', 'undici', 'node:http', 'node:http2', 'node:https', 'node:net', 'node:tls']
 
 /** Packages that plug into a library, with what they may import beside core and Node's own modules. */
-const integrations = { axios: ['axios'], express: ['express'], got: ['got'] }
+const integrations = { axios: ['axios'], express: ['express'], got: ['got'], undici: ['undici'] }
 
 const packagesFolder = fileURLToPath(new URL('../packages/', import.meta.url))
 

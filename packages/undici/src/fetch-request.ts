@@ -1,0 +1,91 @@
+/** What `fetch` was called with, in parts that can be sent again and elsewhere. */
+import { peek } from './peek.js'
+
+/** A request as a function that chooses its token source sees it. */
+export interface FetchRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+}
+
+/** One hop of a request. */
+export interface Hop extends FetchRequest {
+  readonly body: unknown
+}
+
+export interface Call {
+  readonly first: Hop
+  readonly redirect: string
+  readonly signal: AbortSignal | undefined
+  /** What every hop is sent with besides. */
+  readonly rest: object
+}
+
+/** The URL of a call, as it is requested; empty for what is no URL. */
+export function urlOf(input: unknown): string {
+  const text = isRequest(input) ? input.url : String(input)
+  return URL.canParse(text) ? new URL(text).href : ''
+}
+
+/**
+ * Takes a call apart, by the rules for `new Request(input, init)`.
+ *
+ * @see https://fetch.spec.whatwg.org/#dom-request
+ */
+export async function readCall(input: unknown, init: RequestInit | null | undefined): Promise<Call> {
+  const { method, headers, body, redirect, signal, ...rest } = init ?? {}
+  const request = isRequest(input) ? input : undefined
+  const chosen = signal === undefined ? request?.signal : (signal ?? undefined)
+  return {
+    first: {
+      method: normalMethod(method ?? request?.method ?? 'GET'),
+      url: urlOf(input),
+      headers: new Headers(headers ?? request?.headers),
+      body: body ?? (await bodyOf(request, chosen)),
+    },
+    redirect: redirect ?? request?.redirect ?? 'follow',
+    signal: chosen,
+    rest: { ...(request && membersOf(request)), ...rest },
+  }
+}
+
+/** By shape: every copy of undici has a class of its own. */
+function isRequest(input: unknown): input is Request {
+  return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input
+}
+
+function membersOf(request: Request): object {
+  const { cache, credentials, integrity, keepalive, mode, referrer, referrerPolicy } = request
+  const members = { cache, credentials, integrity, keepalive, mode, referrer, referrerPolicy }
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}
+
+function normalMethod(method: string): string {
+  return /^(delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method
+}
+
+const maxReadAhead = 1_048_576
+
+/**
+ * A Request's body is a stream, also when it was made from a text. Up to 1 MiB it is read before it is sent: it can
+ * then be sent again, and has a length. What is longer stays a stream.
+ *
+ * @throws TypeError, as fetch, when it was read before; the signal's reason
+ */
+async function bodyOf(request: Request | undefined, signal: AbortSignal | undefined): Promise<unknown> {
+  const stream = request?.body
+  if (request === undefined || stream === undefined || stream === null) return undefined
+  if (request.bodyUsed) throw new TypeError('Body is unusable: it has been read already')
+  const { beginning, isAll, whole } = await untilAborted(peek(stream, maxReadAhead), signal)
+  return isAll ? beginning : ReadableStream.from(whole)
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,143 @@
+/** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `attach()`. */
+import { attach, optionError, originOf } from '@grantkit/core'
+import {
+  type Attachment,
+  findAttachment,
+  readAttachments,
+  type SourceOf,
+  sourceFor,
+  type TokenAttachment,
+  type TokenOptions,
+} from './attachment.js'
+import { isReplayable } from './body.js'
+import type { CertifiedAgent } from './certified-agent.js'
+import { Exchange, type Send } from './exchange.js'
+import { type Dispatch, type DispatchOptions, fromLegacy, type Handler, isLegacy, toLegacy } from './handlers.js'
+import { hasHeader, repeatable, withHeaders } from './headers.js'
+import { Trips } from './trips.js'
+
+/** What `compose()` takes, of any undici. */
+export type Interceptor = (dispatch: (options: never, handler: never) => boolean) => Dispatch
+
+/** Chooses a source for a request by what was given to `dispatch`. */
+export type DispatchSource = SourceOf<DispatchOptions>
+
+/**
+ * An interceptor for `compose()`: requests through it carry a token, and one that a server rejects is replaced and the
+ * request sent once more. What the source throws fails the request. `CONNECT` and upgrades are left alone.
+ *
+ * Interceptors that dispatch again (`retry`, `redirect`) belong above it, those that keep answers (`cache`,
+ * `deduplicate`) beneath: `withTokens()` puts them in order.
+ *
+ * @param source where tokens come from, or a function that chooses for each request; or several, each with its options
+ * @throws TypeError naming the option
+ * @see RFC 6750 §2.1, §3.1
+ */
+export function tokenInterceptor(
+  source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
+  options: TokenOptions = {},
+): Interceptor {
+  const interceptor = attaching(readAttachments('tokenInterceptor', source, options))
+  return dispatch => interceptor(byCertificate(dispatch) as never)
+}
+
+/** Where a dispatch is to go, when not to what is beneath. */
+const viaAgent = Symbol('agent')
+
+/** Sends requests that belong to origins with a client certificate by the agent that has it. */
+export const byCertificate: Interceptor = dispatch => (request, handler) => {
+  const agent = (request as { [viaAgent]?: CertifiedAgent })[viaAgent]
+  if (agent === undefined) return dispatch(request as never, handler as never)
+  return agent.current().dispatch(request as never, handler as never)
+}
+
+/** A request, as far as it has come. */
+interface Trip {
+  /** Where its token comes from. Gone once a redirect has left the origins: nothing of ours is sent from then on. */
+  attachment: Attachment<DispatchOptions> | undefined
+  /** The caller has a credential of their own. */
+  readonly bringsOwn: boolean
+}
+
+/** The interceptor; {@link byCertificate} has to be somewhere beneath. */
+export function attaching(all: readonly Attachment<DispatchOptions>[]): Interceptor {
+  return beneath => {
+    const dispatch = beneath as Dispatch
+    const trips = new Trips<Trip>()
+    return (given, handler) => {
+      if (given.upgrade || given.method === 'CONNECT') return dispatch(given, handler)
+      const request = { ...given, headers: repeatable(given.headers) }
+      const url = urlOf(request)
+      let trip: Trip | undefined
+      const exchange = new Exchange(isLegacy(handler) ? fromLegacy(handler) : handler, (head, complete) =>
+        trips.complete(trip, head, complete),
+      )
+      try {
+        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, url), request, url)
+      } catch (error) {
+        exchange.fail(error)
+        return true
+      }
+      trips.remember(handler, url, trip)
+      const { attachment, bringsOwn } = trip
+      const send = (headers: Added) => (attempt: Handler) =>
+        dispatch(loaded(request, attachment, headers), isLegacy(handler) ? toLegacy(attempt) : attempt)
+      if (attachment === undefined || bringsOwn) return exchange.send(send({}))
+      exchange.begin()
+      sendWithToken({ exchange, attachment, request, url, send }).catch(error => exchange.fail(error))
+      return true
+    }
+  }
+}
+
+/** @throws OriginError when this URL may not have a token and requests without one are refused */
+function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, url: string): Trip {
+  return { attachment: findAttachment(all, url), bringsOwn: hasHeader(request.headers, 'authorization') }
+}
+
+/** @throws TypeError when a redirect would be followed where nobody could take the headers off */
+function advance(trip: Trip, { maxRedirections }: DispatchOptions, url: string): Trip {
+  if (!trip.attachment?.origins.has(url)) trip.attachment = undefined
+  else if (maxRedirections) throw optionError('maxRedirections', 'needs the redirect interceptor above the tokens')
+  return trip
+}
+
+/** What is requested and where: the origin is connected to, the path may name another one in a request to a proxy. */
+function urlOf({ origin = '', path }: DispatchOptions): string {
+  const connected = originOf(String(origin))
+  if (connected === undefined) return ''
+  if (path.startsWith('/')) return `${connected}${path}`
+  return originOf(path) === connected ? path : ''
+}
+
+type Added = Readonly<Record<string, string>>
+
+interface Passage {
+  readonly exchange: Exchange
+  readonly attachment: Attachment<DispatchOptions>
+  readonly request: DispatchOptions
+  readonly url: string
+  readonly send: (headers: Added) => Send
+}
+
+async function sendWithToken({ exchange, attachment, request, url, send }: Passage): Promise<void> {
+  const source = await sourceFor(attachment, request)
+  const { method, body } = request
+  const attached = await attach(source, attachment.origins, { method, url, signal: exchange.signal })
+  exchange.send(send(attached.headers), async ({ status, headers, body: beginning }) => {
+    const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
+    const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))
+    return again && send(again)
+  })
+}
+
+/** What goes underneath. Nothing there follows redirects: it would take our headers along. */
+function loaded(
+  request: DispatchOptions,
+  attachment: Attachment<DispatchOptions> | undefined,
+  added: Added,
+): DispatchOptions {
+  if (attachment === undefined) return request
+  const headers = withHeaders(request.headers, added)
+  return { ...request, headers, ...{ maxRedirections: 0, [viaAgent]: attachment.agent } }
+}

@@ -1,0 +1,82 @@
+/** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
+import { optionError } from '@grantkit/core'
+import { readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
+import type { AnswerHeaders, DispatchOptions, Handler } from './handlers.js'
+import { hasHeader } from './headers.js'
+import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
+
+/** Interceptors of your undici, made by its `interceptors`. */
+export interface InterceptorsAround {
+  /** `interceptors.redirect()`: a hop to another origin goes without our headers. */
+  readonly redirect?: object | undefined
+  /** `interceptors.retry()`: every attempt gets a token that is valid then. */
+  readonly retry?: object | undefined
+  /** `interceptors.cache()`: answers to a credential are marked private, and kept by token where private ones are kept. */
+  readonly cache?: object | undefined
+  /** `interceptors.deduplicate()`: requests with the same token share an answer. */
+  readonly deduplicate?: object | undefined
+}
+
+/** What is composed upon: an `Agent`, or a dispatcher that has interceptors already. */
+export interface Composable<Composed> {
+  compose(interceptors: never): Composed
+}
+
+/**
+ * Attaches a token source to a dispatcher as `tokenInterceptor()` does, together with interceptors of undici's, in the
+ * one order that is safe.
+ *
+ * @throws TypeError naming the option
+ */
+export function withTokens<Composed>(
+  dispatcher: Composable<Composed>,
+  source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
+  options: TokenOptions & InterceptorsAround = {},
+): Composed {
+  const { redirect, retry, cache, deduplicate, ...own } = options
+  for (const [name, value] of Object.entries({ redirect, retry, cache, deduplicate }))
+    if (value !== undefined && typeof value !== 'function')
+      throw optionError(name, `must be what interceptors.${name}() of your undici returns`)
+  const attachments = readAttachments('withTokens', source, own)
+  const outward = [byCertificate, markPrivate, deduplicate, cache, attaching(attachments), retry, redirect]
+  return dispatcher.compose(outward.filter(one => one !== undefined) as never)
+}
+
+/**
+ * Beneath a cache: an answer to a request with a credential is for whoever has it. A shared cache does not keep it, a
+ * private one keeps it for that credential alone, whatever the server says of it.
+ *
+ * @see RFC 9111 §3.5, §5.2.2.7
+ */
+const markPrivate: Interceptor = dispatch => (request, handler) => {
+  const marked = hasHeader(request.headers, 'authorization') ? marking(handler) : handler
+  return dispatch(request as never, marked as never)
+}
+
+/** Cache and deduplicate call handlers as undici 7 does; before that there is neither. */
+function marking(handler: Handler): Handler {
+  if (handler.onRequestStart === undefined) return handler
+  return {
+    onRequestStart: (...event) => handler.onRequestStart?.(...event),
+    onResponseStarted: () => handler.onResponseStarted?.(),
+    onBodySent: chunk => handler.onBodySent?.(chunk),
+    onRequestSent: () => handler.onRequestSent?.(),
+    onResponseStart: (controller, status, headers, message) =>
+      handler.onResponseStart?.(controller, status, markedPrivate(headers), message),
+    onResponseData: (...event) => handler.onResponseData?.(...event),
+    onResponseEnd: (...event) => handler.onResponseEnd?.(...event),
+    onResponseError: (...event) => handler.onResponseError?.(...event),
+  }
+}
+
+function markedPrivate(headers: AnswerHeaders): AnswerHeaders {
+  return {
+    ...headers,
+    'cache-control': appended(headers['cache-control'], 'private'),
+    vary: appended(headers.vary, 'authorization'),
+  }
+}
+
+function appended(value: string | string[] | undefined, more: string): string {
+  return [value ?? [], more].flat().join(', ')
+}
