@@ -19,7 +19,11 @@ export function parseOrigins(list: readonly string[]): Origins {
   if (!Array.isArray(list) || list.length === 0)
     throw optionError('origins', "must list at least one origin, such as ['https://api.example.com']")
   const allowed = new Set(list.map(parseOrigin))
-  const has = (url: string | URL) => allowed.has(originOf(url) ?? '')
+  // an origin and the slash that ends it leave nothing to parse: no port, no user information, no other host can follow
+  const beginnings = [...allowed].map(origin => `${origin}/`)
+  const has = (url: string | URL) =>
+    (typeof url === 'string' && beginnings.some(beginning => url.startsWith(beginning))) ||
+    allowed.has(originOf(url) ?? '')
   return {
     has,
     check(url) {
