@@ -118,6 +118,8 @@ export function concealAgents({ httpAgent, httpsAgent }: Config): void {
   }
 }
 
+const hidden = { enumerable: false }
+
 function hide(object: object, ...names: (string | symbol)[]): void {
-  for (const name of names) if (Object.hasOwn(object, name)) Object.defineProperty(object, name, { enumerable: false })
+  for (const name of names) if (Object.hasOwn(object, name)) Object.defineProperty(object, name, hidden)
 }

@@ -98,7 +98,11 @@ export function workingsOf(instance: AxiosLike<Config>): Workings {
   const blank = create()
   for (const name of Object.keys(blank.defaults)) delete blank.defaults[name]
   return {
-    join: ({ baseURL, url, allowAbsoluteUrls }) => blank.getUri({ baseURL, url, allowAbsoluteUrls }),
+    join({ baseURL, url, allowAbsoluteUrls }) {
+      // what every version makes of these two, without the detour
+      if (baseURL?.endsWith('/') === false && url?.[0] === '/' && url[1] !== '/') return baseURL + url
+      return blank.getUri({ baseURL, url, allowAbsoluteUrls })
+    },
     dispatch(config) {
       const { adapter } = config
       if (typeof adapter === 'function') return adapter(config)

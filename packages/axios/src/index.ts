@@ -96,8 +96,12 @@ function register(instance: AxiosLike<Config>): Registration {
   }
 }
 
-/** The adapters the caller asked for, by ours: a config that failed before it was sent may come back. */
-const callersAdapters = new WeakMap<Adapter, unknown>()
+/** On our adapters: the one the caller asked for. A config that failed before it was sent may come back with ours. */
+const callersAdapter = Symbol('callersAdapter')
+
+interface OurAdapter extends Adapter {
+  [callersAdapter]?: unknown
+}
 
 /**
  * Stands in for the adapter, where the config is final: the URL joined, the body serialised. An answer to a request
@@ -106,13 +110,17 @@ const callersAdapters = new WeakMap<Adapter, unknown>()
 function interceptor(attachments: Attachments): (config: Config) => Config {
   return config => {
     const { adapter } = config
-    const callers = callersAdapters.has(adapter as Adapter) ? callersAdapters.get(adapter as Adapter) : adapter
-    const ours: Adapter = final => {
+    const callers = isOurs(adapter) ? adapter[callersAdapter] : adapter
+    const ours: OurAdapter = final => {
       final.adapter = callers
       return send(attachments, final)
     }
-    callersAdapters.set(ours, callers)
+    ours[callersAdapter] = callers
     config.adapter = ours
     return config
   }
+}
+
+function isOurs(adapter: unknown): adapter is OurAdapter {
+  return typeof adapter === 'function' && callersAdapter in adapter
 }

@@ -19,7 +19,7 @@ export interface Cargo {
 /** A request and where it goes. */
 export interface Step {
   readonly config: Config
-  readonly url: URL
+  readonly url: string
 }
 
 /** For axios's http adapter, where follow-redirects walks and asks before each hop: after the caller's own hook. */
@@ -63,16 +63,17 @@ export function nextStep({ config, url }: Step, response: Response | undefined, 
   const becomesGet = dropsBody(response.status, config.method?.toLowerCase())
   if (!becomesGet && !isReplayable(config.data)) return undefined
   const headers = config.headers.concat()
+  const leaves = target.origin !== new URL(url).origin
   if (becomesGet) headers.delete(contentHeaders)
-  if (target.origin !== url.origin) headers.delete(privateHeaders)
+  if (leaves) headers.delete(privateHeaders)
   return {
-    url: target,
+    url: target.href,
     config: {
       ...config,
       headers,
       ...{ url: target.href, baseURL: undefined, params: undefined },
       ...(becomesGet && { method: 'get', data: undefined }),
-      ...(target.origin !== url.origin && { auth: undefined }),
+      ...(leaves && { auth: undefined }),
     },
   }
 }
@@ -93,9 +94,9 @@ function isOurs({ fetchOptions, adapter }: Config, { request }: Response): boole
   return isRequest ? (request as Partial<Request>).redirect === 'manual' : typeof adapter !== 'function'
 }
 
-function targetOf({ status, headers }: Response, base: URL): URL | undefined {
+function targetOf({ status, headers }: Response, base: string): URL | undefined {
   const location = [301, 302, 303, 307, 308].includes(status) ? header(headers, 'location') : undefined
-  if (location === undefined || !URL.canParse(location, base.href)) return undefined
+  if (location === undefined || !URL.canParse(location, base)) return undefined
   const target = new URL(location, base)
   return ['http:', 'https:'].includes(target.protocol) ? target : undefined
 }

@@ -40,9 +40,9 @@ export function send(attachments: Attachments, config: Config): Promise<Response
 
 async function sendUntil(signal: AbortSignal | undefined, attachments: Attachments, config: Config): Promise<Response> {
   const { all, join, dispatch } = attachments
-  const url = parse(join(config))
+  const url = join(config)
   const attachment = find(all, url)
-  if (url === undefined || attachment === undefined) return passedThrough(await outcomeOf(dispatch(config)), config)
+  if (attachment === undefined) return passedThrough(await outcomeOf(dispatch(config)), config)
   const attached = await attachTo(config, attachment, url, signal)
   const trip = (headers: Attached['headers']) =>
     exchange(dispatch, { config, url }, cargoOf(attachment, attached, headers, config))
@@ -55,34 +55,33 @@ async function sendUntil(signal: AbortSignal | undefined, attachments: Attachmen
   return concealed(second, config)
 }
 
-function parse(url: string): URL | undefined {
-  try {
-    return new URL(url)
-  } catch {
-    return undefined
-  }
-}
-
 /** @throws OriginError when no source is attached for this URL and one of them refuses other origins */
-function find(all: ReadonlySet<Attachment>, url: URL | undefined): Attachment | undefined {
-  for (const attachment of all) if (url !== undefined && attachment.origins.has(url)) return attachment
-  for (const { origins, otherOrigins } of all) if (otherOrigins === 'refuse') origins.check(url ?? '')
+function find(all: ReadonlySet<Attachment>, url: string): Attachment | undefined {
+  for (const attachment of all) if (attachment.origins.has(url)) return attachment
+  for (const { origins, otherOrigins } of all) if (otherOrigins === 'refuse') origins.check(url)
   return undefined
 }
 
-async function attachTo(
+function attachTo(
   config: Config,
   { source, origins, agent }: Attachment,
-  url: URL,
+  url: string,
   signal: AbortSignal | undefined,
-): Promise<Attached> {
+): Attached | Promise<Attached> {
   if (agent !== undefined) checkPresentable(config)
   concealAgents(config)
   if (bringsOwn(config, url)) return withoutToken(origins)
-  const one = typeof source === 'function' ? await source(config as never) : source
-  if (typeof one?.getTokenSet !== 'function')
-    throw optionError('source', 'must return a token source; send Authorization: false for a request without a token')
-  return attach(one, origins, { method: (config.method ?? 'get').toUpperCase(), url, signal })
+  const request = { method: (config.method ?? 'get').toUpperCase(), url, signal }
+  if (typeof source !== 'function') return attach(source, origins, request)
+  return chosen(source, config).then(one => attach(one, origins, request))
+}
+
+type ChooseSource = Extract<Attachment['source'], (config: never) => unknown>
+
+async function chosen(choose: ChooseSource, config: Config): Promise<TokenSource> {
+  const source = await choose(config as never)
+  if (typeof source?.getTokenSet === 'function') return source
+  throw optionError('source', 'must return a token source; send Authorization: false for a request without a token')
 }
 
 /** @throws TypeError where nobody would notice that the certificate stays at home */
@@ -92,8 +91,12 @@ function checkPresentable({ adapter, httpVersion }: Config): void {
   if (Number(httpVersion ?? 1) !== 1) throw optionError('tls', 'needs HTTP/1.1; axios takes no agent for HTTP/2')
 }
 
-function bringsOwn({ headers, auth }: Config, { username, password }: URL): boolean {
-  return Boolean(auth) || username !== '' || password !== '' || headers.has('authorization')
+function bringsOwn({ headers, auth }: Config, url: string): boolean {
+  return Boolean(auth) || headers.has('authorization') || (url.includes('@') && hasUserInformation(new URL(url)))
+}
+
+function hasUserInformation({ username, password }: URL): boolean {
+  return username !== '' || password !== ''
 }
 
 /** For a request with a credential of its own: nothing is added or decided; the certificate keeps to its origins. */
@@ -149,14 +152,20 @@ function outcomeOf(sent: Promise<Response>): Promise<Outcome> {
  */
 function loaded({ config, url }: Step, cargo: Cargo): Config {
   const allowed = cargo.allows(url)
-  return {
-    ...config,
-    ...(typeof config.adapter !== 'function' && { url: url.href, baseURL: undefined }),
-    ...(allowed && cargo.agent && { httpsAgent: cargo.agent }),
-    headers: config.headers.concat(allowed ? cargo.headers : undefined),
-    beforeRedirect: beforeRedirect(config, cargo),
-    fetchOptions: fetchOptionsOf(config),
-  }
+  const copy = copyOf(config)
+  if (typeof config.adapter !== 'function') Object.assign(copy, { url, baseURL: undefined })
+  if (allowed && cargo.agent !== undefined) copy.httpsAgent = cargo.agent
+  copy.headers = config.headers.concat(allowed ? cargo.headers : undefined)
+  copy.beforeRedirect = beforeRedirect(config, cargo)
+  copy.fetchOptions = fetchOptionsOf(config)
+  return copy
+}
+
+/** axios's configs have no prototype, and spreading such an object takes several times as long as this. */
+function copyOf(config: Config): { -readonly [Name in keyof Config]: Config[Name] } {
+  const copy = Object.create(Object.getPrototypeOf(config))
+  for (const name of Object.keys(config)) copy[name] = config[name as keyof Config]
+  return copy
 }
 
 /** The headers to send the request once more with, if it is to be. */
