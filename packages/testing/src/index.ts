@@ -3,13 +3,14 @@ export type {
   ClientBody,
   ClientRequest,
   ClientResponse,
+  ForeignTraffic,
   HeaderReader,
   HttpClientAttachment,
   HttpClientOptions,
   HttpClientSetup,
   HttpClientUnderTest,
 } from './http-client/client-under-test.js'
-export { httpClientContract } from './http-client-contract.js'
+export { type HttpClientContractCase, httpClientContract } from './http-client-contract.js'
 export { type ManualClock, manualClock } from './manual-clock.js'
 export {
   type ContractCase,

@@ -13,6 +13,21 @@ export interface HttpClientSetup {
    * Unknown names are refused.
    */
   readonly cannot?: Readonly<Record<string, string>> | undefined
+  /** Told after each case with a server of another origin what that server received. */
+  readonly onForeignTraffic?: ((traffic: ForeignTraffic) => void) | undefined
+}
+
+/** What servers of other origins received during one case; more than 0 of ours fails the case. */
+export interface ForeignTraffic {
+  /** The case. */
+  readonly name: string
+  readonly requests: number
+  /** All bytes received, decrypted. */
+  readonly bytes: number
+  /** Those of them that belong to headers we added. */
+  readonly bytesOfOurs: number
+  /** How many connections presented a client certificate. */
+  readonly certificates: number
 }
 
 /** A token source, and where its tokens go: what every integration's attach function takes. */
@@ -37,6 +52,8 @@ export interface HttpClientOptions {
   readonly retries?: number | undefined
   /** Whether redirects are followed. Default `true`. */
   readonly followRedirects?: boolean | undefined
+  /** The URL of an HTTP proxy that everything goes through. It forwards absolute URLs and opens tunnels. */
+  readonly proxy?: string | undefined
 }
 
 /** A client, reduced to one method. */
