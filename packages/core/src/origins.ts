@@ -1,6 +1,6 @@
 /** May this URL have the credential? An origin is scheme, host and port; all three must match (RFC 6454 §4). */
 import { OriginError } from './errors.js'
-import { checkText, isLoopback, optionError } from './options.js'
+import { checkText, isLoopback, optionError, parseUrl } from './options.js'
 
 /** The origins a credential may go to. */
 export interface Origins {
@@ -39,8 +39,8 @@ const webSocketSchemes: Readonly<Record<string, string>> = { 'ws:': 'http:', 'ws
 
 /** The origin of a URL as it goes over the wire; `undefined` for what cannot be parsed or is not HTTP. */
 export function originOf(url: string | URL): string | undefined {
-  if (typeof url === 'string' && !URL.canParse(url)) return undefined
-  const parsed = typeof url === 'string' ? new URL(url) : url
+  const parsed = typeof url === 'string' ? parseUrl(url) : url
+  if (parsed === undefined) return undefined
   if (parsed.protocol === 'https:' || parsed.protocol === 'http:') return parsed.origin
   const scheme = webSocketSchemes[parsed.protocol]
   return scheme === undefined ? undefined : new URL(`${scheme}//${parsed.host}`).origin

@@ -2,7 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { connect, isIP, type Socket } from 'node:net'
-import { checkText, optionError } from './options.js'
+import { checkText, optionError, parseUrl } from './options.js'
 
 /** Where a TCP connection goes. */
 export interface Address {
@@ -92,8 +92,7 @@ export function chooseProxy(proxy: string | false | undefined): ProxyFor {
 function parseProxy(option: string, value: string | undefined): URL | undefined {
   if (value === undefined) return undefined
   checkText(option, value)
-  const text = value.includes('://') ? value : `http://${value}`
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const url = parseUrl(value.includes('://') ? value : `http://${value}`)
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
     throw optionError(option, 'must be the http or https URL of a proxy')
   return url

@@ -4,7 +4,7 @@ import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { checkTlsOptions, secureContext, type TlsOptions, tlsOptionNames } from './certificate.js'
 import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
-import { checkNumber, checkOptions, checkSecureUrl } from './options.js'
+import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
 import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
 import { sha256 } from './secret.js'
 
@@ -127,7 +127,7 @@ function checkUrl(url: string): void {
   try {
     checkSecureUrl('url', url)
   } catch (error) {
-    throw new OriginError((error as Error).message, URL.canParse(url) ? new URL(url).origin : undefined)
+    throw new OriginError((error as Error).message, parseUrl(url)?.origin)
   }
 }
 

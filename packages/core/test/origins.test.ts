@@ -109,3 +109,9 @@ test('originOf maps WebSocket schemes to those of the request that opens one', (
   expect(originOf('wss://a.example:443')).toBe('https://a.example')
   expect(originOf('ws://a.example:8080/x')).toBe('http://a.example:8080')
 })
+
+test('a URL with a letter like ü has its origin however often it is asked for', () => {
+  // URL.canParse() of Node 20 and 22 errs once it is compiled
+  const origins = Array.from({ length: 20_000 }, () => originOf('https://bücher.example/café'))
+  expect(new Set(origins)).toEqual(new Set(['https://xn--bcher-kva.example']))
+})
