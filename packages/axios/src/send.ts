@@ -47,6 +47,7 @@ async function sendUntil(signal: AbortSignal | undefined, attachments: Attachmen
   const trip = (headers: Attached['headers']) =>
     exchange(dispatch, { config, url }, cargoOf(attachment, attached, headers, config))
   const first = await trip(attached.headers)
+  if (first.response?.status !== 401) return concealed(first, config)
   const headers = await decide(attached, first, config)
   if (headers === undefined) return concealed(first, config)
   discard(first.response)
