@@ -44,6 +44,10 @@ export class Exchange implements Controller {
     return this.#abortion.signal
   }
 
+  get isOver(): boolean {
+    return this.#done
+  }
+
   get rawHeaders(): unknown {
     return this.#attempt?.controller?.rawHeaders
   }

@@ -1,4 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
+import { parseUrl } from './parse-url.js'
 import { peek } from './peek.js'
 
 /** A request as a function that chooses its token source sees it. */
@@ -23,8 +24,7 @@ export interface Call {
 
 /** The URL of a call, as it is requested; empty for what is no URL. */
 export function urlOf(input: unknown): string {
-  const text = isRequest(input) ? input.url : String(input)
-  return URL.canParse(text) ? new URL(text).href : ''
+  return parseUrl(isRequest(input) ? input.url : String(input))?.href ?? ''
 }
 
 /**

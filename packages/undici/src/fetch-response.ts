@@ -1,6 +1,7 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
 import { isReplayable } from './body.js'
 import type { Hop } from './fetch-request.js'
+import { parseUrl } from './parse-url.js'
 import { peek } from './peek.js'
 
 /**
@@ -31,8 +32,8 @@ const privateHeaders = ['authorization', 'cookie', 'host', 'proxy-authorization'
 function targetOf(location: string, base: string): URL {
   // header values are bytes; a URL in UTF-8 is read as one
   const text = Buffer.from(location, 'latin1').toString()
-  if (!URL.canParse(text, base)) throw networkError('a redirect to what is no URL')
-  const target = new URL(text, base)
+  const target = parseUrl(text, base)
+  if (target === undefined) throw networkError('a redirect to what is no URL')
   if (!['http:', 'https:'].includes(target.protocol)) throw networkError('a redirect to what is not HTTP')
   return target
 }

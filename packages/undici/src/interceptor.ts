@@ -14,6 +14,7 @@ import type { CertifiedAgent } from './certified-agent.js'
 import { Exchange, type Send } from './exchange.js'
 import { type Dispatch, type DispatchOptions, fromLegacy, type Handler, isLegacy, toLegacy } from './handlers.js'
 import { hasHeader, repeatable, withHeaders } from './headers.js'
+import { parseUrl } from './parse-url.js'
 import { Trips } from './trips.js'
 
 /** What `compose()` takes, of any undici. */
@@ -67,13 +68,14 @@ export function attaching(all: readonly Attachment<DispatchOptions>[]): Intercep
     return (given, handler) => {
       if (given.upgrade || given.method === 'CONNECT') return dispatch(given, handler)
       const request = { ...given, headers: repeatable(given.headers) }
-      const url = urlOf(request)
+      const origin = originTo(request)
+      const url = `${origin}${request.path}`
       let trip: Trip | undefined
       const exchange = new Exchange(isLegacy(handler) ? fromLegacy(handler) : handler, (head, complete) =>
         trips.complete(trip, head, complete),
       )
       try {
-        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, url), request, url)
+        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, origin), request, origin)
       } catch (error) {
         exchange.fail(error)
         return true
@@ -84,30 +86,34 @@ export function attaching(all: readonly Attachment<DispatchOptions>[]): Intercep
         dispatch(loaded(request, attachment, headers), isLegacy(handler) ? toLegacy(attempt) : attempt)
       if (attachment === undefined || bringsOwn) return exchange.send(send({}))
       exchange.begin()
-      sendWithToken({ exchange, attachment, request, url, send }).catch(error => exchange.fail(error))
+      if (exchange.isOver) return true
+      sendWithToken({ exchange, attachment, request, origin, send }).catch(error => exchange.fail(error))
       return true
     }
   }
 }
 
 /** @throws OriginError when this URL may not have a token and requests without one are refused */
-function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, url: string): Trip {
-  return { attachment: findAttachment(all, url), bringsOwn: hasHeader(request.headers, 'authorization') }
+function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, origin: string): Trip {
+  return { attachment: findAttachment(all, origin), bringsOwn: hasHeader(request.headers, 'authorization') }
 }
 
 /** @throws TypeError when a redirect would be followed where nobody could take the headers off */
-function advance(trip: Trip, { maxRedirections }: DispatchOptions, url: string): Trip {
-  if (!trip.attachment?.origins.has(url)) trip.attachment = undefined
+function advance(trip: Trip, { maxRedirections }: DispatchOptions, origin: string): Trip {
+  if (!trip.attachment?.origins.has(origin)) trip.attachment = undefined
   else if (maxRedirections) throw optionError('maxRedirections', 'needs the redirect interceptor above the tokens')
   return trip
 }
 
-/** What is requested and where: the origin is connected to, the path may name another one in a request to a proxy. */
-function urlOf({ origin = '', path }: DispatchOptions): string {
-  const connected = originOf(String(origin))
+/** Where the request goes, to the origin; empty for what says none, or names another one in its path. */
+function originTo({ origin = '', path }: DispatchOptions): string {
+  const url = parseUrl(String(origin))
+  const connected = url && originOf(url)
   if (connected === undefined) return ''
-  if (path.startsWith('/')) return `${connected}${path}`
-  return originOf(path) === connected ? path : ''
+  if (path.startsWith('/')) return connected
+  // the absolute form, which is for proxies
+  const target = parseUrl(path)
+  return target && originOf(target) === connected ? connected : ''
 }
 
 type Added = Readonly<Record<string, string>>
@@ -116,14 +122,14 @@ interface Passage {
   readonly exchange: Exchange
   readonly attachment: Attachment<DispatchOptions>
   readonly request: DispatchOptions
-  readonly url: string
+  readonly origin: string
   readonly send: (headers: Added) => Send
 }
 
-async function sendWithToken({ exchange, attachment, request, url, send }: Passage): Promise<void> {
+async function sendWithToken({ exchange, attachment, request, origin, send }: Passage): Promise<void> {
   const source = await sourceFor(attachment, request)
   const { method, body } = request
-  const attached = await attach(source, attachment.origins, { method, url, signal: exchange.signal })
+  const attached = await attach(source, attachment.origins, { method, url: origin, signal: exchange.signal })
   exchange.send(send(attached.headers), async ({ status, headers, body: beginning }) => {
     const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
     const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))
