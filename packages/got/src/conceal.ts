@@ -3,7 +3,7 @@
 /** Hides what a request is sent with, and the ways from it to a connection that may not have written it yet. */
 export function concealRequest(request: unknown): void {
   if (!isObject(request)) return
-  hide(request, ...Object.getOwnPropertySymbols(request), '_header', 'outputData', 'socket', 'agent')
+  hide(request, ...Object.getOwnPropertySymbols(request), '_header', 'outputData', 'socket', 'parser', 'agent')
 }
 
 /** Agents of the caller's: their connections hold the requests under way. */

@@ -11,7 +11,7 @@ export interface Options {
   readonly throwHttpErrors: boolean
   readonly http2: boolean
   readonly agent: object
-  readonly retry: { calculateDelay: unknown }
+  readonly retry: { limit: number; calculateDelay: unknown }
   readonly hooks: { afterResponse: unknown[] }
   request: RequestFunction | undefined
   /** The function `request` holds, or got's own for this URL. */

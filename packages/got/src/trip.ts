@@ -44,13 +44,15 @@ export class Trip {
   #bringsOwn: boolean
   #strayed = false
   #replaying = false
-  #replayed = false
+  #replays = 0
 
   constructor(options: Options) {
     const { headers, body, request } = options
     // the options of an earlier call may come back, for the next page
     const earlier = tripOf(options)
     this.#callers = earlier ? earlier.#callers : request
+    this.#callers = earlier ? earlier.#callers : request
+    if (earlier) options.retry.limit -= earlier.#replays
     // got removes what is `undefined` before any hook
     this.#bringsOwn = Object.hasOwn(headers, 'authorization')
     this.#typed = headers['content-type'] !== undefined
@@ -72,10 +74,12 @@ export class Trip {
   /** Decides on an answer: what to merge into the options to send the request once more, or `undefined`. */
   async replay(response: Answer): Promise<{ readonly body?: unknown } | undefined> {
     const again = this.#bodyAgain()
-    const agreed = await this.#decide(response, again !== undefined && !this.#replayed)
+    const agreed = await this.#decide(response, again !== undefined)
     if (!agreed || again === undefined) return undefined
     this.#replaying = true
-    this.#replayed = true
+    // got counts every attempt; the caller's number is of their own
+    this.#options.retry.limit++
+    this.#replays++
     if ('body' in again && !this.#typed) delete this.#options.headers['content-type']
     return again
   }
