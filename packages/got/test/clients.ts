@@ -14,14 +14,17 @@ import { type Handler, ok, type RecordingServer, recordingServer } from './recor
 export interface TestedClient {
   readonly name: string
   readonly got: Got
+  /** Joins absolute URLs to `prefixUrl` too: before 14.6, unless it is emptied. */
+  readonly joinsAbsolute: boolean
 }
 
-const majors = { 'got 14.2.1': lowest, 'got 14': newest, 'got 15': got15, 'got 16': got16 }
+const majors = { 'got 14.4.3': lowest, 'got 14': newest, 'got 15': got15, 'got 16': got16 }
 
 export const clients: readonly TestedClient[] = Object.entries(majors).map(([name, got]) => ({
   name,
   // their types differ where the tests do not look
   got: got as unknown as Got,
+  joinsAbsolute: name === 'got 14.4.3',
 }))
 
 export interface SetupOptions extends TokenHooksOptions, Omit<AuthorizationServerOptions, 'origins'> {

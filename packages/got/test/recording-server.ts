@@ -37,7 +37,10 @@ export async function recordingServer(handler: Handler = ok): Promise<RecordingS
     socket.on('error', () => {})
   })
   async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = Buffer.concat(await incoming.toArray())
+    const parts = await incoming.toArray().catch(() => undefined)
+    // the client went away
+    if (parts === undefined) return
+    const body = Buffer.concat(parts)
     const { method = '', url = '', headers } = incoming
     const request = { method, url, headers, body, number: recording.requests.length + 1 }
     recording.requests.push(request)

@@ -10,7 +10,9 @@ test('every got takes the hooks, and keeps its types', async () => {
   const origins = ['https://api.example']
   const { source } = authorizationServer()
   const hooks = tokenHooks(source, { origins })
-  const byContext = tokenHooks(({ context }) => (context.user === 'ann' ? source : Promise.resolve(source)), { origins })
+  const byContext = tokenHooks(({ context }) => (context.user === 'ann' ? source : Promise.resolve(source)), {
+    origins,
+  })
   const apis = [
     got.extend(hooks, byContext),
     got15.extend(hooks, byContext),
