@@ -60,9 +60,11 @@ export async function runCase({ name, run }: HttpClientCase, setup: HttpClientSe
   const servers: { close(): Promise<void> }[] = []
   const foreign: RecordingServer[] = []
   const scene = sceneOf(setup, { clients, servers, foreign })
+  const deadline = deadlineOf(name)
   try {
-    await run(scene)
+    await Promise.race([run(scene), deadline.passed])
   } finally {
+    deadline.cancel()
     for (const client of clients) await client.close?.()
     for (const server of servers) await server.close()
   }
@@ -77,6 +79,19 @@ export async function runCase({ name, run }: HttpClientCase, setup: HttpClientSe
   setup.onForeignTraffic?.(traffic)
   assert.equal(traffic.bytesOfOurs, 0, 'a server of another origin received bytes of ours')
   assert.equal(traffic.certificates, 0, 'a server of another origin saw a client certificate')
+}
+
+/** For what would never end: a client that does not ask, send or give up where it should. */
+const deadlineMs = 20_000
+
+function deadlineOf(name: string): { passed: Promise<never>; cancel: () => void } {
+  let cancel = () => {}
+  const passed = new Promise<never>((_, reject) => {
+    const error = new assert.AssertionError({ message: `${name}: still waiting after ${deadlineMs / 1000} s` })
+    const timer = setTimeout(reject, deadlineMs, error)
+    cancel = () => clearTimeout(timer)
+  })
+  return { passed, cancel }
 }
 
 interface Opened {
@@ -105,7 +120,7 @@ function sceneOf(setup: HttpClientSetup, { clients, servers, foreign }: Opened):
     async client(attachments, options = {}) {
       const client = await setup.create(attachments, options)
       clients.push(client)
-      return client
+      return { send: request => handled(client.send(request)) }
     },
     async usual(handler, { conform, otherOrigins, ...options } = {}) {
       const api = await scene.api(handler)
@@ -152,10 +167,18 @@ export function errorIn(outcome: Outcome): unknown {
 }
 
 /** Sends, and takes nothing but 200. */
-export async function succeed(client: HttpClientUnderTest, request: ClientRequest): Promise<ClientResponse> {
-  const response = await client.send(request)
-  assert.equal(response.status, 200)
-  return response
+export function succeed(client: HttpClientUnderTest, request: ClientRequest): Promise<ClientResponse> {
+  const success = client.send(request).then(response => {
+    assert.equal(response.status, 200, `${response.status}: ${response.body}`)
+    return response
+  })
+  return handled(success)
+}
+
+/** A failure that a case comes to look at later, or never because it has failed already, is not the process's end. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 /** An error and what it was caused by, outermost first. */

@@ -1,0 +1,161 @@
+/** The contract passes for a good client, and its cases fail for the faults they are there for. */
+import { describe, expect, test } from 'vitest'
+import { type ForeignTraffic, type HttpClientSetup, httpClientContract } from '../src/index.js'
+import { type Fault, tinyClient } from './tiny-client.js'
+
+const proxyCase = 'takes nothing of ours to another origin through a proxy, nor to the proxy itself'
+const cannot = { [proxyCase]: 'it takes no proxy' }
+
+describe('a client that does all of it', () => {
+  for (const { name, run } of httpClientContract({ create: tinyClient(), cannot })) test(name, run)
+})
+
+const faults: Readonly<Record<Fault, readonly string[]>> = {
+  'attaches nothing': ['sends the token, and the headers the provider wants', 'asks for the source of each request'],
+  'a token request per call': ['reuses a token for every request', 'makes one token request for 1,000 callers at once'],
+  'checks no origin': [
+    'sends nothing to an absolute URL in place of a path',
+    'sends nothing to a host with ideographic dots',
+    'sends nothing to a protocol-relative URL',
+    'passes a request through to another port with nothing of ours',
+    "refuses other origins a request with the caller's own Authorization too",
+  ],
+  'compares origins as text': [
+    'passes a request through to http where https is listed with nothing of ours',
+    'passes a request through to the API in the path with nothing of ours',
+    'passes a request through to the API in the query with nothing of ours',
+  ],
+  'checks another URL than it sends': [
+    'sends nothing to a URL without its slashes',
+    'sends nothing to a path that continues the base URL as a host',
+    'passes a request through to a path that continues the base URL as a host with nothing of ours',
+  ],
+  'passes nothing through': ['passes a request through with its body, and asks for no token'],
+  'the first source serves all': [
+    'serves each origin from its own source',
+    'renews the rejected token of one source, and leaves the other alone',
+  ],
+  'overwrites what the caller set': [
+    "leaves a caller's own Authorization as it is, and asks for no token",
+    "returns the 401 of a caller's own Authorization, and renews nothing",
+    "leaves a caller's own value of a header the provider wants",
+  ],
+  'sends without a token when none can be had': [
+    'fails the request when no token can be had, and says why',
+    'works again after a failure to get a token',
+  ],
+  'errors without a cause': [
+    'fails the request when no token can be had, and says why',
+    'fails the request when no new token can be had, and says why',
+    'keeps the cause of a failure to get a token',
+  ],
+  'errors with the request': [
+    'shows no secret in the error of a cut connection',
+    'shows no secret in the error of a redirect to nowhere',
+    'shows no secret in the error of an abort',
+  ],
+  'never replays': [
+    'sends a request with a JSON body once more, the same, when its token is rejected',
+    'sends a request once more without a token request when its token was replaced already',
+    'sends everything in flight once more after one renewal',
+  ],
+  'replays twice': ['returns a second 401 as it is, and keeps the new token'],
+  'replays every 401': ['returns a 401 with insufficient_scope, and renews nothing'],
+  'replays without the body': [
+    'sends a request with a JSON body once more, the same, when its token is rejected',
+    'sends a request with a form body once more, the same, when its token is rejected',
+    'sends a request with a body of bytes once more, the same, when its token is rejected',
+    'sends a request with a FormData body once more, the same, when its token is rejected',
+  ],
+  'replays streams': ['returns the 401 of a streamed body, sends it once, and renews the token for the next request'],
+  'replays outside the pipeline': ['follows the redirect of an answer to a request sent once more'],
+  'forgets that it replayed': ['makes no token request for each call to an API that rejects every token'],
+  'hands on no body after a look': [
+    'returns a second 401 as it is, and keeps the new token',
+    'hands on WSO2’s XML fault whole when a new token is rejected too',
+    'hands on a fault with a long body whole when a new token is rejected too',
+    'hands on WSO2’s fault for missing credentials whole, and renews nothing',
+  ],
+  'looks at compressed bodies': ['recognises a compressed fault, and sends the request once more'],
+  'ignores aborts': ['sends nothing of a request aborted beforehand, and asks for no token'],
+  'token requests end with their caller': ['sends nothing of a request aborted beforehand, and asks for no token'],
+  'one token for all attempts': ['gives each attempt of the library’s own retries the token of its time'],
+  'one attempt': ['retries the answer to a request sent once more, as the library does'],
+  'follows all redirects': ['returns a redirect that is not to be followed'],
+  'follows no redirects': ['keeps the token through a 302 within the origin'],
+  'strips no header': [
+    ...[301, 302, 303, 307, 308].map(status => `follows a ${status} after POST to another origin with nothing of ours`),
+    'takes nothing of ours out by a chain of redirects that comes back',
+    'takes nothing of ours from https to http on the same host',
+    "takes a caller's own Authorization to no other origin either",
+  ],
+  'strips Authorization alone': ['follows a 302 after GET to another origin with nothing of ours'],
+  'strips everything within the origins': [
+    'keeps the token through a 307 within the origin',
+    'keeps the token through a redirect to another listed origin',
+  ],
+  'gives back what it stripped': ['gives nothing of ours back to a chain of redirects that was out'],
+  'renews for other origins': ['renews nothing because of a 401 of another origin'],
+  'presents no certificate': ['calls the API with the client certificate and the CA of `tls`'],
+  'presents one certificate for ever': ['presents a certificate that was replaced from the next request on'],
+  'presents the certificate everywhere': ['presents no client certificate to another https server by a redirect'],
+  'trusts every server': ['sends no token to a server whose certificate is not trusted'],
+}
+
+describe('a client that does not', () => {
+  for (const [fault, names] of Object.entries(faults))
+    test.each(names)(`${fault}: %s`, async name => {
+      const found = httpClientContract({ create: tinyClient(fault as Fault) }).find(one => one.name === name)
+      await expect(found?.run()).rejects.toThrow()
+    })
+})
+
+describe('httpClientContract', () => {
+  const create: HttpClientSetup['create'] = tinyClient()
+
+  test('has cases of different names', () => {
+    const names = httpClientContract({ create }).map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('leaves out what a client cannot do, and nothing else', () => {
+    const names = httpClientContract({ create }).map(({ name }) => name)
+    const left = httpClientContract({ create, cannot }).map(({ name }) => name)
+    expect(left).toEqual(names.filter(name => name !== proxyCase))
+  })
+
+  test('refuses a case in `cannot` that there is not', () => {
+    const contract = () => httpClientContract({ create, cannot: { 'takes nothing': 'no such case' } })
+    expect(contract).toThrow(expect.objectContaining({ name: 'TypeError', option: 'cannot' }))
+  })
+
+  test('tells what servers of other origins received', async () => {
+    const name = 'follows a 307 after POST to another origin with nothing of ours'
+    const seen: ForeignTraffic[] = []
+    const onForeignTraffic = (traffic: ForeignTraffic) => seen.push(traffic)
+    const run = (create: HttpClientSetup['create']) =>
+      httpClientContract({ create, onForeignTraffic })
+        .find(one => one.name === name)
+        ?.run()
+    await run(tinyClient())
+    await expect(run(tinyClient('strips no header'))).rejects.toThrow('bytes of ours')
+    expect(seen).toMatchObject([
+      { name, requests: 1, bytesOfOurs: 0, certificates: 0 },
+      { name, requests: 1, certificates: 0 },
+    ])
+    expect(seen[0]?.bytes).toBeGreaterThan(50)
+    expect(seen[1]?.bytesOfOurs).toBeGreaterThan(50)
+  })
+
+  test('closes the clients of a case, also of one that failed', async () => {
+    let open = 0
+    const counting: HttpClientSetup['create'] = async (attachments, options) => {
+      const client = await tinyClient('attaches nothing')(attachments, options)
+      open++
+      return { send: client.send, close: async () => void open-- }
+    }
+    const [failing] = httpClientContract({ create: counting })
+    await expect(failing?.run()).rejects.toThrow()
+    expect(open).toBe(0)
+  })
+})
