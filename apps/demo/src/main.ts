@@ -1,7 +1,8 @@
-/** The program: starts the sandbox, runs the tour, prints one table, and keeps the sandbox up. */
+/** The program: starts the sandbox, runs the tour, prints one table, and opens the app on the sandbox. */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
+import { startApp } from './app/app.js'
 import { table } from './table.js'
 import { type RowResult, rows, runRow } from './tour.js'
 
@@ -82,6 +83,8 @@ async function tour(sandbox: Sandbox, say: Print, record: Print): Promise<RowRes
 
 async function untilInterrupted(sandbox: Sandbox, say: Print): Promise<void> {
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  await using app = await startApp(sandbox)
+  say(`\nThe same rows, to watch and to disturb: ${app.url}`)
   say('\nThe sandbox stays up; its token endpoints are')
   for (const { name, tokenEndpoint, connectTo } of sandbox.systems)
     say(`  ${name.padEnd(18)}  ${tokenEndpoint}  (${connectTo.host}:${connectTo.port})`)

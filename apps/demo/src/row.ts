@@ -11,7 +11,7 @@ export interface Row {
   prepare(context: RowContext): Promise<Prepared>
 }
 
-export interface RowContext {
+interface RowContext {
   readonly sandbox: Sandbox
   /** The sandbox's time, so that moving it moves the client's too. */
   readonly clock: Clock

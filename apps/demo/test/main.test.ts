@@ -82,18 +82,24 @@ describe('main', () => {
 })
 
 describe('the process', () => {
-  test('keeps the sandbox up after the tour, prints its URLs, and ends with 0 on Ctrl-C', async () => {
+  test('keeps the sandbox up after the tour, serves the app, prints their URLs, and ends with 0 on Ctrl-C', async () => {
     const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
+    let page = ''
     for await (const chunk of child.stdout) {
       printed += chunk
-      if (printed.endsWith('Ctrl-C ends it.\n')) child.kill('SIGINT')
+      if (!printed.endsWith('Ctrl-C ends it.\n')) continue
+      const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(printed) ?? []
+      page = await (await fetch(String(url))).text()
+      await fetch(`${url}events`) // a page that stays open does not hold the program up
+      child.kill('SIGINT')
     }
     const errors = await text(child.stderr)
     const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
 
     expect(errors).toBe('')
     expect(code).toBe(0)
+    expect(page).toContain('/page.js')
     expect(printed).toMatch(/coreBanking +https:\/\/localhost:\d+\/api\/auth\/v1\/authenticate/)
   })
 })

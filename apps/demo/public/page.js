@@ -1,0 +1,245 @@
+/** The page: draws what `/events` tells, and turns buttons into requests. */
+
+const byId = id => document.getElementById(id)
+
+/** @type {Map<number, { state: object, element: HTMLElement, shownSecond?: number }>} */
+const cards = new Map()
+/** @type {Map<number, HTMLElement>} */
+const lines = new Map()
+
+const reasons = {
+  cold: 'none was held',
+  soft: 'it was due soon; callers did not wait',
+  hard: 'it was at its end',
+  forced: 'a new one was asked for',
+  rejected: 'the API rejected it',
+  login: 'the user logged in',
+}
+
+listen()
+setInterval(tick, 500)
+byId('log').tabIndex = 0 // scrolls, so the keyboard has to reach it
+byId('clear').addEventListener('click', clearLog)
+
+function listen() {
+  const events = new EventSource('/events')
+  const connection = byId('connection')
+  const show = (text, name) => {
+    connection.textContent = text
+    connection.className = `connection ${name}`
+  }
+  events.addEventListener('open', () => show('Live', 'open'))
+  events.addEventListener('error', () => show('Connection lost. Is npm start still running?', 'lost'))
+  events.addEventListener('cards', ({ data }) => JSON.parse(data).forEach(showCard))
+  events.addEventListener('log', ({ data }) => showLines(JSON.parse(data)))
+}
+
+// Cards
+
+function showCard(state) {
+  const card = cards.get(state.row) ?? makeCard(state)
+  card.state = state
+  card.shownSecond = undefined
+  setText(card.element.querySelector('[data-fact="renewal"]'), renewalText(state))
+  setText(card.element.querySelector('[data-fact="requests"]'), String(state.tokenRequests))
+  drawTime(card)
+}
+
+function makeCard(state) {
+  const { row, system, grant, authentication, clients } = state
+  const element = byId('card').content.firstElementChild.cloneNode(true)
+  const find = selector => element.querySelector(selector)
+  find('.number').textContent = row
+  find('h3').textContent = system
+  find('h3').id = `card-${row}`
+  find('article').setAttribute('aria-label', `Card ${row}: ${system}, ${grant}`)
+  find('[data-fact="grant"]').textContent = grant
+  find('[data-fact="authentication"]').textContent = authentication
+  find('.bar').setAttribute('aria-label', `Time left of token ${row}`)
+  const show = text => find('.result').replaceChildren(...text)
+  show(['Nothing called yet.'])
+  for (const client of clients) {
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.textContent = client
+    button.addEventListener(
+      'click',
+      act(button, () => callThrough(client, row), show),
+    )
+    find('.calls').append(button)
+  }
+  for (const [name, run] of Object.entries({ burst, expire, fail })) {
+    const button = find(`[data-act="${name}"]`)
+    button.addEventListener(
+      'click',
+      act(button, () => run(row), show),
+    )
+  }
+  byId('cards').append(element)
+  const card = { state, element }
+  cards.set(row, card)
+  return card
+}
+
+function renewalText({ lastRenewal }) {
+  if (lastRenewal === undefined) return 'none yet'
+  const { at, reason, grantType, durationMs, failure } = lastRenewal
+  const how = failure === undefined ? `${grantType}, ${durationMs} ms` : `failed with ${failure}`
+  return `${clockTime(at)}, ${reasons[reason]} (${how})`
+}
+
+function tick() {
+  for (const card of cards.values()) drawTime(card)
+}
+
+function drawTime(card) {
+  const { state, element } = card
+  const leftMs = Math.max(0, (state.expiresAt ?? 0) - Date.now())
+  const second = Math.ceil(leftMs / 1000)
+  const share = Math.min(1, leftMs / state.lifetimeMs)
+  const bar = element.querySelector('.bar')
+  bar.classList.toggle('ended', state.endedAtServer)
+  bar.firstElementChild.style.transform = `translateX(${(share - 1) * 100}%)`
+  setText(element.querySelector('.left'), leftText(state, second))
+  drawState(element.querySelector('.state'), state, leftMs)
+  // said in steps: a reader that follows the value would never stop
+  if (card.shownSecond !== undefined && Math.abs(card.shownSecond - second) < 10 && second > 0) return
+  card.shownSecond = second
+  bar.setAttribute('aria-valuenow', String(Math.round(share * 100)))
+  bar.setAttribute('aria-valuetext', second === 0 ? 'no token' : `${second} seconds left`)
+}
+
+function leftText({ endedAtServer }, second) {
+  if (second === 0) return 'none'
+  const time = `${Math.floor(second / 60)}:${String(second % 60).padStart(2, '0')}`
+  return endedAtServer ? `${time} as the client knows it` : time
+}
+
+function drawState(element, state, leftMs) {
+  const outageMs = (state.outageUntil ?? 0) - Date.now()
+  const [text, tone] = stateOf(state, leftMs)
+  const seconds = Math.max(1, Math.ceil(outageMs / 1000))
+  const outage = state.outageUntil === undefined ? '' : ` · ${state.tokenServer} fails for ${seconds} s`
+  setText(element, text + outage)
+  element.className = `state ${outage === '' ? tone : 'bad'}`
+}
+
+function stateOf({ isRenewing, endedAtServer, expiresAt }, leftMs) {
+  if (isRenewing) return ['Renewing', '']
+  if (endedAtServer) return ['Ended at the server, client not told', 'warn']
+  if (expiresAt === undefined) return ['No token held', '']
+  return leftMs > 0 ? ['Token held', 'good'] : ['Expired', 'warn']
+}
+
+// Buttons
+
+/** Runs an action once at a time; the button keeps its focus. */
+function act(button, run, show) {
+  return async () => {
+    if (button.getAttribute('aria-busy') === 'true') return
+    button.setAttribute('aria-busy', 'true')
+    try {
+      show(await run())
+    } catch {
+      show(['The app did not answer. Is npm start still running?'])
+    } finally {
+      button.removeAttribute('aria-busy')
+    }
+  }
+}
+
+async function callThrough(client, row) {
+  const answer = await post(`/cards/${row}/calls/${client}`)
+  if (answer.ok) return [strong(`${client}: ${answer.body.status}`), ` in ${answer.body.durationMs} ms`]
+  const again = answer.retryAfter ? `; worth trying again in ${answer.retryAfter} s` : ''
+  return [strong(`${client}: no token`), `, ${answer.body.error}${again}`]
+}
+
+async function burst(row) {
+  const { body } = await post(`/cards/${row}/burst`)
+  const outcomes = Object.entries(body.outcomes).map(([outcome, count]) => `${count} × ${outcome}`)
+  const requests = `${body.tokenRequests} token ${body.tokenRequests === 1 ? 'request' : 'requests'}`
+  return [`${outcomes.join(', ')} in ${body.durationMs} ms, with `, strong(requests)]
+}
+
+async function expire(row) {
+  const { body } = await post(`/cards/${row}/expire`)
+  if (!body.ended) return ['No token is held, so there is none to end. Call the API first.']
+  return [strong('The server ended the token.'), ' The client finds out at its next call.']
+}
+
+async function fail(row) {
+  await post(`/cards/${row}/fail`)
+  const { tokenServer } = cards.get(row).state
+  return [strong(`${tokenServer}: its token endpoint answers 503 for 10 s.`), ' A token that is held still serves.']
+}
+
+async function post(path) {
+  const response = await fetch(path, { method: 'POST', headers: { 'X-GrantKit-Demo': '1' } })
+  return { ok: response.ok, body: await response.json(), retryAfter: response.headers.get('Retry-After') }
+}
+
+// Log
+
+function showLines(entries) {
+  const scroll = byId('log')
+  const follows = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 40
+  for (const entry of entries) showLine(entry)
+  while (lines.size > 300) removeLine(lines.keys().next().value)
+  byId('empty').hidden = lines.size > 0
+  if (follows) scroll.scrollTop = scroll.scrollHeight
+}
+
+function showLine({ id, at, from, place, text, outcome, tone, count }) {
+  if (id <= clearedUpTo) return
+  const known = lines.get(id)
+  if (known !== undefined) return setText(known.querySelector('.count'), countText(count))
+  const line = make('div', `line ${tone}`)
+  const who = make('span', 'who')
+  who.append(make('span', `from from-${from}`, from))
+  const time = make('time', '', clockTime(at))
+  time.dateTime = new Date(at).toISOString()
+  const said = make('span', 'text', text)
+  said.append(make('span', 'count', countText(count)))
+  line.append(who, make('span', 'place', place), time, said, make('span', 'outcome', outcome ?? ''))
+  lines.set(id, line)
+  byId('log').append(line)
+}
+
+let clearedUpTo = 0
+
+function clearLog() {
+  clearedUpTo = Math.max(clearedUpTo, ...lines.keys())
+  for (const id of [...lines.keys()]) removeLine(id)
+  byId('empty').hidden = false
+}
+
+function removeLine(id) {
+  lines.get(id)?.remove()
+  lines.delete(id)
+}
+
+function countText(count) {
+  return count > 1 ? `× ${count}` : ''
+}
+
+// Elements
+
+function make(tag, className, text = '') {
+  const element = document.createElement(tag)
+  element.className = className
+  element.textContent = text
+  return element
+}
+
+function strong(text) {
+  return make('strong', '', text)
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
+function clockTime(at) {
+  return new Date(at).toLocaleTimeString('en-GB')
+}

@@ -1,0 +1,145 @@
+/** The app: six cards over the sandbox, a page that shows them, and routes behind its buttons. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { applicationToken, tokenErrors } from '@grantkit/express'
+import type { Sandbox, System } from '@grantkit/sandbox'
+import express, { type Express, Router } from 'express'
+import { rows } from '../tour.js'
+import { type Card, createCard } from './card.js'
+import { createEventStream, type EventStream } from './event-stream.js'
+import { loopbackNamesOnly, ownPagesOnly, secureHeaders } from './guard.js'
+import { createLog, type LogLine, type NewLine } from './log.js'
+import { byTimer, createOutages, type Outages, outageMs, type Schedule } from './outages.js'
+import { followRecords } from './server-record.js'
+
+export interface App extends AsyncDisposable {
+  readonly url: string
+}
+
+export interface AppOptions {
+  /** How an outage comes to its end; default: by a timer. */
+  readonly schedule?: Schedule
+}
+
+/** Tokens live two minutes here, so that one can watch them end. */
+const lifetimeMs = 120_000
+
+const pageFolder = fileURLToPath(new URL('../../public', import.meta.url))
+
+/** Starts it on a free port of 127.0.0.1. Tokens issued so far end. */
+export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOptions = {}): Promise<App> {
+  shortenTokens(sandbox)
+  const cards: Card[] = []
+  const names = namesOf(sandbox)
+  const outages = createOutages(schedule, (system, isOver) => {
+    const text = isOver ? 'token endpoint works again' : `token endpoint answers 503 for ${outageMs / 1000} s`
+    tell({ from: 'server', place: names.get(system) ?? '', text, tone: isOver ? 'good' : 'bad' })
+    changed()
+  })
+  const states = () =>
+    cards.map(card => ({
+      ...card.state(),
+      tokenServer: names.get(card.tokenServer),
+      outageUntil: outages.endOf(card.tokenServer),
+    }))
+  const stream = createEventStream(() => [
+    { name: 'cards', data: states() },
+    { name: 'log', data: log.lines },
+  ])
+  const { changed, logged } = batched(stream, states)
+  const log = createLog(logged)
+  const follow = followRecords(names, log)
+  const tell = (line: NewLine) => {
+    follow()
+    log.add(line)
+  }
+  for (const row of rows) cards.push(await createCard(row, { sandbox, tell, lifetimeMs, changed }))
+
+  const server = createServer(routes(cards, outages, stream)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    async [Symbol.asyncDispose]() {
+      outages.close()
+      stream.close()
+      server.close()
+      server.closeAllConnections()
+      await Promise.all(cards.map(card => card.close()))
+    },
+  }
+}
+
+function routes(cards: readonly Card[], outages: Outages, stream: EventStream): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use(secureHeaders, loopbackNamesOnly, ownPagesOnly)
+  app.use(express.static(pageFolder, { cacheControl: false, etag: false }))
+  app.get('/events', stream.handler)
+  for (const card of cards) app.use(`/cards/${card.row.row}`, cardRoutes(card, outages))
+  app.use(tokenErrors())
+  return app
+}
+
+function cardRoutes(card: Card, outages: Outages): Router {
+  const router = Router()
+  router.use(applicationToken(card.prepared.tokens))
+  for (const client of card.clients)
+    router.post(`/calls/${client}`, async (_request, response) => {
+      response.json(await card.call(client))
+    })
+  router.post('/burst', async (_request, response) => {
+    response.json(await card.burst())
+  })
+  router.post('/expire', async (_request, response) => {
+    response.json({ ended: await card.expire() })
+  })
+  router.post('/fail', (_request, response) => {
+    outages.begin(card.tokenServer)
+    response.json({ forMs: outageMs })
+  })
+  return router
+}
+
+/** What is held from the tour would outlive everything that is shown here. */
+function shortenTokens({ systems }: Sandbox): void {
+  for (const system of systems) {
+    Object.assign(system.settings, { accessTokenLifetimeSeconds: lifetimeMs / 1000 })
+    system.revokeAllTokens()
+  }
+}
+
+const systemNames: Record<System['name'], string> = {
+  wso2ApiManager: 'WSO2 API Manager',
+  wso2IdentityServer: 'WSO2 Identity Server',
+  wso2Apk: 'WSO2 APK',
+  coreBanking: 'Core banking',
+  fiservCiam: 'Fiserv CIAM',
+}
+
+function namesOf({ systems }: Sandbox): ReadonlyMap<System, string> {
+  return new Map(systems.map(system => [system, systemNames[system.name]]))
+}
+
+/** Tells the pages once for all that changed in one turn of the event loop. */
+function batched(stream: EventStream, states: () => unknown) {
+  const lines = new Map<number, LogLine>()
+  let isDue = false
+  const flush = () => {
+    isDue = false
+    stream.send({ name: 'cards', data: states() })
+    if (lines.size > 0) stream.send({ name: 'log', data: [...lines.values()] })
+    lines.clear()
+  }
+  const changed = () => {
+    if (!isDue) setImmediate(flush)
+    isDue = true
+  }
+  const logged = (line: LogLine) => {
+    lines.set(line.id, line)
+    changed()
+  }
+  return { changed, logged }
+}
