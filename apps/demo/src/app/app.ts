@@ -60,14 +60,19 @@ export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOpti
   const server = createServer(routes(cards, outages, stream)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
+  const close = async () => {
+    outages.close()
+    stream.close()
+    server.close()
+    server.closeAllConnections()
+    await Promise.all(cards.map(card => card.close()))
+  }
+  let closed: Promise<void> | undefined
   return {
     url: `http://127.0.0.1:${port}/`,
-    async [Symbol.asyncDispose]() {
-      outages.close()
-      stream.close()
-      server.close()
-      server.closeAllConnections()
-      await Promise.all(cards.map(card => card.close()))
+    [Symbol.asyncDispose]: async () => {
+      closed ??= close()
+      await closed
     },
   }
 }
