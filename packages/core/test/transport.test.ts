@@ -415,7 +415,7 @@ describe('an answer', () => {
   test('without end is cut off at the limit', async () => {
     const cut = gate()
     const { port } = await httpsServer((_, response) => {
-      const more = () => response.write(Buffer.alloc(65_536), more)
+      const more = (error?: Error | null) => error ?? response.write(Buffer.alloc(65_536), more)
       response.on('close', cut.open)
       more()
     })
