@@ -77,8 +77,19 @@ export function fromLegacy(handler: LegacyHandler): Handler {
   }
 }
 
-/** A handler of undici 7, to be called as one of 6. */
-export function toLegacy(handler: Handler): Required<LegacyHandler> {
+/** A handler of undici 7 and 8 that can be called as one of 6 too: some interceptors of 7.0 still do. */
+export function forEither(handler: Handler): Handler & LegacyHandler {
+  return {
+    ...toLegacy(handler),
+    onRequestStart: (...event) => handler.onRequestStart?.(...event),
+    onResponseStart: (...event) => handler.onResponseStart?.(...event),
+    onResponseData: (...event) => handler.onResponseData?.(...event),
+    onResponseEnd: (...event) => handler.onResponseEnd?.(...event),
+    onResponseError: (...event) => handler.onResponseError?.(...event),
+  }
+}
+
+function toLegacy(handler: Handler): LegacyHandler {
   let controller = new LegacyController(() => {})
   return {
     onConnect(abort, context) {

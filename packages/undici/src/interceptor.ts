@@ -9,12 +9,12 @@ import {
   type TokenAttachment,
   type TokenOptions,
 } from './attachment.js'
+import type { Send } from './attempt.js'
 import { isReplayable } from './body.js'
 import type { CertifiedAgent } from './certified-agent.js'
-import { Exchange, type Send } from './exchange.js'
-import { type Dispatch, type DispatchOptions, fromLegacy, type Handler, isLegacy, toLegacy } from './handlers.js'
+import { Exchange } from './exchange.js'
+import { type Dispatch, type DispatchOptions, forEither, fromLegacy, type Handler, isLegacy } from './handlers.js'
 import { hasHeader, repeatable, withHeaders } from './headers.js'
-import { parseUrl } from './parse-url.js'
 import { Trips } from './trips.js'
 
 /** What `compose()` takes, of any undici. */
@@ -68,14 +68,14 @@ export function attaching(all: readonly Attachment<DispatchOptions>[]): Intercep
     return (given, handler) => {
       if (given.upgrade || given.method === 'CONNECT') return dispatch(given, handler)
       const request = { ...given, headers: repeatable(given.headers) }
-      const origin = originTo(request)
-      const url = `${origin}${request.path}`
+      const root = rootOf(request)
+      const url = `${root}${request.path}`
       let trip: Trip | undefined
       const exchange = new Exchange(isLegacy(handler) ? fromLegacy(handler) : handler, (head, complete) =>
         trips.complete(trip, head, complete),
       )
       try {
-        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, origin), request, origin)
+        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, root), request, root)
       } catch (error) {
         exchange.fail(error)
         return true
@@ -83,37 +83,33 @@ export function attaching(all: readonly Attachment<DispatchOptions>[]): Intercep
       trips.remember(handler, url, trip)
       const { attachment, bringsOwn } = trip
       const send = (headers: Added) => (attempt: Handler) =>
-        dispatch(loaded(request, attachment, headers), isLegacy(handler) ? toLegacy(attempt) : attempt)
+        dispatch(loaded(request, attachment, headers), forEither(attempt))
       if (attachment === undefined || bringsOwn) return exchange.send(send({}))
       exchange.begin()
       if (exchange.isOver) return true
-      sendWithToken({ exchange, attachment, request, origin, send }).catch(error => exchange.fail(error))
+      sendWithToken({ exchange, attachment, request, root, send }).catch(error => exchange.fail(error))
       return true
     }
   }
 }
 
 /** @throws OriginError when this URL may not have a token and requests without one are refused */
-function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, origin: string): Trip {
-  return { attachment: findAttachment(all, origin), bringsOwn: hasHeader(request.headers, 'authorization') }
+function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, root: string): Trip {
+  return { attachment: findAttachment(all, root), bringsOwn: hasHeader(request.headers, 'authorization') }
 }
 
 /** @throws TypeError when a redirect would be followed where nobody could take the headers off */
-function advance(trip: Trip, { maxRedirections }: DispatchOptions, origin: string): Trip {
-  if (!trip.attachment?.origins.has(origin)) trip.attachment = undefined
+function advance(trip: Trip, { maxRedirections }: DispatchOptions, root: string): Trip {
+  if (!trip.attachment?.origins.has(root)) trip.attachment = undefined
   else if (maxRedirections) throw optionError('maxRedirections', 'needs the redirect interceptor above the tokens')
   return trip
 }
 
-/** Where the request goes, to the origin; empty for what says none, or names another one in its path. */
-function originTo({ origin = '', path }: DispatchOptions): string {
-  const url = parseUrl(String(origin))
-  const connected = url && originOf(url)
-  if (connected === undefined) return ''
-  if (path.startsWith('/')) return connected
+/** The root of the server a request goes to; empty where its path names another one. */
+function rootOf({ origin = '', path }: DispatchOptions): string {
+  const root = `${origin instanceof URL ? origin.origin : origin}/`
   // the absolute form, which is for proxies
-  const target = parseUrl(path)
-  return target && originOf(target) === connected ? connected : ''
+  return path.startsWith('/') || originOf(path) === originOf(root) ? root : ''
 }
 
 type Added = Readonly<Record<string, string>>
@@ -122,14 +118,14 @@ interface Passage {
   readonly exchange: Exchange
   readonly attachment: Attachment<DispatchOptions>
   readonly request: DispatchOptions
-  readonly origin: string
+  readonly root: string
   readonly send: (headers: Added) => Send
 }
 
-async function sendWithToken({ exchange, attachment, request, origin, send }: Passage): Promise<void> {
+async function sendWithToken({ exchange, attachment, request, root, send }: Passage): Promise<void> {
   const source = await sourceFor(attachment, request)
   const { method, body } = request
-  const attached = await attach(source, attachment.origins, { method, url: origin, signal: exchange.signal })
+  const attached = await attach(source, attachment.origins, { method, url: root, signal: exchange.signal })
   exchange.send(send(attached.headers), async ({ status, headers, body: beginning }) => {
     const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
     const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))

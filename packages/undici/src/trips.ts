@@ -1,5 +1,5 @@
 /** What belongs together: the hops of a redirect chain and a retry interceptor's attempts are one request. */
-import type { Head } from './exchange.js'
+import type { Head } from './attempt.js'
 
 /** Remembers requests by what the interceptors above do: they dispatch again. */
 export class Trips<Trip> {

@@ -1,7 +1,7 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
 import { optionError } from '@grantkit/core'
 import { readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
-import type { AnswerHeaders, DispatchOptions, Handler } from './handlers.js'
+import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'
 import { hasHeader } from './headers.js'
 import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
 
@@ -38,7 +38,7 @@ export function withTokens<Composed>(
     if (value !== undefined && typeof value !== 'function')
       throw optionError(name, `must be what interceptors.${name}() of your undici returns`)
   const attachments = readAttachments('withTokens', source, own)
-  const outward = [byCertificate, markPrivate, deduplicate, cache, attaching(attachments), retry, redirect]
+  const outward = [byCertificate, cache && markPrivate, deduplicate, cache, attaching(attachments), retry, redirect]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
 }
 
@@ -49,24 +49,18 @@ export function withTokens<Composed>(
  * @see RFC 9111 §3.5, §5.2.2.7
  */
 const markPrivate: Interceptor = dispatch => (request, handler) => {
-  const marked = hasHeader(request.headers, 'authorization') ? marking(handler) : handler
+  // caches call handlers as undici 7 does; before that there is none
+  const isMarked = hasHeader(request.headers, 'authorization') && !isLegacy(handler)
+  const marked = isMarked ? marking(handler) : handler
   return dispatch(request as never, marked as never)
 }
 
-/** Cache and deduplicate call handlers as undici 7 does; before that there is neither. */
 function marking(handler: Handler): Handler {
-  if (handler.onRequestStart === undefined) return handler
-  return {
-    onRequestStart: (...event) => handler.onRequestStart?.(...event),
-    onResponseStarted: () => handler.onResponseStarted?.(),
-    onBodySent: chunk => handler.onBodySent?.(chunk),
-    onRequestSent: () => handler.onRequestSent?.(),
+  return forEither({
+    ...forEither(handler),
     onResponseStart: (controller, status, headers, message) =>
       handler.onResponseStart?.(controller, status, markedPrivate(headers), message),
-    onResponseData: (...event) => handler.onResponseData?.(...event),
-    onResponseEnd: (...event) => handler.onResponseEnd?.(...event),
-    onResponseError: (...event) => handler.onResponseError?.(...event),
-  }
+  })
 }
 
 function markedPrivate(headers: AnswerHeaders): AnswerHeaders {

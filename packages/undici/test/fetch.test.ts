@@ -1,0 +1,327 @@
+/** What `fetchWithTokens` does beyond the contract, around undici's fetch and the global one. */
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { inspect } from 'node:util'
+import * as undici from 'undici'
+import * as undici6 from 'undici-6'
+import { describe, expect, test } from 'vitest'
+import { fetchWithTokens, type TokenOptions } from '../src/index.js'
+import { authorizationServer } from './authorization-server.js'
+import { accepting, type Handler, inTurn, json, ok, recordingServer, redirect } from './recording-server.js'
+import { agentOf, credentials, rejection } from './setup.js'
+
+type Fetch = typeof globalThis.fetch
+
+interface Tested {
+  readonly name: string
+  readonly fetch: Fetch
+  readonly Request: typeof globalThis.Request
+  readonly Response: typeof globalThis.Response
+}
+
+const tested: readonly Tested[] = [
+  { name: 'the global fetch', fetch, Request, Response },
+  { name: 'the fetch of undici 7', ...(undici as unknown as Omit<Tested, 'name'>) },
+  { name: 'the fetch of undici 6', ...(undici6 as unknown as Omit<Tested, 'name'>) },
+]
+
+async function setUp(fetch: Fetch, handler: Handler = ok, options: TokenOptions = {}) {
+  const [api, server] = [await recordingServer(handler), authorizationServer()]
+  return { api, server, call: fetchWithTokens(fetch, server.source, { origins: [api.origin], ...options }) }
+}
+
+const large = Buffer.alloc(1_500_000, 'abcdefghij')
+
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000)
+}
+
+for (const { name, fetch, Request, Response } of tested)
+  describe(name, () => {
+    describe('requests', () => {
+      test('a Request is sent as it is, with a length, and once more the same', async () => {
+        const { api, call } = await setUp(fetch, accepting('secret-token-2'))
+        const headers = { 'content-type': 'application/json', 'x-own': 'kept' }
+        const request = new Request(`${api.origin}/a?b`, { method: 'PUT', headers, body: '{"a":1}' })
+        expect((await call(request)).status).toBe(200)
+        for (const { method, url, headers, body } of api.requests)
+          expect([
+            method,
+            url,
+            headers['content-type'],
+            headers['x-own'],
+            headers['content-length'],
+            `${body}`,
+          ]).toEqual(['PUT', '/a?b', 'application/json', 'kept', '7', '{"a":1}'])
+        expect(api.requests).toHaveLength(2)
+      })
+
+      test('init has the last word over a Request', async () => {
+        const { api, call } = await setUp(fetch)
+        const request = new Request(`${api.origin}/`, { method: 'PUT', headers: { 'x-own': 'one' }, body: 'one' })
+        await call(request, { method: 'post', headers: { 'x-own': 'two' }, body: 'two' })
+        const { method, headers, body } = api.requests[0] as (typeof api.requests)[0]
+        expect([method, headers['x-own'], `${body}`]).toEqual(['POST', 'two', 'two'])
+      })
+
+      test('a Request that was read before is refused, and nothing sent', async () => {
+        const { api, server, call } = await setUp(fetch)
+        const request = new Request(`${api.origin}/`, { method: 'POST', body: 'text' })
+        await request.text()
+        expect(await rejection(call(request))).toBeInstanceOf(TypeError)
+        expect([api.bytes(), server.requests]).toEqual(['', 0])
+      })
+
+      test('a Request larger than 1 MiB is sent as a stream, and its 401 returned', async () => {
+        const { api, server, call } = await setUp(fetch, accepting('secret-token-2'))
+        const send = () => call(new Request(`${api.origin}/`, { method: 'POST', body: large }))
+        expect([(await send()).status, (await send()).status]).toEqual([401, 200])
+        for (const { body } of api.requests) expect(body.equals(large)).toBe(true)
+        expect([api.requests.length, server.requests]).toEqual([2, 2])
+      })
+
+      test('the signal of a Request ends it while its body is read', async () => {
+        const { api, server, call } = await setUp(fetch)
+        const controller = new AbortController()
+        const stream = new ReadableStream({ pull: () => new Promise(() => {}) })
+        const init = { method: 'POST', body: stream, duplex: 'half', signal: controller.signal } as RequestInit
+        const aborted = rejection(call(new Request(`${api.origin}/`, init)))
+        controller.abort()
+        expect(await aborted).toMatchObject({ name: 'AbortError' })
+        expect([api.bytes(), server.requests]).toEqual(['', 0])
+      })
+
+      for (const [kind, body] of Object.entries<() => RequestInit['body']>({
+        'a Blob': () => new Blob(['text'], { type: 'text/x' }),
+        'an ArrayBuffer': () => new TextEncoder().encode('text').buffer,
+        'a DataView': () => new DataView(new TextEncoder().encode('text').buffer),
+      }))
+        test(`${kind} is sent once more`, async () => {
+          const { api, call } = await setUp(fetch, accepting('secret-token-2'))
+          expect((await call(`${api.origin}/`, { method: 'POST', body: body() ?? null })).status).toBe(200)
+          expect(api.requests.map(({ body }) => `${body}`)).toEqual(['text', 'text'])
+        })
+
+      test('a URL with user information of the caller’s own gets no token', async () => {
+        const { api, server, call } = await setUp(fetch)
+        expect(await rejection(call(api.origin.replace('//', '//user:word@')))).toBeInstanceOf(TypeError)
+        expect([api.bytes(), server.requests]).toEqual(['', 0])
+      })
+    })
+
+    describe('answers', () => {
+      test('a 401 is handed on with its body, URL and class', async () => {
+        const { api, call } = await setUp(
+          fetch,
+          (_, response) => void response.writeHead(401, { 'x-a': 'b' }).end(large),
+        )
+        const response = await call(`${api.origin}/accounts`)
+        expect(response).toBeInstanceOf(Response)
+        expect([response.status, response.statusText, response.url, response.redirected]).toEqual([
+          401,
+          'Unauthorized',
+          `${api.origin}/accounts`,
+          false,
+        ])
+        expect(response.headers.get('x-a')).toBe('b')
+        const copy = response.clone()
+        expect(Buffer.from(await response.arrayBuffer()).equals(large)).toBe(true)
+        expect((await copy.arrayBuffer()).byteLength).toBe(large.length)
+      })
+
+      test('a 401 that breaks off is handed on as far as it came', async () => {
+        const { api, call } = await setUp(fetch, (_, response) => {
+          response.writeHead(401, { 'content-length': '9' }).write('begin', () => response.destroy())
+        })
+        const response = await call(`${api.origin}/`)
+        expect(response.status).toBe(401)
+        expect(await rejection(response.text())).toBeInstanceOf(Error)
+      })
+
+      test('a 401 nobody reads lets its connection go when it is cancelled', async () => {
+        let answer: ServerResponse | undefined
+        const { api, call } = await setUp(fetch, (_, response) => {
+          answer = response
+          response.writeHead(401).write(large)
+        })
+        const response = await call(`${api.origin}/`)
+        const closed = once(answer as ServerResponse, 'close')
+        await response.body?.cancel()
+        await closed
+        expect(answer?.writableFinished).toBe(false)
+      })
+
+      test('a body is handed on while it comes', async () => {
+        let answer: ServerResponse | undefined
+        const { api, call } = await setUp(fetch, (_, response) => {
+          answer = response
+          response.writeHead(200).write('one')
+        })
+        const { body } = await call(`${api.origin}/`)
+        const reader = (body as ReadableStream<Uint8Array>).getReader()
+        expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe('one')
+        answer?.end('two')
+        expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toBe('two')
+      })
+
+      test('nothing secret is in a response, printed as deep as it goes', async () => {
+        const { api, call } = await setUp(fetch, json(500, {}))
+        const response = await call(`${api.origin}/`)
+        expect(inspect(response, { depth: Number.POSITIVE_INFINITY, showHidden: true })).not.toMatch(/secret-token/)
+      })
+    })
+
+    describe('redirects', () => {
+      test('url and redirected tell where the answer came from', async () => {
+        const { api, call } = await setUp(fetch, inTurn(redirect(302, '/moved?a=b'), ok))
+        const { url, redirected } = await call(`${api.origin}/`)
+        expect([url, redirected]).toEqual([`${api.origin}/moved?a=b`, true])
+      })
+
+      for (const [status, method, expected] of [
+        [301, 'POST', 'GET'],
+        [302, 'POST', 'GET'],
+        [303, 'PUT', 'GET'],
+        [303, 'HEAD', 'HEAD'],
+        [302, 'PUT', 'PUT'],
+        [307, 'POST', 'POST'],
+        [308, 'POST', 'POST'],
+      ] as const)
+        test(`a ${status} after ${method} leads to ${expected}`, async () => {
+          const { api, call } = await setUp(fetch, inTurn(redirect(status, '/moved'), ok))
+          const body = method === 'HEAD' ? {} : { body: 'text', headers: { 'content-language': 'en' } }
+          await call(`${api.origin}/`, { method, ...body })
+          const moved = api.requests[1]
+          const keepsBody = expected !== 'GET' && method !== 'HEAD'
+          expect([moved?.method, `${moved?.body}`]).toEqual([expected, keepsBody ? 'text' : ''])
+          expect([moved?.headers['content-type'], moved?.headers['content-language']]).toEqual(
+            keepsBody ? ['text/plain;charset=UTF-8', 'en'] : [undefined, undefined],
+          )
+        })
+
+      test("the caller's cookies stay at home too, other headers do not", async () => {
+        const elsewhere = await recordingServer()
+        const { api, call } = await setUp(fetch, redirect(307, elsewhere.origin))
+        await call(`${api.origin}/`, { headers: { cookie: 'a=b', 'x-own': 'kept' } })
+        expect(elsewhere.requests[0]?.headers).toMatchObject({ 'x-own': 'kept' })
+        expect(elsewhere.bytes()).not.toMatch(/cookie|authorization/i)
+      })
+
+      test('a 401 behind a 303 repeats what was rejected, not what went before', async () => {
+        const { api, server, call } = await setUp(fetch)
+        api.handler = (request, response) =>
+          (request.method === 'POST' ? redirect(303, '/made') : accepting('secret-token-2'))(request, response)
+        expect((await call(`${api.origin}/`, { method: 'POST', body: 'text' })).status).toBe(200)
+        expect(api.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /', 'GET /made', 'GET /made'])
+        expect(server.requests).toBe(2)
+      })
+
+      test('`manual` returns a redirect, `error` rejects it', async () => {
+        const { api, call } = await setUp(fetch, redirect(302, '/moved'))
+        const manual = await call(`${api.origin}/`, { redirect: 'manual' })
+        expect([manual.status, manual.headers.get('location')]).toEqual([302, '/moved'])
+        expect(await rejection(call(new Request(`${api.origin}/`, { redirect: 'error' })))).toBeInstanceOf(TypeError)
+        expect(api.requests).toHaveLength(2)
+      })
+
+      test('twenty are followed, and no more', async () => {
+        const { api, call } = await setUp(fetch, (request, response) =>
+          (request.number <= 20 ? redirect(302, `/${request.number}`) : ok)(request, response),
+        )
+        expect((await call(`${api.origin}/`)).status).toBe(200)
+        api.handler = redirect(302, '/again')
+        expect(await rejection(call(`${api.origin}/`))).toMatchObject({ name: 'TypeError', message: 'fetch failed' })
+        expect(api.requests).toHaveLength(42)
+      })
+
+      for (const location of ['ftp://127.0.0.1/', 'data:,text', 'http://', 'javascript:alert(1)'])
+        test(`to ${location} none is followed`, async () => {
+          const { api, call } = await setUp(fetch, redirect(302, location))
+          expect(await rejection(call(`${api.origin}/`))).toMatchObject({ name: 'TypeError', message: 'fetch failed' })
+        })
+
+      test('a target in UTF-8 is understood', async () => {
+        const { api, call } = await setUp(fetch)
+        const target = Buffer.from('/bücher').toString('latin1')
+        api.handler = (request, response) => (request.number === 1 ? redirect(302, target) : ok)(request, response)
+        await call(`${api.origin}/`)
+        expect(api.requests[1]?.url).toBe(encodeURI('/bücher'))
+      })
+
+      test('a stream cannot follow, except to a GET', async () => {
+        const { api, call } = await setUp(fetch, inTurn(redirect(303, '/a'), ok, redirect(307, '/b'), ok))
+        const send = () =>
+          call(`${api.origin}/`, {
+            method: 'POST',
+            body: ReadableStream.from(chunksOf(Buffer.from('text'))),
+            duplex: 'half',
+          } as RequestInit)
+        expect((await send()).status).toBe(200)
+        expect(await rejection(send())).toMatchObject({ name: 'TypeError', message: 'fetch failed' })
+        expect(api.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /', 'GET /a', 'POST /'])
+      })
+    })
+  })
+
+describe('any other fetch', () => {
+  const seen: [unknown, Record<string, unknown>][] = []
+  const recording: Fetch = (input, init) => {
+    seen.push([input, { ...init } as Record<string, unknown>])
+    return fetch(input, init)
+  }
+
+  test('is called with a URL and init, whatever it was given', async () => {
+    const { api, call } = await setUp(recording)
+    await call(new URL(api.origin), { next: { revalidate: 1 }, redirect: 'follow' } as RequestInit)
+    await call(new Request(api.origin, { cache: 'no-store' } as RequestInit))
+    expect(seen.map(([input]) => input)).toEqual([`${api.origin}/`, `${api.origin}/`])
+    expect(seen[0]?.[1]).toMatchObject({ next: { revalidate: 1 }, redirect: 'manual', method: 'GET' })
+    expect(seen[1]?.[1]).toMatchObject({ cache: 'no-store', redirect: 'manual' })
+    for (const [, init] of seen) expect(init).not.toHaveProperty('dispatcher')
+  })
+
+  test('a source is chosen by URL, method and headers', async () => {
+    const api = await recordingServer()
+    const chosen: string[] = []
+    const { source } = authorizationServer()
+    const call = fetchWithTokens(
+      fetch,
+      ({ url, method, headers }) => {
+        chosen.push(`${method} ${url} ${headers.get('x-user')}`)
+        return source
+      },
+      { origins: [api.origin] },
+    )
+    await call(api.origin, { headers: { 'X-User': 'ann' } })
+    expect(chosen).toEqual([`GET ${api.origin}/ ann`])
+  })
+
+  test('that hides where a redirect leads fails, and says so', async () => {
+    const opaque = Object.defineProperty(Response.error(), 'type', { value: 'opaqueredirect' })
+    const { call, api } = await setUp(async () => opaque)
+    const { cause } = await rejection(call(api.origin))
+    expect(String(cause)).toMatch(/where a redirect leads/)
+    expect(await call(api.origin, { redirect: 'manual' })).toBe(opaque)
+  })
+})
+
+describe('dispatchers', () => {
+  test('one for the global fetch is refused', async () => {
+    const { api, server, call } = await setUp(fetch)
+    const error = await rejection(call(api.origin, { dispatcher: agentOf(undici) } as never))
+    expect(error).toMatchObject({ name: 'TypeError', option: 'dispatcher' })
+    expect([api.bytes(), server.requests]).toEqual(['', 0])
+  })
+
+  test('one for the fetch of its own undici is used', async () => {
+    const { api, server } = await setUp(fetch)
+    const call = fetchWithTokens(undici.fetch, server.source, { origins: [api.origin] })
+    let used = 0
+    const counting: undici.Dispatcher.DispatcherComposeInterceptor = dispatch => (options, handler) => {
+      used++
+      return dispatch(options, handler)
+    }
+    await call(api.origin, { dispatcher: agentOf(undici).compose(counting) })
+    expect([used, credentials(api)]).toEqual([1, ['Bearer secret-token-1']])
+  })
+})

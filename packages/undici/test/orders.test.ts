@@ -1,0 +1,329 @@
+/** Interceptors above and beneath the tokens: the orders that are safe, and those the README warns of. */
+import type { Dispatcher } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { type DispatchOptions, tokenInterceptor, withTokens } from '../src/index.js'
+import { type AuthorizationServer, authorizationServer } from './authorization-server.js'
+import { type Copy, copies } from './copies.js'
+import {
+  type Handler,
+  inTurn,
+  invalidToken,
+  json,
+  ok,
+  type RecordingServer,
+  recordingServer,
+  redirect,
+} from './recording-server.js'
+import { agentOf, credentials, rejection, setUp } from './setup.js'
+
+type Interceptor = Dispatcher.DispatcherComposeInterceptor
+
+const fresh: Handler = (request, response) =>
+  void response.writeHead(200, { 'cache-control': 'public, max-age=600' }).end(String(request.number))
+
+/** Two users, each with tokens of their own; `x-user` says who asks. */
+function twoUsers() {
+  const users: Record<string, AuthorizationServer> = {
+    ann: authorizationServer({ name: 'secret-token-ann' }),
+    bob: authorizationServer({ name: 'secret-token-bob' }),
+  }
+  const source = ({ opaque }: DispatchOptions & { opaque?: string }) =>
+    (users[opaque ?? ''] as AuthorizationServer).source
+  return { users, source }
+}
+
+async function textFor({ undici }: Copy, dispatcher: Dispatcher, url: string, user?: string): Promise<string> {
+  const { body } = await undici.request(url, { dispatcher, opaque: user, headers: { accept: '*/*' } })
+  return body.text()
+}
+
+async function outAndBack(): Promise<{ api: RecordingServer; elsewhere: RecordingServer }> {
+  const elsewhere = await recordingServer()
+  const api = await recordingServer(inTurn(redirect(302, `${elsewhere.origin}/out`), ok))
+  elsewhere.handler = redirect(302, `${api.origin}/back`)
+  return { api, elsewhere }
+}
+
+/** What an undici does not have yet is not tested with it. */
+const testWhere = (exists: boolean) => (exists ? test : () => {})
+const describeWhere = (exists: boolean) => (exists ? describe : () => {})
+
+for (const copy of copies) {
+  const { undici } = copy
+  const { interceptors } = undici
+  const hasCache = interceptors.cache !== undefined
+  const redirects = interceptors.redirect({ maxRedirections: 5 }) as Interceptor
+  const retries = interceptors.retry({ maxRetries: 4, minTimeout: 0, statusCodes: [503] }) as Interceptor
+
+  describe(`${copy.name}, safe orders`, () => {
+    const tokensFor = ({ api, server }: { api: RecordingServer; server: AuthorizationServer }) =>
+      tokenInterceptor(server.source, { origins: [api.origin] })
+
+    const above: Readonly<Record<string, readonly Interceptor[]>> = {
+      redirect: [redirects],
+      'retry, redirect': [retries, redirects],
+      'redirect, retry': [redirects, retries],
+    }
+    for (const [name, around] of Object.entries(above))
+      test(`${name} above: a chain that was out gets no token back`, async () => {
+        const { api, elsewhere } = await outAndBack()
+        const server = authorizationServer()
+        const dispatcher = agentOf(undici).compose([tokensFor({ api, server }), ...around])
+        const { statusCode } = await undici.request(`${api.origin}/`, { dispatcher })
+        expect(statusCode).toBe(200)
+        expect(api.requests.map(({ url }) => url)).toEqual(['/', '/back'])
+        expect(credentials(api)).toEqual(['Bearer secret-token-1', undefined])
+        expect(elsewhere.bytes()).not.toMatch(/secret/)
+      })
+
+    test('retry above, redirect above that: what is retried after the chain was out gets no token either', async () => {
+      const { api, elsewhere } = await outAndBack()
+      elsewhere.handler = inTurn(json(503, {}), redirect(302, `${api.origin}/back`))
+      api.handler = inTurn(redirect(302, `${elsewhere.origin}/out`), json(503, {}), ok)
+      const server = authorizationServer()
+      const dispatcher = agentOf(undici).compose([tokensFor({ api, server }), retries, redirects])
+      const { statusCode } = await undici.request(`${api.origin}/`, { dispatcher })
+      expect(statusCode).toBe(200)
+      expect(api.requests.map(({ url }) => url)).toEqual(['/', '/back', '/back'])
+      expect(credentials(api)).toEqual(['Bearer secret-token-1', undefined, undefined])
+      expect(elsewhere.requests).toHaveLength(2)
+      expect(elsewhere.bytes()).not.toMatch(/secret/)
+    })
+
+    test('redirect above: two requests at once do not take each other for a hop', async () => {
+      const { api, elsewhere } = await outAndBack()
+      const server = authorizationServer()
+      api.handler = (request, response) =>
+        (request.url === '/out' ? redirect(302, elsewhere.origin) : ok)(request, response)
+      elsewhere.handler = ok
+      const dispatcher = agentOf(undici).compose([tokensFor({ api, server }), redirects])
+      const get = (path: string) => undici.request(`${api.origin}${path}`, { dispatcher })
+      await Promise.all(['/out', '/a', '/out', '/b'].map(get))
+      expect(credentials(api)).toEqual(Array(4).fill('Bearer secret-token-1'))
+      expect(elsewhere.bytes()).not.toMatch(/secret/)
+    })
+
+    testWhere(interceptors.dump !== undefined)('dump above', async () => {
+      const { api, server, dispatcher } = await setUp(copy, inTurn(invalidToken, ok))
+      const dumping = dispatcher.compose(interceptors.dump() as Interceptor)
+      expect((await undici.request(`${api.origin}/`, { dispatcher: dumping })).statusCode).toBe(200)
+      expect(server.requests).toBe(2)
+    })
+
+    testWhere(interceptors.dns !== undefined)('dns beneath', async () => {
+      const { port, ...api } = await recordingServer()
+      const lookup = (_: unknown, __: unknown, callback: (error: null, found: object[]) => void) =>
+        callback(null, [{ address: '127.0.0.1', family: 4, ttl: 60_000 }])
+      const agent = agentOf(undici).compose(interceptors.dns({ lookup } as never) as Interceptor)
+      const origin = `http://localhost:${port}`
+      const dispatcher = withTokens(agent, authorizationServer().source, { origins: [origin] })
+      expect((await undici.request(`${origin}/`, { dispatcher })).statusCode).toBe(200)
+      expect(api.requests[0]?.headers).toMatchObject({
+        authorization: 'Bearer secret-token-1',
+      })
+    })
+  })
+
+  describeWhere(hasCache)(`${copy.name}, a cache beneath`, () => {
+    async function caching(type: 'shared' | 'private', handler = fresh) {
+      const { users, source } = twoUsers()
+      const api = await recordingServer(handler)
+      const dispatcher = withTokens<Dispatcher>(agentOf(undici), source, {
+        origins: [api.origin],
+        cache: interceptors.cache({ type }) as Interceptor,
+      })
+      const get = (user: string) => textFor(copy, dispatcher, `${api.origin}/`, user)
+      return { api, users, get }
+    }
+
+    test('a shared one keeps nothing that was answered to a token, though it is public', async () => {
+      const { get } = await caching('shared')
+      expect([await get('ann'), await get('ann'), await get('bob')]).toEqual(['1', '2', '3'])
+    })
+
+    test('a private one keeps answers for the token they were given to', async () => {
+      const { get } = await caching('private')
+      expect([await get('ann'), await get('bob'), await get('ann'), await get('bob')]).toEqual(['1', '2', '1', '2'])
+    })
+
+    test('without a cache nothing is marked', async () => {
+      const { api, dispatcher } = await setUp(copy, fresh)
+      const { headers } = await undici.request(`${api.origin}/`, { dispatcher })
+      expect([headers['cache-control'], headers.vary]).toEqual(['public, max-age=600', undefined])
+    })
+
+    test('a private one keeps nothing beyond a token', async () => {
+      const { users, get } = await caching('private')
+      expect([await get('ann'), await get('ann')]).toEqual(['1', '1'])
+      await users.ann?.source.getTokenSet({ force: true })
+      expect(await get('ann')).toBe('2')
+    })
+
+    test('answers that vary already vary by the token too', async () => {
+      const { get } = await caching(
+        'private',
+        (request, response) =>
+          void response
+            .writeHead(200, { 'cache-control': 'public, max-age=600', vary: 'accept' })
+            .end(String(request.number)),
+      )
+      expect([await get('ann'), await get('bob'), await get('ann')]).toEqual(['1', '2', '1'])
+    })
+
+    test('an answer to a request without a credential is cached as the server says', async () => {
+      const [api, elsewhere] = [await recordingServer(), await recordingServer(fresh)]
+      const dispatcher = withTokens<Dispatcher>(agentOf(undici), authorizationServer().source, {
+        origins: [api.origin],
+        otherOrigins: 'pass-through',
+        cache: interceptors.cache() as Interceptor,
+      })
+      const get = () => textFor(copy, dispatcher, `${elsewhere.origin}/`)
+      expect([await get(), await get()]).toEqual(['1', '1'])
+    })
+
+    test('a rejected token is replaced, and the answer to the new one kept', async () => {
+      const { api, users, get } = await caching('private')
+      api.handler = (request, response) =>
+        (request.headers.authorization === 'Bearer secret-token-ann-2' ? fresh : invalidToken)(request, response)
+      expect([await get('ann'), await get('ann')]).toEqual(['2', '2'])
+      expect(users.ann?.requests).toBe(2)
+    })
+  })
+
+  describeWhere(interceptors.deduplicate !== undefined)(`${copy.name}, deduplicate beneath`, () => {
+    test('requests with the same token share an answer, those with another do not', async () => {
+      const { source } = twoUsers()
+      const held: (() => void)[] = []
+      const api = await recordingServer((request, response) => {
+        held.push(() => response.end(String(request.headers.authorization)))
+      })
+      const dispatcher = withTokens<Dispatcher>(agentOf(undici), source, {
+        origins: [api.origin],
+        deduplicate: interceptors.deduplicate() as Interceptor,
+      })
+      const answers = ['ann', 'ann', 'bob'].map(user => textFor(copy, dispatcher, `${api.origin}/`, user))
+      await api.arrived(2)
+      for (const answer of held) answer()
+      expect(await Promise.all(answers)).toEqual(['ann', 'ann', 'bob'].map(user => `Bearer secret-token-${user}-1`))
+      expect(api.requests).toHaveLength(2)
+    })
+
+    test('each of those that share a 401 is sent once more', async () => {
+      const held: (() => void)[] = []
+      const { api, server, dispatcher } = await setUp(copy, undefined, {
+        deduplicate: interceptors.deduplicate() as Interceptor,
+        cache: interceptors.cache() as Interceptor,
+      })
+      api.handler = (request, response) => {
+        if (request.headers.authorization === 'Bearer secret-token-2') return ok(request, response)
+        held.push(() => invalidToken(request, response))
+      }
+      const answers = ['a', 'b'].map(() => undici.request(`${api.origin}/`, { dispatcher }))
+      await api.arrived(1)
+      for (const answer of held) answer()
+      expect((await Promise.all(answers)).map(({ statusCode }) => statusCode)).toEqual([200, 200])
+      expect(server.requests).toBe(2)
+    })
+  })
+
+  describe(`${copy.name}, unsafe orders made harmless`, () => {
+    test('redirect beneath the tokens: no redirect is followed', async () => {
+      const elsewhere = await recordingServer()
+      const { api, server } = await setUp(copy, redirect(302, elsewhere.origin))
+      const tokens = tokenInterceptor(server.source, { origins: [api.origin] })
+      const dispatcher = agentOf(undici).compose([redirects, tokens])
+      expect((await undici.request(`${api.origin}/`, { dispatcher })).statusCode).toBe(302)
+      expect(elsewhere.bytes()).toBe('')
+    })
+
+    test('redirect asked for beneath the tokens, by the request: refused', async () => {
+      const { api, dispatcher } = await setUp(copy)
+      const error = await rejection(undici.request(`${api.origin}/`, { dispatcher, maxRedirections: 5 } as never))
+      expect(error).toMatchObject({ name: 'TypeError', option: 'maxRedirections' })
+      expect(api.bytes()).toBe('')
+    })
+
+    testWhere(copy.name.startsWith('undici 6'))('an agent that follows redirects by itself: it does not', async () => {
+      const elsewhere = await recordingServer()
+      const { api, server } = await setUp(copy, redirect(302, elsewhere.origin))
+      const agent = agentOf(undici, { maxRedirections: 5 } as never)
+      const dispatcher = agent.compose(tokenInterceptor(server.source, { origins: [api.origin] }))
+      expect((await undici.request(`${api.origin}/`, { dispatcher })).statusCode).toBe(302)
+      expect(elsewhere.bytes()).toBe('')
+    })
+
+    testWhere(interceptors.dns !== undefined)('dns above the tokens: the address is no listed origin', async () => {
+      const { api, dispatcher } = await setUp(copy, ok, { origins: ['http://localhost'] })
+      const lookup = (_: unknown, __: unknown, callback: (error: null, found: object[]) => void) =>
+        callback(null, [{ address: '127.0.0.1', family: 4, ttl: 60_000 }])
+      const above = dispatcher.compose(interceptors.dns({ lookup } as never) as Interceptor)
+      const error = await rejection(undici.request(`http://localhost:${api.port}/`, { dispatcher: above }))
+      expect(error).toMatchObject({ code: 'ERR_ORIGIN' })
+      expect(api.bytes()).toBe('')
+    })
+  })
+
+  describe(`${copy.name}, unsafe orders: what goes wrong`, () => {
+    test('retry beneath the tokens: every attempt carries the first token', async () => {
+      const { api, server } = await setUp(copy, inTurn(json(503, {}), ok))
+      const tokens = tokenInterceptor(server.source, { origins: [api.origin] })
+      const dispatcher = agentOf(undici).compose([retries, tokens])
+      const answer = api.handler
+      api.handler = async (request, response) => {
+        await server.source.getTokenSet({ force: true })
+        answer(request, response)
+      }
+      await undici.request(`${api.origin}/`, { dispatcher })
+      expect(credentials(api)).toEqual(Array(2).fill('Bearer secret-token-1'))
+    })
+
+    testWhere(hasCache)('cache above the tokens: one user gets what another was answered', async () => {
+      const { source } = twoUsers()
+      const api = await recordingServer(fresh)
+      const tokens = tokenInterceptor(source, { origins: [api.origin] })
+      const dispatcher = agentOf(undici).compose([tokens, interceptors.cache() as Interceptor])
+      const get = (user: string) => textFor(copy, dispatcher, `${api.origin}/`, user)
+      expect([await get('ann'), await get('bob')]).toEqual(['1', '1'])
+    })
+
+    testWhere(hasCache)('cache beneath the tokens without withTokens: what is public is served to all', async () => {
+      const { source } = twoUsers()
+      const api = await recordingServer(fresh)
+      const tokens = tokenInterceptor(source, { origins: [api.origin] })
+      const dispatcher = agentOf(undici).compose([interceptors.cache() as Interceptor, tokens])
+      const get = (user: string) => textFor(copy, dispatcher, `${api.origin}/`, user)
+      expect([await get('ann'), await get('bob')]).toEqual(['1', '1'])
+    })
+
+    testWhere(interceptors.deduplicate !== undefined)(
+      'deduplicate above the tokens: one user gets what another was answered',
+      async () => {
+        const { source } = twoUsers()
+        const held: (() => void)[] = []
+        const api = await recordingServer((request, response) => {
+          held.push(() => response.end(String(request.headers.authorization)))
+        })
+        const tokens = tokenInterceptor(source, { origins: [api.origin] })
+        const dispatcher = agentOf(undici).compose([tokens, interceptors.deduplicate() as Interceptor])
+        const answers = ['ann', 'bob'].map(user => textFor(copy, dispatcher, `${api.origin}/`, user))
+        await api.arrived(1)
+        for (const answer of held) answer()
+        expect(await Promise.all(answers)).toEqual(Array(2).fill('Bearer secret-token-ann-1'))
+      },
+    )
+
+    testWhere(interceptors.responseError !== undefined)(
+      'responseError beneath the tokens: a rejected token is not noticed',
+      async () => {
+        const { api, server } = await setUp(copy, invalidToken)
+        const tokens = tokenInterceptor(server.source, { origins: [api.origin] })
+        const dispatcher = agentOf(undici).compose([
+          interceptors.responseError({ throwOnError: true } as never) as Interceptor,
+          tokens,
+        ])
+        await rejection(undici.request(`${api.origin}/`, { dispatcher }))
+        expect(server.requests).toBe(1)
+      },
+    )
+  })
+}
