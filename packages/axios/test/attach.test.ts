@@ -202,6 +202,13 @@ for (const client of clients) {
       expect(api.requests).toHaveLength(0)
     })
 
+    test('a cancel token that many requests share holds none of them', async () => {
+      const { instance } = await setUp(client)
+      const { token } = axios.CancelToken.source()
+      for (let count = 0; count < 3; count++) await instance.get('/', { cancelToken: token })
+      expect(Object(token)._listeners ?? []).toEqual([])
+    })
+
     test('an abort while the request is on its way ends it', async () => {
       const { api, instance } = await setUp(client, () => {})
       const controller = new AbortController()

@@ -198,6 +198,19 @@ for (const client of clients.filter(({ adapter }) => adapter === 'fetch')) {
         expect(await rejection(instance.get('/'))).toMatchObject({ response: { status: 302 } })
       })
 
+    test('the body of a redirect is let go', async () => {
+      let closed: Promise<unknown> = Promise.resolve()
+      const { instance } = await setUp(
+        client,
+        inTurn((_, response) => {
+          closed = new Promise(resolve => response.on('close', resolve))
+          response.writeHead(302, { location: '/moved' }).write('x')
+        }, ok),
+      )
+      await instance.get('/', { responseType: 'stream' })
+      await closed
+    })
+
     test('the last hop’s URL is in response.request', async () => {
       const { api, instance } = await setUp(client, inTurn(redirect(302, '/moved'), ok))
       expect((await instance.get('/')).request.url).toBe(`${api.origin}/moved`)

@@ -101,6 +101,12 @@ for (const client of clients) {
       expect(server.requests).toBe(2)
     })
 
+    test('an API that takes no token at all causes one renewal, not one for each request', async () => {
+      const { api, server, instance } = await setUp(client, invalidToken)
+      for (let count = 0; count < 3; count++) await rejection(instance.get('/'))
+      expect([api.requests.length, server.requests]).toEqual([4, 2])
+    })
+
     for (const [name, handler] of Object.entries({
       '401 with insufficient_scope': refusal(401, 'Bearer error="insufficient_scope"'),
       '401 with another challenge': refusal(401, 'Basic realm="api"'),
@@ -244,6 +250,20 @@ for (const client of clients) {
       const data = response?.data as Readable & ReadableStream
       if (client.adapter === 'http') data.destroy()
       else await data.cancel()
+      await closed
+    })
+
+    test.runIf(letsGo)('is let go when no new token can be had', async () => {
+      const { api, server, instance } = await setUp(client)
+      await instance.get('/')
+      server.answer = () => tokenResponse(400, { error: 'unauthorized_client' })
+      let closed: Promise<unknown> = Promise.resolve()
+      api.handler = (_, response) => {
+        closed = new Promise(resolve => response.on('close', resolve))
+        response.writeHead(401, { 'www-authenticate': 'Bearer error="invalid_token"' })
+        response.write('x'.repeat(100_000))
+      }
+      await rejection(instance.get('/', { responseType: 'stream' }))
       await closed
     })
 

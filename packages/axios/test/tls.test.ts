@@ -105,18 +105,22 @@ for (const { name, axios } of clients.filter(({ adapter }) => adapter === 'http'
       expect(api.seen).toMatchObject([{ url: '/named', authorization: 'Bearer secret-token-1' }])
     })
 
-    test('a redirect elsewhere goes without certificate, by the caller’s own agent, and so does all that follows', async () => {
-      const elsewhere = await mutualTlsServer(() => `${api.origin}/back`)
-      const api: Awaited<ReturnType<typeof mutualTlsServer>> = await mutualTlsServer(() => `${elsewhere.origin}/`)
-      const instance = axios.create({ baseURL: api.origin, httpsAgent: new Agent({ ca: ca.cert }) })
-      attachTokenSource(instance, authorizationServer().source, { tls: { certificate: certificate(), ca: ca.cert } })
-      await instance.post('/', 'text')
-      expect(elsewhere.seen).toEqual([{ url: '/', authorization: undefined, client: undefined }])
-      expect(api.seen).toEqual([
-        { url: '/', authorization: 'Bearer secret-token-1', client: 'first' },
-        { url: '/back', authorization: undefined, client: undefined },
-      ])
-    })
+    for (const [whose, headers, authorization] of [
+      ['our', {}, 'Bearer secret-token-1'],
+      ['the caller’s', { Authorization: 'Bearer own' }, 'Bearer own'],
+    ] as const)
+      test(`a redirect elsewhere with ${whose} credential goes on without certificate, by the caller’s agent`, async () => {
+        const elsewhere = await mutualTlsServer(() => `${api.origin}/back`)
+        const api: Awaited<ReturnType<typeof mutualTlsServer>> = await mutualTlsServer(() => `${elsewhere.origin}/`)
+        const instance = axios.create({ baseURL: api.origin, httpsAgent: new Agent({ ca: ca.cert }) })
+        attachTokenSource(instance, authorizationServer().source, { tls: { certificate: certificate(), ca: ca.cert } })
+        await instance.post('/', 'text', { headers })
+        expect(elsewhere.seen).toEqual([{ url: '/', authorization: undefined, client: undefined }])
+        expect(api.seen).toEqual([
+          { url: '/', authorization, client: 'first' },
+          { url: '/back', authorization: undefined, client: undefined },
+        ])
+      })
 
     test('a redirect within the origins keeps it', async () => {
       const other = await mutualTlsServer()
