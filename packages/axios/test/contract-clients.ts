@@ -1,36 +1,39 @@
 /** axios as the HTTP client contract sees it, by either adapter. */
 import { Readable } from 'node:stream'
 import type { ClientBody, ClientRequest, ClientResponse, HttpClientOptions, HttpClientSetup } from '@grantkit/testing'
-import axios, {
+import newest, {
   type AxiosError,
   type AxiosInstance,
   type AxiosProxyConfig,
   type AxiosRequestConfig,
   type AxiosResponse,
+  type AxiosStatic,
 } from 'axios'
+import lowest from 'axios-lowest'
 import axiosRetry from 'axios-retry'
 import { attachTokenSource } from '../src/index.js'
 
 const noCertificate = 'fetch takes neither a client certificate nor a CA'
 
-export const contractClients: Readonly<Record<string, HttpClientSetup>> = {
-  'axios, http adapter': { create: createBy('http') },
-  'axios, fetch adapter': {
-    create: createBy('fetch'),
-    cannot: {
-      'takes nothing of ours from https to http on the same host': noCertificate,
-      'takes nothing of ours to another origin through a proxy, nor to the proxy itself': 'fetch takes no proxy',
-      'calls the API with the client certificate and the CA of `tls`': noCertificate,
-      'presents a certificate that was replaced from the next request on': noCertificate,
-      "presents the client certificate beside a caller's own Authorization": noCertificate,
-      'presents the client certificate again where a request is sent once more': noCertificate,
-      'presents no client certificate to another https server by a redirect': noCertificate,
-      'presents no client certificate to another https server by passing a request through': noCertificate,
-    },
-  },
+const cannot = {
+  'takes nothing of ours from https to http on the same host': noCertificate,
+  'takes nothing of ours to another origin through a proxy, nor to the proxy itself': 'fetch takes no proxy',
+  'calls the API with the client certificate and the CA of `tls`': noCertificate,
+  'presents a certificate that was replaced from the next request on': noCertificate,
+  "presents the client certificate beside a caller's own Authorization": noCertificate,
+  'presents the client certificate again where a request is sent once more': noCertificate,
+  'presents no client certificate to another https server by a redirect': noCertificate,
+  'presents no client certificate to another https server by passing a request through': noCertificate,
 }
 
-function createBy(adapter: 'http' | 'fetch'): HttpClientSetup['create'] {
+export const contractClients: Readonly<Record<string, HttpClientSetup>> = {
+  'axios, http adapter': { create: createBy(newest, 'http') },
+  'axios, fetch adapter': { create: createBy(newest, 'fetch'), cannot },
+  'axios 1.7.0, http adapter': { create: createBy(lowest as unknown as AxiosStatic, 'http') },
+  'axios 1.7.0, fetch adapter': { create: createBy(lowest as unknown as AxiosStatic, 'fetch'), cannot },
+}
+
+function createBy(axios: AxiosStatic, adapter: 'http' | 'fetch'): HttpClientSetup['create'] {
   return (attachments, options) => {
     const instance = axios.create({ adapter, ...configOf(options) })
     const { retries = 0 } = options
@@ -62,13 +65,15 @@ function read(headers: AxiosRequestConfig['headers'], name: string): string | un
   return value === undefined || value === null ? undefined : String(value)
 }
 
+/** Otherwise axios sends a FormData by fetch with the type of another form, or without its boundary. */
+const leftToFetch = { 'Content-Type': false }
+
 async function send(instance: AxiosInstance, request: ClientRequest): Promise<ClientResponse> {
   const { method = 'GET', url, headers = {}, body, signal, timeoutMs } = request
   const sent = instance.request<string>({
     method,
     url,
-    // without it, axios sends a FormData by fetch with the type of another form
-    headers: { ...headers, ...(body instanceof FormData && { 'Content-Type': 'multipart/form-data' }) },
+    headers: { ...headers, ...(body instanceof FormData && instance.defaults.adapter === 'fetch' && leftToFetch) },
     data: dataOf(body),
     responseType: 'text',
     transitional: { silentJSONParsing: true, forcedJSONParsing: false },
