@@ -1,7 +1,7 @@
 /** Certificates made when first needed, so that none lies in the package and expires (RFC 5280 §4.1). */
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto'
 
-export interface Issued {
+interface Issued {
   readonly cert: string
   readonly key: string
   /** SHA-256, as `fingerprint256` of a peer's certificate. */

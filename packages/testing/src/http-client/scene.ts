@@ -43,7 +43,7 @@ export interface Scene {
   usual(handler?: Handler, options?: UsualOptions): Promise<Usual>
 }
 
-export interface UsualOptions extends HttpClientOptions {
+interface UsualOptions extends HttpClientOptions {
   readonly conform?: Conform
   readonly otherOrigins?: HttpClientAttachment['otherOrigins']
 }
