@@ -108,8 +108,13 @@ for (const client of clients) {
 
     test('an adapter of the caller’s own may answer with a redirect or next to nothing', async () => {
       const { instance } = await setUp(client)
-      const redirecting = async () => ({ status: 302, headers: { location: 'http://evil.example/' } }) as never
+      let calls = 0
+      const redirecting = async () => {
+        calls++
+        return { status: 302, headers: { location: 'http://evil.example/' }, request: {} } as never
+      }
       expect((await instance.get('/', { adapter: redirecting })).status).toBe(302)
+      expect(calls).toBe(1)
       const bare = async () => ({ status: 401 }) as never
       expect((await instance.get('/', { adapter: bare })).status).toBe(401)
     })

@@ -1,3 +1,5 @@
+import type { AxiosStatic } from 'axios'
+import axios18 from 'axios-1.8'
 import { describe, expect, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
 import { authorizationServer } from './authorization-server.js'
@@ -115,3 +117,13 @@ for (const client of clients) {
     })
   })
 }
+
+/** Its `getUri` heeds `allowAbsoluteUrls`, and its adapters do not: joined by the one, sent by the other. */
+for (const adapter of ['http', 'fetch'] as const)
+  test(`what was checked is what is requested, axios 1.8.0, ${adapter}`, async () => {
+    const elsewhere = await recordingServer()
+    const client = { name: 'axios 1.8.0', axios: axios18 as unknown as AxiosStatic, adapter }
+    const { api, instance } = await setUp(client, undefined, { config: { allowAbsoluteUrls: false } })
+    await instance.get(`${elsewhere.origin}/`)
+    expect([api.requests.length, elsewhere.bytes()]).toEqual([1, ''])
+  })
