@@ -41,7 +41,7 @@ export interface Attachment<Request> {
   readonly agent: CertifiedAgent | undefined
 }
 
-export const tokenOptionNames = ['origins', 'otherOrigins', 'tls'] as const
+const tokenOptionNames = ['origins', 'otherOrigins', 'tls'] as const
 
 /**
  * Reads one source with its options, or a list of them.

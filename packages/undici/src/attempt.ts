@@ -8,7 +8,7 @@ export interface Head {
 }
 
 /** A 401 that has not been handed on yet. */
-export interface Refusal extends Head {
+interface Refusal extends Head {
   /** The first 64 KiB of the body, decompressed. */
   readonly body: () => Promise<string>
 }

@@ -242,6 +242,20 @@ for (const copy of copies) {
       expect(api.bytes()).toBe('')
     })
 
+    test('an abort ends the wait for a source that does not listen', async () => {
+      const api = await recordingServer()
+      const controller = new AbortController()
+      const source = {
+        getTokenSet() {
+          setImmediate(() => controller.abort())
+          return new Promise<never>(() => {})
+        },
+      }
+      const dispatcher = agentOf(undici).compose(tokenInterceptor(source, { origins: [api.origin] }))
+      const { signal } = controller
+      expect(await rejection(undici.request(api.origin, { dispatcher, signal }))).toMatchObject({ name: 'AbortError' })
+    })
+
     test('a URL that is refused fails through the handler', async () => {
       const { api, server } = await setUp(copy)
       const dispatch = dispatchOf(undici, tokenInterceptor(server.source, { origins: [api.origin] }))

@@ -72,6 +72,16 @@ for (const { name, fetch, Request, Response } of tested)
         expect([api.bytes(), server.requests]).toEqual(['', 0])
       })
 
+      test('a Request that was begun to be read is refused too', async () => {
+        const { api, server, call } = await setUp(fetch)
+        const request = new Request(`${api.origin}/`, { method: 'POST', body: 'text' })
+        const reader = request.body?.getReader()
+        await reader?.read()
+        reader?.releaseLock()
+        expect(await rejection(call(request))).toBeInstanceOf(TypeError)
+        expect([api.bytes(), server.requests]).toEqual(['', 0])
+      })
+
       test('a Request larger than 1 MiB is sent as a stream, and its 401 returned', async () => {
         const { api, server, call } = await setUp(fetch, accepting('secret-token-2'))
         const send = () => call(new Request(`${api.origin}/`, { method: 'POST', body: large }))
@@ -151,6 +161,20 @@ for (const { name, fetch, Request, Response } of tested)
         expect(answer?.writableFinished).toBe(false)
       })
 
+      test('a rejected token whose 401 does not end: the connection is let go', async () => {
+        let answer: ServerResponse | undefined
+        const { api, call } = await setUp(fetch, (request, response) => {
+          if (request.number > 1) return ok(request, response)
+          answer = response
+          response.writeHead(401, { 'www-authenticate': 'Bearer error="invalid_token"' }).write(large)
+        })
+        const sent = call(`${api.origin}/`)
+        await api.arrived(1)
+        const closed = once(answer as ServerResponse, 'close')
+        expect((await sent).status).toBe(200)
+        await closed
+      })
+
       test('a body is handed on while it comes', async () => {
         let answer: ServerResponse | undefined
         const { api, call } = await setUp(fetch, (_, response) => {
@@ -181,6 +205,7 @@ for (const { name, fetch, Request, Response } of tested)
       for (const [status, method, expected] of [
         [301, 'POST', 'GET'],
         [302, 'POST', 'GET'],
+        [302, 'post', 'GET'],
         [303, 'PUT', 'GET'],
         [303, 'HEAD', 'HEAD'],
         [302, 'PUT', 'PUT'],

@@ -1,4 +1,5 @@
 /** Interceptors above and beneath the tokens: the orders that are safe, and those the README warns of. */
+import { gzipSync } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { type DispatchOptions, tokenInterceptor, withTokens } from '../src/index.js'
@@ -107,6 +108,29 @@ for (const copy of copies) {
       const { api, server, dispatcher } = await setUp(copy, inTurn(invalidToken, ok))
       const dumping = dispatcher.compose(interceptors.dump() as Interceptor)
       expect((await undici.request(`${api.origin}/`, { dispatcher: dumping })).statusCode).toBe(200)
+      expect(server.requests).toBe(2)
+    })
+
+    testWhere(interceptors.responseError !== undefined)('responseError above', async () => {
+      const { api, server, dispatcher } = await setUp(copy, inTurn(invalidToken, ok, json(500, {})))
+      const strict = dispatcher.compose(interceptors.responseError() as Interceptor)
+      expect((await undici.request(`${api.origin}/`, { dispatcher: strict })).statusCode).toBe(200)
+      expect(await rejection(undici.request(`${api.origin}/`, { dispatcher: strict }))).toMatchObject({
+        statusCode: 500,
+      })
+      expect(server.requests).toBe(2)
+    })
+
+    testWhere(interceptors.decompress !== undefined)('decompress beneath', async () => {
+      const conform = { recognizeRejection: ({ body }: { body: string }) => body.includes('900901') }
+      const server = authorizationServer({ conform })
+      const api = await recordingServer((request, response) => {
+        response.writeHead(request.number === 1 ? 401 : 200, { 'content-encoding': 'gzip' })
+        response.end(gzipSync('{"code":"900901"}'))
+      })
+      const agent = agentOf(undici).compose(interceptors.decompress({ skipErrorResponses: false }) as Interceptor)
+      const dispatcher = withTokens<Dispatcher>(agent, server.source, { origins: [api.origin] })
+      expect(await textFor(copy, dispatcher, `${api.origin}/`)).toBe('{"code":"900901"}')
       expect(server.requests).toBe(2)
     })
 
@@ -293,6 +317,33 @@ for (const copy of copies) {
       const dispatcher = agentOf(undici).compose([interceptors.cache() as Interceptor, tokens])
       const get = (user: string) => textFor(copy, dispatcher, `${api.origin}/`, user)
       expect([await get('ann'), await get('bob')]).toEqual(['1', '1'])
+    })
+
+    testWhere(copy.name === 'undici 7.0.0')(
+      'cache beneath the tokens without withTokens: what is not public is served to all too',
+      async () => {
+        const { source } = twoUsers()
+        const api = await recordingServer(
+          (request, response) =>
+            void response.writeHead(200, { 'cache-control': 'max-age=600' }).end(String(request.number)),
+        )
+        const tokens = tokenInterceptor(source, { origins: [api.origin] })
+        const dispatcher = agentOf(undici).compose([interceptors.cache() as Interceptor, tokens])
+        const get = (user: string) => textFor(copy, dispatcher, `${api.origin}/`, user)
+        expect([await get('ann'), await get('bob')]).toEqual(['1', '1'])
+      },
+    )
+
+    test('fetch above, which follows redirects itself, and pass-through: a chain that comes back gets a token', async () => {
+      const { api, elsewhere } = await outAndBack()
+      const { source } = authorizationServer()
+      const dispatcher = withTokens<Dispatcher>(agentOf(undici), source, {
+        origins: [api.origin],
+        otherOrigins: 'pass-through',
+      })
+      await undici.fetch(`${api.origin}/`, { dispatcher })
+      expect(credentials(api)).toEqual(Array(2).fill('Bearer secret-token-1'))
+      expect(elsewhere.bytes()).not.toMatch(/secret/)
     })
 
     testWhere(interceptors.deduplicate !== undefined)(
