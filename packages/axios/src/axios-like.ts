@@ -19,7 +19,7 @@ export interface AxiosLike<Config> {
 }
 
 /** `AxiosHeaders`. */
-export interface Headers {
+interface Headers {
   has(name: string): boolean
   delete(names: string | string[]): boolean
   concat(...more: (object | undefined)[]): Headers

@@ -133,7 +133,7 @@ function withoutSecrets(text: string, { parameters, headers, secrets = [] }: Aut
   const sent = Object.entries(parameters).flatMap(([name, value]) =>
     harmlessParameters.has(name) ? [] : (value ?? []),
   )
-  const basic = headers['authorization']?.replace(/^Basic /, '') ?? ''
+  const basic = headers.authorization?.replace(/^Basic /, '') ?? ''
   const hidden = [...sent, ...secrets, basic]
     .flatMap(secret => [secret, encodeURIComponent(secret), formEncode(secret), JSON.stringify(secret).slice(1, -1)])
     .filter(secret => secret.length > 2)

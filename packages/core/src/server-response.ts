@@ -34,7 +34,7 @@ export function parseServerResponse(
   if (json === undefined)
     throw new TokenResponseError('expected a JSON object, got something else', { provider, status })
   const refusal = readRefusal(json, '')
-  return isObject(json) && json['error'] !== undefined && json['error'] !== null
+  return isObject(json) && json.error !== undefined && json.error !== null
     ? { refusal: { status, ...refusal } }
     : { body: json }
 }
@@ -74,7 +74,7 @@ type Reason = Pick<Refusal, 'error' | 'errorDescription'>
  */
 function readRefusal(json: unknown, text: string): Reason {
   if (!isObject(json)) return readText(text)
-  const nested = [json['errors']].flat()[0] ?? json['fault']
+  const nested = [json.errors].flat()[0] ?? json.fault
   const source = isObject(nested) ? nested : json
   return {
     error: firstText(source, ['error', 'code', 'Code', 'errorCode', 'scimType']),

@@ -89,8 +89,8 @@ export async function parseTokenResponse(body: unknown, context: TokenResponseCo
   if (!isObject(response)) throw new TokenResponseError('expected a JSON object', { provider: provider.name })
   const accessToken = readToken(response, 'access_token', b64token, provider)
   if (accessToken === undefined) throw new TokenResponseError('access_token is missing', { provider: provider.name })
-  checkTokenType(response['token_type'] ?? provider.conform.defaultTokenType, provider)
-  const scope = readScope(response['scope']) ?? requestedScope
+  checkTokenType(response.token_type ?? provider.conform.defaultTokenType, provider)
+  const scope = readScope(response.scope) ?? requestedScope
   const granted = splitScope(scope)
   return new TokenSet({
     accessToken,
@@ -98,10 +98,7 @@ export async function parseTokenResponse(body: unknown, context: TokenResponseCo
     idToken: readToken(response, 'id_token', visible, provider),
     obtainedAt: requestedAt,
     expiresAt: await readExpiry(response, accessToken, requestedAt),
-    refreshTokenExpiresAt: expiresIn(
-      response['refresh_token_expires_in'] ?? response['refresh_expires_in'],
-      requestedAt,
-    ),
+    refreshTokenExpiresAt: expiresIn(response.refresh_token_expires_in ?? response.refresh_expires_in, requestedAt),
     scope,
     missingScope: splitScope(requestedScope).filter(one => !granted.includes(one)),
   })
@@ -155,8 +152,8 @@ async function readExpiry(
   accessToken: string,
   requestedAt: number,
 ): Promise<number | undefined> {
-  const relative = expiresIn(response['expires_in'], requestedAt)
-  const absolute = expiresIn(numeric(response['expires_at']) - requestedAt / 1000, requestedAt)
+  const relative = expiresIn(response.expires_in, requestedAt)
+  const absolute = expiresIn(numeric(response.expires_at) - requestedAt / 1000, requestedAt)
   if (relative !== undefined && absolute !== undefined) return Math.min(relative, absolute)
   return relative ?? absolute ?? (await jwtExpiry(accessToken, requestedAt))
 }

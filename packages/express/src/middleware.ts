@@ -1,6 +1,6 @@
 /** Express's middleware by its shape, so that the types of Express 4 and of Express 5 both fit. */
 
-export type Next = (error?: unknown) => void
+type Next = (error?: unknown) => void
 
 export type Middleware = (request: object, response: object, next: Next) => void
 

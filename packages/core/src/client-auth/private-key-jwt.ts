@@ -1,5 +1,5 @@
 /** `private_key_jwt`: an assertion signed by the client's private key (RFC 7523 §2.2, OpenID Connect Core §9). */
-import { signer as createSigner, type Signer, type SignerOptions } from '../keys.js'
+import { signer as createSigner, type SignerOptions } from '../keys.js'
 import { checkOptions } from '../options.js'
 import {
   type AssertionOptions,
@@ -50,5 +50,3 @@ const signerOptionNames = ['key', 'alg', 'kid', 'passphrase'] as const
 function pick({ key, alg, kid, passphrase }: SignerOptions): SignerOptions {
   return { key, alg, kid, passphrase }
 }
-
-export type { Signer }

@@ -18,7 +18,7 @@ export async function requestTokenSet(client: Client, grant: Grant): Promise<Tok
     grantType: grant.grantType,
     repeatable: grant.repeatable,
   })
-  const requestedScope = grant.parameters['scope']
+  const requestedScope = grant.parameters.scope
   return parseTokenResponse(body, {
     provider: client.provider,
     requestedAt,
