@@ -1,5 +1,5 @@
 /** Redirects, hop by hop: a hop that leaves the listed origins loses every header we added, and the certificate. */
-import { OriginError, originOf } from '@grantkit/core'
+import { OriginError, originOf, parseUrl } from '@grantkit/core'
 import { header } from './answer.js'
 import type { Config, RedirectOptions, Response } from './axios-like.js'
 import { isReplayable } from './body.js'
@@ -96,9 +96,8 @@ function isOurs({ fetchOptions, adapter }: Config, { request }: Response): boole
 
 function targetOf({ status, headers }: Response, base: string): URL | undefined {
   const location = [301, 302, 303, 307, 308].includes(status) ? header(headers, 'location') : undefined
-  if (location === undefined || !URL.canParse(location, base)) return undefined
-  const target = new URL(location, base)
-  return ['http:', 'https:'].includes(target.protocol) ? target : undefined
+  const target = location === undefined ? undefined : parseUrl(location, base)
+  return ['http:', 'https:'].includes(target?.protocol ?? '') ? target : undefined
 }
 
 function dropsBody(status: number, method: string | undefined): boolean {

@@ -1,5 +1,13 @@
 /** The public API, by name, in the order of the modules: each imports only from those above it. */
-export { checkNumber, checkOptions, checkSecureUrl, checkText, type OptionError, optionError } from './options.js'
+export {
+  checkNumber,
+  checkOptions,
+  checkSecureUrl,
+  checkText,
+  type OptionError,
+  optionError,
+  parseUrl,
+} from './options.js'
 export {
   AuthorizationServerError,
   type AuthorizationServerErrorOptions,

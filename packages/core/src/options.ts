@@ -54,12 +54,12 @@ export function checkSecureUrl(option: string, value: unknown): URL {
 }
 
 /**
- * A URL from text, or `undefined` when it is none. `URL.canParse()` of Node 20 and 22 errs: after some thousand
+ * A URL from text, relative to `base` if it is given, or `undefined` when it is none. `URL.canParse()` of Node 20 and 22 errs: after some thousand
  * calls, once compiled, it refuses whatever holds a letter such as ü.
  */
-export function parseUrl(text: string): URL | undefined {
+export function parseUrl(text: string, base?: string): URL | undefined {
   try {
-    return new URL(text)
+    return new URL(text, base)
   } catch {
     return undefined
   }

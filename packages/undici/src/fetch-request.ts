@@ -1,5 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
-import { parseUrl } from './parse-url.js'
+import { parseUrl } from '@grantkit/core'
 import { peek } from './peek.js'
 
 /** A request as a function that chooses its token source sees it. */

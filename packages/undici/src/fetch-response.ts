@@ -1,7 +1,7 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
+import { parseUrl } from '@grantkit/core'
 import { isReplayable } from './body.js'
 import type { Hop } from './fetch-request.js'
-import { parseUrl } from './parse-url.js'
 import { peek } from './peek.js'
 
 /**
