@@ -6,9 +6,9 @@ export function concealRequest(request: unknown): void {
   hide(request, ...Object.getOwnPropertySymbols(request), '_header', 'outputData', 'socket', 'parser', 'agent')
 }
 
-/** Agents of the caller's: their connections hold the requests under way. */
+/** Agents of the caller's: their connections may hold what other requests have not sent yet. */
 export function concealAgents(agents: object): void {
-  for (const agent of Object.values(agents)) if (isObject(agent)) hide(agent, 'sockets', 'freeSockets', 'requests')
+  for (const agent of Object.values(agents)) if (isObject(agent)) hide(agent, 'sockets')
 }
 
 function isObject(value: unknown): value is object {

@@ -42,7 +42,6 @@ export interface Answer {
 }
 
 export interface Response extends Answer {
-  readonly isFromCache: boolean
   readonly request: { readonly options: Options }
 }
 

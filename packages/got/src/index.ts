@@ -67,7 +67,7 @@ function hooksOf(attachment: Attachment): TokenHooks {
   }
   const afterResponse: AfterResponse = async (response, retry) => {
     const { options } = response.request
-    const again = response.isFromCache ? undefined : await tripIn(options, attachment)?.replay(response)
+    const again = await tripIn(options, attachment)?.replay(response)
     return again === undefined ? response : sendAgain(options, () => retry(again as never))
   }
   // a stream's answer reaches no other hook, and these only when it is an error

@@ -37,8 +37,9 @@ export class Trip {
   redirected = false
   #options: Options
   readonly #callers: RequestFunction | undefined
+  /** A `FormData` as the caller gave it, its type if they gave one, and the stream that got made of it. */
   readonly #form: unknown
-  readonly #typed: boolean
+  readonly #type: unknown
   #sentForm: unknown
   #attached: Attached | undefined
   #bringsOwn: boolean
@@ -51,11 +52,10 @@ export class Trip {
     // the options of an earlier call may come back, for the next page
     const earlier = tripOf(options)
     this.#callers = earlier ? earlier.#callers : request
-    this.#callers = earlier ? earlier.#callers : request
     if (earlier) options.retry.limit -= earlier.#replays
     // got removes what is `undefined` before any hook
     this.#bringsOwn = Object.hasOwn(headers, 'authorization')
-    this.#typed = headers['content-type'] !== undefined
+    this.#type = headers['content-type']
     this.#form = isFormData(body) ? body : undefined
     this.#options = options
     const ours: RequestFunction = (...parameters) => this.#send(...parameters)
@@ -67,12 +67,11 @@ export class Trip {
   /** Before each attempt and hop, with its options. */
   begin(options: Options): void {
     this.#options = options
-    // by now got has made a stream of it
     this.#sentForm ??= this.#form && options.body
   }
 
   /** Decides on an answer: what to merge into the options to send the request once more, or `undefined`. */
-  async replay(response: Answer): Promise<{ readonly body?: unknown } | undefined> {
+  async replay(response: Answer): Promise<object | undefined> {
     const again = this.#bodyAgain()
     const agreed = await this.#decide(response, again !== undefined)
     if (!agreed || again === undefined) return undefined
@@ -80,13 +79,15 @@ export class Trip {
     // got counts every attempt; the caller's number is of their own
     this.#options.retry.limit++
     this.#replays++
-    if ('body' in again && !this.#typed) delete this.#options.headers['content-type']
     return again
   }
 
   /** After the answer to what cannot be sent again: the next request is to have a new token, if this one was rejected. */
   async renew(response: Answer): Promise<void> {
-    await this.#decide(response, false)
+    const decided = this.#decide(response, false)
+    // hooks may come by twice
+    this.#attached = undefined
+    await decided
   }
 
   async #decide({ statusCode, headers, rawBody }: Answer, replayable: boolean): Promise<boolean> {
@@ -99,10 +100,12 @@ export class Trip {
     return (await this.#attached.replay(answer, replayable)) !== undefined
   }
 
-  #bodyAgain(): { readonly body?: unknown } | undefined {
+  #bodyAgain(): object | undefined {
     const { body } = this.#options
     if (body === undefined || typeof body === 'string' || ArrayBuffer.isView(body)) return {}
-    return this.#form !== undefined && body === this.#sentForm ? { body: this.#form } : undefined
+    if (this.#form === undefined || body !== this.#sentForm) return undefined
+    // the form gets another boundary
+    return { body: this.#form, headers: { 'content-type': this.#type } }
   }
 
   /**

@@ -1,6 +1,12 @@
 import http, { createServer } from 'node:http'
 import { TokenSet, type TokenSource } from '@grantkit/core'
-import got, { type CancelableRequest, type ExtendOptions, type OptionsOfTextResponseBody, type Response } from 'got'
+import got, {
+  type CancelableRequest,
+  type ExtendOptions,
+  type Got,
+  type OptionsOfTextResponseBody,
+  type Response,
+} from 'got'
 import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
 import { authorizationServer, tokenResponse } from './authorization-server.js'
@@ -127,6 +133,21 @@ for (const client of clients) {
       expect((await pages.next()).value).toBe(1)
       expect(await rejection(pages.next())).toMatchObject({ code: 'ERR_ORIGIN' })
       expect(elsewhere.bytes()).toBe('')
+    })
+
+    test('the source of such a page is chosen once', async () => {
+      const api = await recordingServer(json(200, [1]))
+      const { source } = authorizationServer()
+      let chosen = 0
+      const choose = () => {
+        chosen++
+        return source
+      }
+      const paginate = ({ response }: { response: Response }) => api.requests.length < 3 && response.request.options
+      const config: ExtendOptions = { pagination: { paginate: paginate as never } }
+      const instance = client.got.extend(config, tokenHooks(choose, { origins: [api.origin] })) as Got
+      for await (const _ of instance.paginate(api.origin));
+      expect([api.requests.length, chosen]).toEqual([3, 3])
     })
 
     test('an instance merged with itself asks once', async () => {
@@ -264,6 +285,20 @@ for (const client of clients) {
       },
     )
 
+    test('the source is told of the caller’s signal', async () => {
+      const api = await recordingServer()
+      const { signal } = new AbortController()
+      const told: unknown[] = []
+      const listening: TokenSource = {
+        getTokenSet(options) {
+          told.push(options?.signal)
+          return source.getTokenSet()
+        },
+      }
+      await client.got.extend(tokenHooks(listening, { origins: [api.origin] })).get(api.origin, { signal })
+      expect(told).toEqual([signal])
+    })
+
     test('an abort while the request is on its way ends it', async () => {
       const { api, instance } = await setUp(client, () => {})
       const controller = new AbortController()
@@ -279,6 +314,17 @@ for (const client of clients) {
       expect(api.requests).toHaveLength(1)
     })
 
+    test.runIf(client.name === 'got 16')('timeout.request of got 16 counts the time a token takes', async () => {
+      const { api, server, instance } = await setUp(client)
+      const { answer } = server
+      server.answer = async number => {
+        for (const started = performance.now(); performance.now() - started < 30; ) await new Promise(setImmediate)
+        return answer(number)
+      }
+      expect(await rejection(instance.get('', { timeout: { request: 10 } }))).toMatchObject({ name: 'TimeoutError' })
+      expect(api.requests).toHaveLength(0)
+    })
+
     test('a connection that cannot be made fails the request, and nothing else', async () => {
       const closed = createServer().listen(0, '127.0.0.1')
       await new Promise(resolve => closed.once('listening', resolve))
@@ -291,6 +337,9 @@ for (const client of clients) {
     test('a URL that got cannot read fails as it does without us', async () => {
       const { instance } = await setUp(client)
       expect(await rejection(instance.get('http://', { prefixUrl: '' }))).toMatchObject({ code: 'ERR_INVALID_URL' })
+      // no options come of this
+      const plain = await rejection(client.got.get(5 as never))
+      expect((await rejection(instance.get(5 as never))).message).toBe(plain.message)
     })
   })
 }

@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
 import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
-import { accepting, inTurn, invalidToken, json, ok, recordingServer, redirect } from './recording-server.js'
+import {
+  accepting,
+  type Handler,
+  inTurn,
+  invalidToken,
+  json,
+  ok,
+  recordingServer,
+  redirect,
+} from './recording-server.js'
 
 const conform = { resourceHeaders: { 'X-Api-Key': 'secret-key', DPoP: 'secret-proof' } }
 
@@ -74,6 +83,29 @@ for (const client of clients) {
       expect(elsewhere.requests).toHaveLength(2)
       expect(elsewhere.bytes()).not.toContain('secret')
       expect(credentials(api)).toEqual(['Bearer secret-token-1', undefined])
+    })
+
+    test('an attempt that got repeats behind a redirect takes a token of its own', async () => {
+      const retry = { limit: 1, calculateDelay: ({ computedValue = 0 }) => Math.sign(computedValue) }
+      const { api, server, instance } = await setUp(client, undefined, { config: { retry } })
+      const failing: Handler = (request, response) => {
+        server.source.drop('secret-token-1')
+        json(503, {})(request, response)
+      }
+      api.handler = inTurn(redirect(302, '/moved'), failing, ok)
+      await instance.get('')
+      expect(credentials(api)).toEqual([1, 1, 2].map(number => `Bearer secret-token-${number}`))
+    })
+
+    test('a credential that a hook of the caller’s brings on the way is theirs', async () => {
+      const { api, server, instance } = await setUp(client, inTurn(redirect(302, '/moved'), invalidToken), { conform })
+      const bringing = instance.extend({
+        hooks: { beforeRedirect: [({ headers }) => void Object.assign(headers, { authorization: 'Bearer own' })] },
+      })
+      expect(await rejection(bringing.get(''))).toMatchObject({ response: { statusCode: 401 } })
+      expect(credentials(api)).toEqual(['Bearer secret-token-1', 'Bearer own'])
+      expect(api.requests[1]?.headers).not.toHaveProperty('x-api-key')
+      expect(server.requests).toBe(1)
     })
 
     test('a request that passed through gets nothing where it is sent on to', async () => {

@@ -5,7 +5,16 @@ import type { ExtendOptions, OptionsInit, Response } from 'got'
 import { describe, expect, test } from 'vitest'
 import { tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
-import { accepting, type Handler, inTurn, invalidToken, json, ok, type Received } from './recording-server.js'
+import {
+  accepting,
+  type Handler,
+  inTurn,
+  invalidToken,
+  json,
+  ok,
+  type Received,
+  recordingServer,
+} from './recording-server.js'
 
 /** Bodies that can be sent twice, and what arrives. */
 const replayable: Record<string, [options: () => OptionsInit, arrived: string | RegExp]> = {
@@ -85,6 +94,28 @@ for (const client of clients) {
     })
 
     // got 15 takes no forms but the platform's
+    test('FormData keeps a type the caller gave it', async () => {
+      const { api, instance } = await setUp(client, accepting('secret-token-2'))
+      await instance.post('', { body: formData(), headers: { 'content-type': 'multipart/own' } })
+      expect(api.requests.map(({ headers }) => headers['content-type'])).toEqual(['multipart/own', 'multipart/own'])
+    })
+
+    test('FormData does not come back where a hook has put a stream in its place', async () => {
+      const { api, instance } = await setUp(client, invalidToken)
+      const replacing = instance.extend({
+        hooks: {
+          beforeRequest: [
+            options => {
+              delete options.headers['content-length']
+              options.body = Readable.from([Buffer.from('other')])
+            },
+          ],
+        },
+      })
+      await rejection(replacing.post('', { body: formData() }))
+      expect(api.requests.map(bodyOf)).toEqual(['other'])
+    })
+
     for (const [name, options] of Object.entries(streams)) {
       // got 15 and 16 take no forms but the platform's
       if (name.startsWith('a form') && !client.name.startsWith('got 14')) continue
@@ -253,6 +284,39 @@ for (const client of clients) {
       expect(credentials(api)).toEqual(['Bearer secret-token-1', 'Bearer secret-token-2'])
       expect(api.requests.map(bodyOf)).toEqual(['{"a":1}', '{"a":1}'])
     })
+
+    test('one of them after a replay too', async () => {
+      const retry = { limit: 1, calculateDelay: ({ computedValue = 0 }) => Math.sign(computedValue) }
+      const { api, server, instance } = await setUp(client, undefined, { config: { retry } })
+      const failing: Handler = (request, response) => {
+        server.source.drop('secret-token-2')
+        json(503, {})(request, response)
+      }
+      api.handler = inTurn(invalidToken, failing, ok)
+      await instance.get('')
+      expect(credentials(api)).toEqual([1, 2, 3].map(number => `Bearer secret-token-${number}`))
+    })
+
+    for (const otherOrigins of ['refuse', 'pass-through'] as const)
+      test(`a hook that moves the second attempt elsewhere takes no token there: ${otherOrigins}`, async () => {
+        const elsewhere = await recordingServer(invalidToken)
+        const { api, server, instance } = await setUp(client, invalidToken, { otherOrigins })
+        const moving = instance.extend({
+          hooks: {
+            beforeRequest: [
+              options => {
+                if (api.requests.length > 0) options.url = new URL(elsewhere.origin)
+              },
+            ],
+          },
+        })
+        const error = await rejection(moving.get(api.origin, { prefixUrl: '' }))
+        expect(elsewhere.bytes()).not.toContain('secret')
+        expect(error).toMatchObject(
+          otherOrigins === 'refuse' ? { code: 'ERR_ORIGIN' } : { response: { statusCode: 401 } },
+        )
+        expect([api.requests.length, server.requests]).toEqual([1, 2])
+      })
 
     test('failure to renew it fails the request: got’s error has the code, and the cause', async () => {
       const { api, server, instance } = await setUp(client, invalidToken)

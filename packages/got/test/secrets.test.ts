@@ -50,7 +50,18 @@ function textOf({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
 interface Failure {
   readonly handler: Handler
   readonly options?: () => OptionsOfTextResponseBody
+  readonly agent?: http.Agent
 }
+
+const tornBody = () => ({
+  method: 'POST' as const,
+  body: Readable.from(
+    (async function* () {
+      yield Buffer.from('a')
+      throw new Error('torn')
+    })(),
+  ),
+})
 
 const cutOff: Handler = (_, response) => {
   response.writeHead(200, { 'content-length': '9' }).write('1', () => response.destroy())
@@ -70,18 +81,8 @@ const failures: Record<string, Failure> = {
   'a redirect to nowhere': { handler: redirect(302, 'http://127.0.0.1:1/') },
   'a time-out before the answer': { handler: () => {}, options: () => ({ timeout: { response: 20 } }) },
   'an answer in the cache’s way': { handler: json(500, {}), options: () => ({ cache: new Map() }) },
-  'a stream that fails while it is sent': {
-    handler: ok,
-    options: () => ({
-      method: 'POST',
-      body: Readable.from(
-        (async function* () {
-          yield Buffer.from('a')
-          throw new Error('torn')
-        })(),
-      ),
-    }),
-  },
+  'a stream that fails while it is sent': { handler: ok, options: tornBody },
+  'the same on Node’s own agent': { handler: ok, options: tornBody, agent: http.globalAgent },
 }
 
 function setUpWith(client: TestedClient, handler: Handler, config: ExtendOptions = {}) {
@@ -90,10 +91,12 @@ function setUpWith(client: TestedClient, handler: Handler, config: ExtendOptions
 
 for (const client of clients) {
   describe(`no secret shows, ${client.name}`, () => {
-    for (const [name, { handler, options = () => ({}) }] of Object.entries(failures))
+    for (const [name, { handler, options = () => ({}), agent = new http.Agent({ keepAlive: true }) }] of Object.entries(
+      failures,
+    ))
       test(`in the error after ${name}, its request and its response`, async () => {
-        const agent = { http: new http.Agent({ keepAlive: true }) }
-        const { server, instance } = await setUpWith(client, handler, { agent })
+        const config = agent === http.globalAgent ? {} : { agent: { http: agent } }
+        const { server, instance } = await setUpWith(client, handler, config)
         const error = await rejection(instance('', options()))
         expect(server.requests).toBeGreaterThan(0)
         for (const each of [error, error.options, error.request, error.response])
@@ -155,6 +158,22 @@ for (const client of clients) {
       await failed
       for (const each of [shownBefore, shownWith, shown([stream, events])]) expect(each).not.toMatch(secrets)
       expect(events).toHaveLength(3)
+    })
+
+    test('in a stream that waits for a connection', async () => {
+      const agent = { http: new http.Agent({ maxSockets: 1 }) }
+      const { api, instance } = await setUpWith(client, () => {}, { agent })
+      const controller = new AbortController()
+      const { signal } = controller
+      const first = rejection(instance.get('first', { signal }))
+      await api.arrived(1)
+      const waiting = instance.stream('second', { signal })
+      const failed = new Promise(resolve => waiting.once('error', resolve))
+      await new Promise(resolve => waiting.once('request', resolve))
+      const shownMeanwhile = shown(waiting)
+      controller.abort()
+      for (const each of [shownMeanwhile, shown([waiting, await failed, await first])])
+        expect(each).not.toMatch(secrets)
     })
 
     test('in the errors of the token itself', async () => {

@@ -3,7 +3,8 @@ import { pipeline } from 'node:stream/promises'
 import { gzipSync } from 'node:zlib'
 import type { Request } from 'got'
 import { describe, expect, test } from 'vitest'
-import { tokenResponse } from './authorization-server.js'
+import { tokenHooks } from '../src/index.js'
+import { authorizationServer, tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { accepting, invalidToken, json } from './recording-server.js'
 
@@ -72,6 +73,14 @@ for (const client of clients) {
       server.answer = number => (number === 1 ? answer(number) : tokenResponse(400, { error: 'unauthorized_client' }))
       expect(await readAll(instance.stream(''))).toBe('{"fault":"Invalid Credentials"}')
       expect(await rejection(instance.get(''))).toMatchObject({ code: 'ERR_SERVER_REFUSED' })
+    })
+
+    test('a rejected token is renewed once, however many hooks the instance has', async () => {
+      const { server, instance } = await setUp(client, invalidToken)
+      const other = authorizationServer({ name: 'other', origins: ['https://b.example'] })
+      const merged = instance.extend(instance, tokenHooks(other.source)) as typeof instance
+      await rejection(readAll(merged.stream('')))
+      expect([server.requests, other.requests]).toEqual([2, 0])
     })
 
     test('another answer renews nothing', async () => {
