@@ -22,7 +22,7 @@ export interface Step {
   readonly url: string
 }
 
-/** For axios's http adapter, where follow-redirects walks and asks before each hop: after the caller's own hook. */
+/** For axios's http adapter, where follow-redirects walks and asks before each hop. */
 export function beforeRedirect(config: Config, cargo: Cargo): NonNullable<Config['beforeRedirect']> {
   return (options, ...details) => {
     const allowed = cargo.allows(options.href)
@@ -30,6 +30,7 @@ export function beforeRedirect(config: Config, cargo: Cargo): NonNullable<Config
     if (allowed) Object.assign(withoutHeaders(options.headers, cargo.headers), cargo.headers)
     config.beforeRedirect?.(options, ...details)
     if (allowed) return
+    // after the caller's own hook, which sees the earlier headers and may put them back
     withoutHeaders(options.headers, cargo.headers)
     if (cargo.agent !== undefined) dropAgent(options, cargo.agent, config.httpsAgent)
   }
