@@ -61,6 +61,8 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
       return !strayed
     },
     async replay(response, replayable) {
+      // an answer of somebody who never saw the token
+      if (strayed) return undefined
       if (response.status !== 401 || !isTokenRejected(await refusalOf(response), source.client?.provider))
         return undefined
       const rejected = tokenSet.accessToken
@@ -70,7 +72,6 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
       tokenSet = await source.getTokenSet({ rejected, signal })
       if (tokenSet.accessToken === rejected) return giveUp(key, source)
       replayed = replayable
-      strayed = false
       tell(source, url, replayed)
       return replayed ? headersOf(source, tokenSet) : undefined
     },

@@ -66,11 +66,12 @@ describe('allows', () => {
     expect(attached.allows(url)).toBe(false)
   })
 
-  test('begins anew for the replay, which starts from the first URL', async () => {
-    const attached = await attach(sourceOf(setUp()), origins, get)
+  test('leaves a 401 from there as it is: nobody there saw the token', async () => {
+    const setup = setUp()
+    const attached = await attach(sourceOf(setup), origins, get)
     attached.allows('https://evil.example/')
-    await attached.replay(unauthorized(), true)
-    expect(attached.allows(url)).toBe(true)
+    expect(await attached.replay(unauthorized(), true)).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(1)
   })
 })
 
