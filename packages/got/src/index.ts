@@ -67,13 +67,13 @@ function hooksOf(attachment: Attachment): TokenHooks {
   }
   const afterResponse: AfterResponse = async (response, retry) => {
     const { options } = response.request
-    const again = await tripIn(options, attachment)?.replay(response)
+    const again = await tripOf(options)?.replay(response)
     return again === undefined ? response : sendAgain(options, () => retry(again as never))
   }
   // a stream's answer reaches no other hook, and these only when it is an error
   const renew = async (error: RequestError) => {
     const { options, response } = error
-    if (options?.isStream && response !== undefined) await tripIn(options, attachment)?.renew(response)
+    if (options?.isStream && response !== undefined) await tripOf(options)?.renew(response)
   }
   const beforeError = async (error: RequestError) => {
     await renew(error)
@@ -87,11 +87,6 @@ function hooksOf(attachment: Attachment): TokenHooks {
     beforeError: [beforeError],
   }
   return { handlers: [handler], hooks } as unknown as TokenHooks
-}
-
-function tripIn(options: Options, attachment: Attachment) {
-  const trip = tripOf(options)
-  return trip?.attachment === attachment ? trip : undefined
 }
 
 function redirect(options: Options): void {

@@ -31,11 +31,11 @@ type Headers = Readonly<Record<string, string>>
 
 export class Trip {
   readonly attachments = new Set<Attachment>()
-  /** The one that serves this attempt. */
-  attachment: Attachment | undefined
   /** Whether what is sent next follows a redirect. */
   redirected = false
   #options: Options
+  /** The one that serves this attempt. */
+  #attachment: Attachment | undefined
   readonly #callers: RequestFunction | undefined
   /** A `FormData` as the caller gave it, its type if they gave one, and the stream that got made of it. */
   readonly #form: unknown
@@ -84,10 +84,7 @@ export class Trip {
 
   /** After the answer to what cannot be sent again: the next request is to have a new token, if this one was rejected. */
   async renew(response: Answer): Promise<void> {
-    const decided = this.#decide(response, false)
-    // hooks may come by twice
-    this.#attached = undefined
-    await decided
+    await this.#decide(response, false)
   }
 
   async #decide({ statusCode, headers, rawBody }: Answer, replayable: boolean): Promise<boolean> {
@@ -97,7 +94,10 @@ export class Trip {
       wwwAuthenticate: headers['www-authenticate']?.toString(),
       body: async () => beginningOf(rawBody),
     }
-    return (await this.#attached.replay(answer, replayable)) !== undefined
+    const replacement = await this.#attached.replay(answer, replayable)
+    // every source of the instance has hooks: the next of them finds the answer decided on
+    if (replacement === undefined) this.#attached = undefined
+    return replacement !== undefined
   }
 
   #bodyAgain(): object | undefined {
@@ -133,16 +133,16 @@ export class Trip {
   async #headersFor(callers: NativeOptions['headers']): Promise<Headers> {
     const { method, signal, url = '' } = this.#options
     const follows = this.redirected
-    const replays = this.#replaying && this.attachment?.origins.has(url)
+    const replays = this.#replaying && this.#attachment?.origins.has(url)
     this.redirected = false
     this.#replaying = false
     this.#bringsOwn ||= callers.authorization !== undefined
-    if (follows) this.#strayed ||= this.attachment !== undefined && !this.attachment.origins.has(url)
+    if (follows) this.#strayed ||= this.#attachment !== undefined && !this.#attachment.origins.has(url)
     if (!follows && !replays && !this.#strayed) {
       this.#attached = undefined
-      this.attachment = find(this.attachments, url)
-      if (this.attachment !== undefined && !this.#bringsOwn) {
-        const { origins, source } = this.attachment
+      this.#attachment = find(this.attachments, url)
+      if (this.#attachment !== undefined && !this.#bringsOwn) {
+        const { origins, source } = this.#attachment
         const one = typeof source === 'function' ? await source(this.#options as never) : source
         if (typeof one?.getTokenSet !== 'function')
           throw optionError('source', 'must return a token source; authorization: undefined sends none')
@@ -155,9 +155,9 @@ export class Trip {
   /** @throws TypeError where nobody would notice that the certificate stays at home */
   #agent(): object | undefined {
     const { url = '', http2 } = this.#options
-    if (this.#strayed || this.attachment?.agent === undefined || new URL(url).protocol !== 'https:') return undefined
+    if (this.#strayed || this.#attachment?.agent === undefined || new URL(url).protocol !== 'https:') return undefined
     if (http2) throw optionError('tls', 'needs HTTP/1.1; got takes no agent for HTTP/2')
-    return this.attachment.agent
+    return this.#attachment.agent
   }
 
   /** got calls no hook after a stream's answer unless it is an error, and the body is the caller's. */

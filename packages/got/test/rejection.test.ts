@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import FormDataPackage from 'form-data'
 import type { ExtendOptions, OptionsInit, Response } from 'got'
 import { describe, expect, test } from 'vitest'
-import { tokenResponse } from './authorization-server.js'
+import { tokenHooks } from '../src/index.js'
+import { authorizationServer, tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import {
   accepting,
@@ -128,6 +129,14 @@ for (const client of clients) {
         expect(server.requests).toBe(2)
       })
     }
+
+    test('with a stream it is renewed once, however many hooks the instance has', async () => {
+      const { api, server, instance } = await setUp(client, invalidToken)
+      const other = authorizationServer({ name: 'other', origins: ['https://b.example'] })
+      const merged = instance.extend(instance, tokenHooks(other.source))
+      await rejection(merged.post('', { body: Readable.from([Buffer.from('bytes')]) }))
+      expect([api.requests.length, server.requests, other.requests]).toEqual([1, 2, 0])
+    })
 
     test('one that was replaced already costs no token request', async () => {
       const { api, server, instance } = await setUp(client)

@@ -170,6 +170,8 @@ for (const client of clients) {
       const waiting = instance.stream('second', { signal })
       const failed = new Promise(resolve => waiting.once('error', resolve))
       await new Promise(resolve => waiting.once('request', resolve))
+      // got ends it a moment later
+      await new Promise(setImmediate)
       const shownMeanwhile = shown(waiting)
       controller.abort()
       for (const each of [shownMeanwhile, shown([waiting, await failed, await first])])
