@@ -142,6 +142,21 @@ export class LoginRequiredError extends GrantKitError {
   }
 }
 
+export interface TokenStoreErrorOptions extends GrantKitErrorOptions {
+  /** What was asked of the store, such as `compareAndSet`. */
+  readonly operation: string
+}
+
+/** The store failed, did not answer in time, or holds what cannot be read. `code` is `ERR_TOKEN_STORE`. */
+export class TokenStoreError extends GrantKitError {
+  readonly operation: string
+
+  constructor(message: string, options: TokenStoreErrorOptions) {
+    super('ERR_TOKEN_STORE', `${options.operation}: ${message}`, { retryable: true, ...options })
+    this.operation = options.operation
+  }
+}
+
 /** The token source was closed before or while it was asked. `code` is `ERR_CLOSED`. */
 export class ClosedError extends GrantKitError {
   constructor(message: string) {

@@ -19,6 +19,8 @@ export {
   OriginError,
   type RefusalKind,
   TokenResponseError,
+  TokenStoreError,
+  type TokenStoreErrorOptions,
   TransportError,
   type TransportErrorOptions,
   ValidationError,
@@ -83,6 +85,8 @@ export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.j
 export { TokenSet, type TokenSetMembers } from './token-set.js'
 export { requestTokenSet } from './endpoints/token.js'
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
+export type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './store/token-store.js'
+export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export type { Thresholds } from './lifecycle/cached.js'
 export { type Origins, originOf, parseOrigins } from './origins.js'
 export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'

@@ -1,0 +1,80 @@
+/**
+ * Where token records are kept, so that any number of processes share them: the contract of every store. A store moves
+ * opaque text under opaque keys; what a record means, and when a lease is taken, is decided in `lifecycle/`, once.
+ */
+import { optionError } from '../options.js'
+
+/** A record as it is kept. */
+export interface StoredRecord {
+  /** Names this state of the record; made by the writer, never used twice. */
+  readonly version: string
+  /** Text of any length and characters, given back as it was. */
+  readonly value: string
+}
+
+/** A record to be kept. */
+export interface RecordToKeep extends StoredRecord {
+  /** How long it is worth keeping, in milliseconds from now; after that the store may drop it. `undefined`: for ever. */
+  readonly keepForMs: number | undefined
+}
+
+/**
+ * Told that a record was written (its version now) or deleted (`undefined`), by whomever. A hint: it may be lost, late or
+ * repeated.
+ */
+export type ChangeListener = (key: string, version: string | undefined) => void
+
+/**
+ * A store. Keys and holders are text of at most 100 letters, digits, `-` and `_`, and never hold a secret. Every operation
+ * is atomic; each rejects with whatever error the backend gives when it is not known to have been carried out.
+ */
+export interface TokenStore {
+  /**
+   * Who keeps the records secret: `'process'` when they never leave its memory, `'sealed'` when this store encrypts them,
+   * `'elsewhere'` when the user has said in so many words that they see to it. A token source refuses any other store.
+   */
+  readonly secrecy?: 'process' | 'sealed' | 'elsewhere' | undefined
+  /** The record as it was written last. */
+  get(key: string): Promise<StoredRecord | undefined>
+  /**
+   * Writes a record if the one that is kept has the version `expected`, or if none is kept and `expected` is `undefined`.
+   * Asked again with the very same record, after an answer was lost, it says `true` again and changes nothing.
+   *
+   * @returns whether the record is kept now
+   */
+  compareAndSet(key: string, expected: string | undefined, record: RecordToKeep): Promise<boolean>
+  /**
+   * Deletes the record if it still has this version.
+   *
+   * @returns whether it was deleted
+   */
+  delete(key: string, version: string): Promise<boolean>
+  /**
+   * Takes the lease of a key, or keeps it: granted when nobody holds it, when it has run out, or when `holder` has it
+   * already; counted anew from now, by the store's clock. Leases and records do not depend on each other.
+   *
+   * @param durationMs how long it holds unless it is kept, in milliseconds
+   * @returns whether `holder` has it now
+   */
+  lease(key: string, holder: string, durationMs: number): Promise<boolean>
+  /** Gives a lease back; does nothing when `holder` does not have it. */
+  release(key: string, holder: string): Promise<void>
+  /**
+   * Tells of changes, this store object's own included, from soon after the call until the function it returns is called.
+   * Where it is missing, or a hint is lost, the changes of others are found by asking again.
+   */
+  watch?(listener: ChangeListener): () => void
+  /** Gives up what the store itself has opened; what it was given stays open. */
+  close?(): Promise<void>
+}
+
+/** Refuses what is no store, and one whose records would leave the process in the clear without the user's word. */
+export function checkStore(store: TokenStore): void {
+  for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
+    if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
+  if (!['process', 'sealed', 'elsewhere'].includes(store.secrecy ?? ''))
+    throw optionError(
+      'store',
+      "would keep tokens in the clear outside this process: wrap it in sealedStore(store, { keys }), or say secrecy: 'elsewhere' if its backend encrypts them",
+    )
+}
