@@ -22,3 +22,5 @@ export {
   type SystemUnderTest,
   type WrongOption,
 } from './provider-contract.js'
+export type { TokenStoreSetup } from './token-store/scene.js'
+export { tokenStoreContract } from './token-store-contract.js'
