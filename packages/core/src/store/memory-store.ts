@@ -35,7 +35,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     return kept !== undefined && kept.until > now() ? kept : undefined
   }
   const tell = (key: string, version: string | undefined) => {
-    for (const listener of listeners) listener(key, version)
+    for (const listener of listeners) notify(listener, key, version)
   }
   /** Costs as much as there are records, once for each doubling of them. */
   const makeRoom = () => {
@@ -79,6 +79,16 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+  }
+}
+
+/** A listener's fault is the listener's: the record has been written. */
+function notify(listener: ChangeListener, key: string, version: string | undefined): void {
+  try {
+    const returned: unknown = listener(key, version)
+    if (returned instanceof Promise) returned.catch(() => {})
+  } catch {
+    // as above
   }
 }
 
