@@ -70,11 +70,16 @@ export interface TokenStore {
 
 /** Refuses what is no store, and one whose records would leave the process in the clear without the user's word. */
 export function checkStore(store: TokenStore): void {
-  for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
-    if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
+  checkOperations(store)
   if (!['process', 'sealed', 'elsewhere'].includes(store.secrecy ?? ''))
     throw optionError(
       'store',
       "would keep tokens in the clear outside this process: wrap it in sealedStore(store, { keys }), or say secrecy: 'elsewhere' if its backend encrypts them",
     )
+}
+
+/** Refuses what is no store. */
+export function checkOperations(store: TokenStore): void {
+  for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
+    if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
 }
