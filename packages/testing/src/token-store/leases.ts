@@ -130,11 +130,14 @@ export const leases: readonly TokenStoreCase[] = [
     name: 'keeps a lease whatever happens to the record',
     async run({ here, there, key }) {
       await taken(here, key, 'first')
-      const record = await created(there, key, 'first', shortMs)
+      await created(there, key, 'short-lived', shortMs)
+      await eventually('the record is dropped', async () => (await there.get(key)) === undefined)
       await refused(there, key, 'second')
+      const record = await created(there, key, 'first')
       const next = recordOf('second')
-      if (await there.compareAndSet(key, record.version, next)) await there.delete(key, next.version)
-      await eventually('the record is gone', async () => (await here.get(key)) === undefined)
+      assert.equal(await there.compareAndSet(key, record.version, next), true)
+      await refused(there, key, 'second')
+      assert.equal(await there.delete(key, next.version), true)
       await refused(there, key, 'second')
       await taken(here, key, 'first')
     },

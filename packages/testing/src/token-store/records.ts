@@ -241,10 +241,9 @@ export const records: readonly TokenStoreCase[] = [
       for (let round = 0; round < 10; round++) {
         const first = await created(here, key, 'first')
         const second = recordOf('second')
-        const [written, deleted] = await Promise.all([
-          here.compareAndSet(key, first.version, second),
-          there.delete(key, first.version),
-        ])
+        const write = () => here.compareAndSet(key, first.version, second)
+        const remove = () => there.delete(key, first.version)
+        const [written, deleted] = await startBoth(round % 2 === 0, write, remove)
         assert.notEqual(written, deleted, written ? 'did both' : 'did neither')
         await assertKept(here, key, written ? second : undefined)
         if (written) assert.equal(await here.delete(key, second.version), true)
@@ -266,6 +265,13 @@ export const records: readonly TokenStoreCase[] = [
     },
   },
 ]
+
+/** Does both at once, begun in this order or the other. */
+async function startBoth<A, B>(inOrder: boolean, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+  if (inOrder) return Promise.all([first(), second()])
+  const started = second()
+  return Promise.all([first(), started])
+}
 
 /** Reads and writes until the write is taken. One that is refused shows that another worker's was not: that bounds them. */
 async function increment(store: TokenStore, key: string, total: number): Promise<void> {
