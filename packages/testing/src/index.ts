@@ -22,5 +22,6 @@ export {
   type SystemUnderTest,
   type WrongOption,
 } from './provider-contract.js'
+export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './servers/postgres-server.js'
 export type { TokenStoreSetup } from './token-store/scene.js'
 export { tokenStoreContract } from './token-store-contract.js'
