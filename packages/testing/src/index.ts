@@ -23,5 +23,10 @@ export {
   type WrongOption,
 } from './provider-contract.js'
 export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './servers/postgres-server.js'
+export { type RedisCluster, type RedisClusterOptions, startRedisCluster } from './servers/redis-cluster.js'
+export type { RedisReply } from './servers/redis-command.js'
+export { type RedisRelay, redisRelay } from './servers/redis-relay.js'
+export { type RedisSentinel, type RedisSentinelOptions, startRedisSentinel } from './servers/redis-sentinel.js'
+export { type RedisServer, type RedisServerOptions, startRedisServer } from './servers/redis-server.js'
 export type { TokenStoreSetup } from './token-store/scene.js'
 export { tokenStoreContract } from './token-store-contract.js'
