@@ -1,1 +1,140 @@
-export {}
+/** Keeps token records in Redis or Valkey, so that all processes and hosts that reach it share them. */
+import {
+  checkNumber,
+  checkOptions,
+  checkText,
+  optionError,
+  type StoredRecord,
+  type TokenStore,
+  TokenStoreError,
+} from '@grantkit/core'
+import { changes } from './changes.js'
+import type { Connection, Script, WaitForReplicas } from './connection.js'
+import { type IoRedisClient, ioRedisConnection, isIoRedis } from './ioredis.js'
+import { isNodeRedis, type NodeRedisClient, nodeRedisConnection } from './node-redis.js'
+import * as scripts from './scripts.js'
+
+export type { IoRedisClient, NodeRedisClient, WaitForReplicas }
+
+export interface RedisStoreOptions {
+  /** What all its keys and its channel begin with. Default `grantkit`. */
+  readonly prefix?: string | undefined
+  /**
+   * `'elsewhere'` says that you see to it yourself that the records stay secret: they are kept as they come. Default:
+   * the store has to be wrapped, `sealedStore(redisStore(client), { keys })`.
+   */
+  readonly secrecy?: 'elsewhere' | undefined
+  /**
+   * Waits after each write and each lease until so many replicas have it; with fewer the operation is rejected. Without
+   * it, a fail-over forgets what the new primary had not received. Default: nothing is waited for.
+   */
+  readonly waitForReplicas?: WaitForReplicas | undefined
+}
+
+/**
+ * A store in Redis or Valkey. It works through the client it is given, which stays open when the store is closed; to hear
+ * of changes, it opens one connection more while somebody listens.
+ *
+ * @param client of node-redis 5 or 6, connected: `createClient()`, `createCluster()`, `createSentinel()`; or of ioredis
+ *   5 or 6: `new Redis()`, in Sentinel mode too, `new Cluster()`
+ * @throws TypeError naming the option; each operation rejects with what the client rejects with, or with a
+ *   `TokenStoreError` when too few replicas have acknowledged
+ */
+export function redisStore(client: NodeRedisClient | IoRedisClient, options: RedisStoreOptions = {}): TokenStore {
+  checkOptions('redisStore', options, ['prefix', 'secrecy', 'waitForReplicas'])
+  const { prefix = 'grantkit', secrecy, waitForReplicas } = options
+  checkPrefix(prefix)
+  if (secrecy !== undefined && secrecy !== 'elsewhere')
+    throw optionError('secrecy', "must be 'elsewhere' or left out; see sealedStore()")
+  if (waitForReplicas !== undefined) checkWaitForReplicas(waitForReplicas)
+  const connection = connectionOf(client)
+  const channel = `${prefix}:changes`
+  const { watch, close } = changes(connection, channel)
+  // one hash tag for all keys of a record, so that a cluster has them in one place
+  const recordKey = (key: string) => `${prefix}:{${key}}:record`
+  const leaseKey = (key: string) => `${prefix}:{${key}}:lease`
+  const write = (operation: string, script: Script) =>
+    waitForReplicas === undefined
+      ? connection.run(script).then(isDone)
+      : writeToReplicas(operation, connection.runAndWait(script, waitForReplicas), waitForReplicas)
+
+  return {
+    secrecy,
+    async get(key) {
+      return recordOf(await connection.run({ text: scripts.get, key: recordKey(key), args: [] }))
+    },
+    compareAndSet(key, expected, { version, value, keepForMs }) {
+      const args = [channel, key, version, value, keepForMs === undefined ? '' : wholeMs(keepForMs)]
+      if (expected !== undefined) args.push(expected)
+      return write('compareAndSet', { text: scripts.compareAndSet, key: recordKey(key), args })
+    },
+    delete: (key, version) =>
+      write('delete', { text: scripts.remove, key: recordKey(key), args: [channel, key, version] }),
+    lease: (key, holder, durationMs) =>
+      write('lease', { text: scripts.lease, key: leaseKey(key), args: [holder, wholeMs(durationMs)] }),
+    async release(key, holder) {
+      await connection.run({ text: scripts.release, key: leaseKey(key), args: [holder] })
+    },
+    watch,
+    async close() {
+      close()
+    },
+  }
+}
+
+function checkPrefix(prefix: unknown): void {
+  checkText('prefix', prefix)
+  if (/[{}]/.test(prefix)) throw optionError('prefix', 'must not contain { or }, which say where a cluster puts a key')
+}
+
+function checkWaitForReplicas(value: WaitForReplicas): void {
+  checkOptions('waitForReplicas', value, ['count', 'timeoutMs'])
+  for (const name of ['count', 'timeoutMs'] as const) {
+    checkNumber(`waitForReplicas.${name}`, value[name], 1)
+    if (!Number.isInteger(value[name])) throw optionError(`waitForReplicas.${name}`, 'must be a whole number')
+  }
+}
+
+function connectionOf(client: unknown): Connection {
+  const made = typeof client === 'object' && client !== null ? client : {}
+  if (isNodeRedis(made)) {
+    if (!made.isOpen) throw optionError('client', 'is not connected: await client.connect() first')
+    return nodeRedisConnection(made)
+  }
+  if (isIoRedis(made)) {
+    if (made.status === 'end') throw optionError('client', 'was closed: pass one that is in use')
+    return ioRedisConnection(made)
+  }
+  throw optionError(
+    'client',
+    'must be a client of node-redis 5 or 6 (createClient, createCluster or createSentinel) or of ioredis 5 or 6 (Redis or Cluster)',
+  )
+}
+
+/** What was not written needs no replica. */
+async function writeToReplicas(
+  operation: string,
+  replies: ReturnType<Connection['runAndWait']>,
+  { count, timeoutMs }: WaitForReplicas,
+): Promise<boolean> {
+  const [reply, acknowledgements] = await replies
+  if (!isDone(reply)) return false
+  if (Number(acknowledgements) < count)
+    throw new TokenStoreError(`${acknowledgements} of ${count} replicas had it after ${timeoutMs} ms`, { operation })
+  return true
+}
+
+/** Clients can be told to give numbers as strings, and strings as buffers. */
+function isDone(reply: unknown): boolean {
+  return String(reply) === '1'
+}
+
+function recordOf(reply: unknown): StoredRecord | undefined {
+  const [version, value] = reply as [unknown, unknown]
+  return version === null ? undefined : { version: String(version), value: String(value) }
+}
+
+/** As Redis takes it: whole, not nothing, and not so much that its clock overflows. */
+function wholeMs(milliseconds: number): string {
+  return String(Math.min(Math.max(Math.ceil(milliseconds), 1), Number.MAX_SAFE_INTEGER))
+}

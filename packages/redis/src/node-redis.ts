@@ -1,0 +1,100 @@
+/** node-redis 5 and 6, by shape: `createClient()`, `createCluster()`, `createSentinel()`. */
+import type { Connection, Subscription } from './connection.js'
+
+/** A client made by node-redis (npm `redis`) 5 or 6: `createClient()`, `createCluster()` or `createSentinel()`. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  multi(): unknown
+  destroy(): unknown
+}
+
+interface Subscriber extends NodeRedisClient {
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+  unsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+}
+
+/** One that another can be made of; not a Sentinel client of 5. */
+interface Duplicable extends Subscriber {
+  duplicate(options: object): Duplicable
+  connect(): Promise<unknown>
+  on(event: 'error', listener: () => void): unknown
+}
+
+interface Multi {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Multi
+  wait(replicas: number, timeoutMs: number): Multi
+  execAsPipeline(): Promise<[unknown, unknown]>
+}
+
+/** Whether this is one of node-redis 5 or 6; 4 has no `destroy()`. */
+export function isNodeRedis(client: object): client is NodeRedisClient {
+  return (
+    'isOpen' in client &&
+    ['eval', 'multi', 'subscribe', 'unsubscribe', 'destroy'].every(name => isFunction(client, name)) &&
+    (isFunction(client, 'duplicate') || isSentinel(client))
+  )
+}
+
+export function nodeRedisConnection(client: NodeRedisClient): Connection {
+  return {
+    run: ({ text, key, args }) => client.eval(text, { keys: [key], arguments: [...args] }),
+    runAndWait: ({ text, key, args }, { count, timeoutMs }) =>
+      (client.multi() as Multi)
+        .eval(text, { keys: [key], arguments: [...args] })
+        .wait(count, timeoutMs)
+        // what is left of a pipeline when its connection breaks is not sent on the next
+        .execAsPipeline(),
+    subscribe: (channel, listener) =>
+      isSentinel(client)
+        ? subscribeThrough(client as Subscriber, channel, listener)
+        : subscribeBeside(client as Duplicable, channel, listener),
+  }
+}
+
+/** node-redis opens a connection of its own for the subscriptions of a Sentinel client, which 5 cannot duplicate. */
+function subscribeThrough(client: Subscriber, channel: string, listener: (message: string) => void): Subscription {
+  const subscribed = client.subscribe(channel, listener).then(() => {})
+  return {
+    subscribed,
+    close: () => void subscribed.then(() => client.unsubscribe(channel, listener)).catch(ignore),
+  }
+}
+
+function subscribeBeside(client: Duplicable, channel: string, listener: (message: string) => void): Subscription {
+  // a cluster's subscriber needs no connection to each of its nodes, and a user who wants commands to fail at once
+  // does not mean those it subscribes again with
+  const subscriber = client.duplicate({ minimizeConnections: true, disableOfflineQueue: false })
+  subscriber.on('error', ignore)
+  let closed = false
+  const close = () => {
+    closed = true
+    quietly(() => subscriber.destroy())
+  }
+  const subscribe = async () => {
+    await subscriber.connect()
+    // a cluster that is closed while it connects opens all the same
+    if (closed) return close()
+    await subscriber.subscribe(channel, listener)
+  }
+  return { subscribed: subscribe(), close }
+}
+
+function isSentinel(client: object): boolean {
+  return isFunction(client, 'getMasterNode')
+}
+
+function isFunction(client: object, name: string): boolean {
+  return typeof (client as Record<string, unknown>)[name] === 'function'
+}
+
+/** A client that is not open cannot be destroyed, and says so. */
+function quietly(close: () => unknown): void {
+  try {
+    Promise.resolve(close()).catch(ignore)
+  } catch {
+    // as above
+  }
+}
+
+function ignore(): void {}
