@@ -29,9 +29,9 @@ for (const client of clients) {
     test('a config of an error or a response can be sent again', async () => {
       const { api, server, instance } = await setUp(client, inTurn(json(500, {}), ok))
       const { config } = await rejection(instance.post('/', { amount: 1 }))
-      server.source.forget()
+      await server.source.forget()
       const again = await instance.request(config ?? {})
-      server.source.forget()
+      await server.source.forget()
       await instance.request(again.config)
       expect(credentials(api)).toEqual([1, 2, 3].map(number => `Bearer secret-token-${number}`))
       expect(again.config.adapter).toBe(adapter)

@@ -38,6 +38,8 @@ export interface Client {
   readonly transport: Transport
   /** Tells this client's connection from others in a key. */
   readonly connection: string
+  /** How long a request takes at most, in milliseconds; taken to be 30,000 for a transport of the user's own. */
+  readonly timeoutMs: number
   readonly clock: Clock
   readonly onEvent: EventListener | undefined
   /** Closes idle connections once the requests under way have their answers. */
@@ -67,6 +69,7 @@ export function createClient(options: ClientOptions): Client {
     tls,
     transport: transport.send,
     connection: transport.identity,
+    timeoutMs: transport.timeoutMs,
     clock: options.clock ?? systemClock,
     onEvent: options.onEvent,
     close: transport.close,
@@ -119,13 +122,21 @@ function checkCertificate(provider: Provider, auth: ClientAuth, tls: TlsOptions)
 interface ChosenTransport {
   readonly send: Transport
   readonly identity: string
+  readonly timeoutMs: number
   readonly injected: boolean
   readonly close: () => Promise<void>
 }
 
 function chooseTransport(transport: ClientOptions['transport'], tls: TlsOptions): ChosenTransport {
   if (typeof transport === 'function')
-    return { send: transport, identity: identityOf(transport), injected: true, close: async () => {} }
+    return {
+      send: transport,
+      identity: identityOf(transport),
+      timeoutMs: 30_000,
+      injected: true,
+      close: async () => {},
+    }
   const made = createTransport({ ...transport, ...tls })
-  return { send: made, identity: made.identity, injected: false, close: () => made.close() }
+  const { identity, timeoutMs } = made
+  return { send: made, identity, timeoutMs, injected: false, close: () => made.close() }
 }

@@ -2,18 +2,25 @@
 import { attach } from './attach.js'
 import type { Client } from './client.js'
 import { ClosedError } from './errors.js'
+import { notify } from './events.js'
 import { type Grant, splitScope } from './grants/grant.js'
 import { cached, type Thresholds } from './lifecycle/cached.js'
-import { type Entry, emptyLineage, entryFor, forgetLineage } from './lifecycle/held.js'
-import { byGrant, byRefreshToken, type Renew, redeem, settle } from './lifecycle/renewal.js'
+import { dropCopies, type Entry, heldIn, type Lineage } from './lifecycle/held.js'
+import { answered, forgotten, knows, type LineageRecord, startingOver, withRefreshToken } from './lifecycle/record.js'
+import { byRefreshToken } from './lifecycle/refresh.js'
+import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
+import { discard, update } from './lifecycle/stored.js'
 import { checkNumber, checkOptions, checkText, optionError } from './options.js'
 import { parseOrigins } from './origins.js'
+import { checkStore, type TokenStore } from './store/token-store.js'
 import { entryKey, lineageKey } from './token-key.js'
 import { TokenSet } from './token-set.js'
 import type { TokenSource } from './token-source.js'
 
 interface SourceOptions extends Thresholds {
   readonly client: Client
+  /** Where tokens are kept, so that processes share them. Default: this process's memory. */
+  readonly store?: TokenStore | undefined
   /** Where tokens may be sent: scheme, host and port. Default for every integration, needed for `headersFor`. */
   readonly origins?: readonly string[] | undefined
 }
@@ -41,10 +48,18 @@ interface HoldingTokenSource extends TokenSource {
     url: string | URL,
     options?: { readonly signal?: AbortSignal },
   ): Promise<Record<string, string>>
-  /** Drops an access token an API rejected, if it is still the one held: the next caller gets a new one. */
-  drop(rejected: string): void
-  /** Forgets all tokens held. Nothing is revoked at the server: at some that would end the user's consent. */
-  forget(): void
+  /**
+   * Drops an access token an API rejected, if it is still the one held: the next caller gets a new one.
+   *
+   * @throws TokenStoreError when other processes may still hold it
+   */
+  drop(rejected: string): Promise<void>
+  /**
+   * Forgets all tokens, in the store too. Nothing is revoked at the server: at some that would end the user's consent.
+   *
+   * @throws TokenStoreError when they may still be in the store
+   */
+  forget(): Promise<void>
 }
 
 /** What `close()` ends. */
@@ -61,8 +76,14 @@ export interface ManagedTokenSource extends HoldingTokenSource, Closable {}
 export interface UserTokenSource extends HoldingTokenSource {
   /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
   redeem(grant: Grant): Promise<TokenSet>
-  /** Takes over tokens obtained elsewhere. Given a refresh token alone, the first caller waits for an access token. */
-  import(tokens: ImportedTokens): void
+  /**
+   * Takes over tokens obtained elsewhere, in place of all that was held. Given a refresh token alone, the first caller
+   * waits for an access token. A refresh token that this subject's tokens come from already changes nothing: every process
+   * may import the same one when it starts, and who still has one that was rotated meanwhile gets what came after it.
+   *
+   * @throws TypeError naming the member, TokenStoreError when the store did not take it
+   */
+  import(tokens: ImportedTokens): Promise<void>
 }
 
 /** Tokens obtained elsewhere; instants in epoch milliseconds. */
@@ -90,12 +111,21 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   checkGrant(options.client, options.grant)
   if (!options.grant.repeatable)
     throw optionError('grant', `${options.grant.grantType} works once; use createUserTokenSources() and redeem()`)
-  const { client, grant } = options
-  // without a refresh token to share, every access token is a lineage of its own
-  const key = () => entryKey(client, grant.grantType, grant.parameters)
+  const { client, grant, store } = options
+  const held = heldIn(store)
   const lifetime = lifetimeOf('The token source')
-  const place = { lineage: () => lineageKey(client, key()), entry: key, renew: byGrant(client, grant), lifetime }
-  return { ...holding(options, place), close: lifetime.close, [Symbol.asyncDispose]: lifetime.close }
+  const entry = () => {
+    // without a refresh token to share, every access token is a lineage of its own
+    const key = entryKey(client, grant.grantType, grant.parameters)
+    return held.entry(lineageKey(client, { application: key }, held.isShared), key)
+  }
+  const source = holding(options, {
+    entry,
+    renew: byGrant(client, grant),
+    lifetime,
+    looked: () => Number.POSITIVE_INFINITY,
+  })
+  return { ...source, close: lifetime.close, [Symbol.asyncDispose]: lifetime.close }
 }
 
 /**
@@ -106,21 +136,19 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
 export function createUserTokenSources(options: UserTokenSourcesOptions): UserTokenSources {
   checkOptions('createUserTokenSources', options, [...sourceOptionNames, 'scope'])
   checkSourceOptions(options)
-  const { client } = options
+  const { client, store } = options
   const scope = splitScope(options.scope).join(' ') || undefined
+  const held = heldIn(store)
   const lifetime = lifetimeOf('The user token sources')
   return {
     for(subject) {
       checkText('subject', subject)
-      const place: Place = {
-        lineage: () => lineageKey(client, subject),
-        entry: () => entryKey(client, 'refresh_token', { scope }),
-        renew: byRefreshToken(client, scope, subject),
-        lifetime,
-      }
-      const entry = () => entryFor(place.lineage(), place.entry())
+      const key = () => lineageKey(client, { subject }, held.isShared)
+      const entry = () => held.entry(key(), entryKey(client, 'refresh_token', { scope }))
+      const renew = byRefreshToken(client, scope, subject)
+      const looked = (entry: Entry) => tellOfExpiry(client, entry.lineage, subject)
       return {
-        ...holding(options, place),
+        ...holding(options, { entry, renew, lifetime, looked }),
         async redeem(grant) {
           lifetime.check()
           checkGrant(client, grant)
@@ -136,10 +164,11 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   }
 }
 
-const sourceOptionNames = ['client', 'origins', 'refreshBeforeMs', 'expiryMarginMs'] as const
+const sourceOptionNames = ['client', 'store', 'origins', 'refreshBeforeMs', 'expiryMarginMs'] as const
 
-function checkSourceOptions({ client, origins, refreshBeforeMs, expiryMarginMs }: SourceOptions): void {
+function checkSourceOptions({ client, store, origins, refreshBeforeMs, expiryMarginMs }: SourceOptions): void {
   if (typeof client?.transport !== 'function') throw optionError('client', 'must come from createClient()')
+  if (store !== undefined) checkStore(store)
   if (origins !== undefined) parseOrigins(origins)
   if (refreshBeforeMs !== undefined) checkNumber('refreshBeforeMs', refreshBeforeMs, 0)
   if (expiryMarginMs !== undefined) checkNumber('expiryMarginMs', expiryMarginMs, 0)
@@ -155,16 +184,16 @@ function checkGrant({ provider }: Client, grant: Grant): void {
 
 /** Where a source's tokens are held, how they are renewed, and how long the source is open. */
 interface Place {
-  readonly lineage: () => string
-  readonly entry: () => string
+  readonly entry: () => Entry
   readonly renew: Renew
   readonly lifetime: Lifetime
+  readonly looked: (entry: Entry) => number
 }
 
-function holding(options: SourceOptions, { lineage, entry, renew, lifetime }: Place): HoldingTokenSource {
+function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Place): HoldingTokenSource {
   const { client, origins } = options
-  const find = (): Entry => entryFor(lineage(), entry())
-  const read = cached({ client, entry: find, renew, thresholds: options, started: lifetime.started })
+  const now = () => client.clock.now()
+  const read = cached({ client, entry, renew, thresholds: options, started: lifetime.started, looked })
   const allowed = origins && parseOrigins(origins)
   const source: HoldingTokenSource = {
     client,
@@ -176,16 +205,20 @@ function holding(options: SourceOptions, { lineage, entry, renew, lifetime }: Pl
       const { headers } = await attach(source, allowed, { method, url, signal })
       return { ...headers }
     },
-    drop(rejected) {
-      const held = find()
-      if (held.tokenSet?.accessToken === rejected) held.tokenSet = undefined
+    async drop(rejected) {
+      const { lineage, key } = entry()
+      await discard(lineage, key, rejected, now)
     },
-    forget: () => forgetLineage(lineage()),
+    async forget() {
+      const { lineage } = entry()
+      dropCopies(lineage)
+      await update(lineage, () => ({ ...forgotten }), now)
+    },
   }
   return source
 }
 
-function importTokens(client: Client, entry: Entry, tokens: ImportedTokens): void {
+async function importTokens(client: Client, { key, lineage }: Entry, tokens: ImportedTokens): Promise<void> {
   checkOptions('import', tokens, ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'expiresAt', 'scope'])
   const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
   if (refreshToken === undefined && accessToken === undefined)
@@ -196,14 +229,30 @@ function importTokens(client: Client, entry: Entry, tokens: ImportedTokens): voi
     throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')
   if (refreshTokenExpiresAt !== undefined) checkNumber('refreshTokenExpiresAt', refreshTokenExpiresAt, 0)
   if (expiresAt !== undefined) checkNumber('expiresAt', expiresAt, 0)
-  emptyLineage(entry.lineage)
-  if (accessToken === undefined) {
-    entry.lineage.refreshToken = refreshToken
-    entry.lineage.refreshTokenExpiresAt = refreshTokenExpiresAt
-    return
+  const now = () => client.clock.now()
+  const brought = { refreshToken, refreshTokenExpiresAt, obtainedAt: now() }
+  const take = (record: LineageRecord): LineageRecord => {
+    if (refreshToken !== undefined && knows(record, refreshToken)) return record
+    const begun = startingOver(record)
+    return accessToken === undefined
+      ? withRefreshToken(begun, brought)
+      : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
   }
-  const obtainedAt = client.clock.now()
-  settle(entry, new TokenSet({ accessToken, refreshToken, refreshTokenExpiresAt, expiresAt, scope, obtainedAt }))
+  await update(lineage, take, now)
+}
+
+/** Tells, once for each refresh token, that its end is near; returns when it will be. */
+function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Lineage, subject: string): number {
+  const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt } = lineage.known?.record ?? {}
+  if (refreshToken === undefined || refreshTokenExpiresAt === undefined || refreshTokenWarnAt === undefined)
+    return Number.POSITIVE_INFINITY
+  const at = clock.now()
+  if (at < refreshTokenWarnAt) return refreshTokenWarnAt
+  if (lineage.told.expiring === refreshToken) return Number.POSITIVE_INFINITY
+  lineage.told.expiring = refreshToken
+  const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
+  notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
+  return Number.POSITIVE_INFINITY
 }
 
 /** Open until closed; knows the requests under way. */

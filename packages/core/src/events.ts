@@ -65,7 +65,47 @@ export interface TokenRejectedEvent extends TokenEvent {
   readonly replayed: boolean
 }
 
-export type GrantKitEvent = TokenRequestedEvent | TokenReceivedEvent | TokenRequestFailedEvent | TokenRejectedEvent
+/** A user's refresh token comes near its end: time to log in again before it does. Told once for each. */
+export interface RefreshTokenExpiringEvent extends TokenEvent {
+  readonly type: 'refresh_token_expiring'
+  readonly subject: string
+  readonly expiresAt: number
+}
+
+/** A user's session is over: nothing but a login brings another token. Told once for each end. */
+export interface LoginRequiredEvent extends TokenEvent {
+  readonly type: 'login_required'
+  readonly subject: string
+  readonly reason: LoginReason
+}
+
+/** Why only the user can help. */
+export type LoginReason =
+  /** None was ever there, or none came with the last login. */
+  | 'no_refresh_token'
+  | 'refresh_token_expired'
+  /** The server refused it. */
+  | 'invalid_grant'
+  /** It was sent as often as it may be, and no answer came back: its last answer died with the process that asked. */
+  | 'unknown_outcome'
+  /** `forget()` was called. */
+  | 'forgotten'
+
+/** The token store failed. An application's tokens go on without it, a refresh token waits for it. */
+export interface StoreFailedEvent extends TokenEvent {
+  readonly type: 'store_failed'
+  /** What was asked of it, such as `compareAndSet`. */
+  readonly operation: string
+}
+
+export type GrantKitEvent =
+  | TokenRequestedEvent
+  | TokenReceivedEvent
+  | TokenRequestFailedEvent
+  | TokenRejectedEvent
+  | RefreshTokenExpiringEvent
+  | LoginRequiredEvent
+  | StoreFailedEvent
 
 export type EventListener = (event: GrantKitEvent) => void
 

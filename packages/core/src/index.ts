@@ -28,7 +28,11 @@ export {
 export type {
   EventListener,
   GrantKitEvent,
+  LoginReason,
+  LoginRequiredEvent,
+  RefreshTokenExpiringEvent,
   RenewalReason,
+  StoreFailedEvent,
   TokenReceivedEvent,
   TokenRejectedEvent,
   TokenRequestedEvent,

@@ -58,6 +58,11 @@ export interface Conform {
   readonly defaultExpiresIn?: number | undefined
   /** What a refusal means for the next request. Called with the RFC's own reading, `standard`, to fall back to. */
   readonly classifyError?: ((refusal: Refusal, standard: RefusalKind) => RefusalKind) | undefined
+  /**
+   * How often a refresh token is sent again when nobody knows whether the server used it up: its answer was lost, or was a
+   * 500. 0 where that ends the session; `Infinity` where a refresh token can be used any number of times. Default 1.
+   */
+  readonly refreshTokenResends?: number | undefined
   /** Whether a 401 of an API says that a new token may help. Default: `invalid_token` in `WWW-Authenticate`. */
   readonly recognizeRejection?: ((refusal: ApiRefusal) => boolean) | undefined
   /** Headers every API request carries beside `Authorization`. Default none. */
@@ -100,6 +105,8 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   if (conform.refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', conform.refreshEndpoint)
   if (conform.basicCredentials !== undefined && !['form', 'raw'].includes(conform.basicCredentials))
     throw optionError('basicCredentials', "must be 'form' or 'raw'")
+  const { refreshTokenResends = 1 } = conform
+  if (!(refreshTokenResends >= 0)) throw optionError('refreshTokenResends', 'must be a number of at least 0')
   if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
     throw optionError('responseEncoding', "must be 'json' or 'form'")
   return Object.freeze({ name: definition.name, metadata: checkMetadata(definition.metadata), conform })
@@ -119,6 +126,7 @@ const conformNames: Readonly<Record<keyof Conform, true>> = {
   defaultTokenType: true,
   defaultExpiresIn: true,
   classifyError: true,
+  refreshTokenResends: true,
   recognizeRejection: true,
   resourceHeaders: true,
 }

@@ -4,13 +4,18 @@ import { splitScope } from './grants/grant.js'
 import type { Parameters } from './provider.js'
 import { sha256 } from './secret.js'
 
-/** Issuer, client with its credentials and connection, subject: whose refresh token it is. A hash, so it can be shown. */
-export function lineageKey(client: Client, subject: string | undefined): string {
+/** Whose tokens they are: a user's or a consent's, or the application's own of one grant. */
+export type Owner = { readonly subject: string } | { readonly application: string }
+
+/**
+ * Issuer, client, owner: a hash, so it can be shown. In a store that others share it means the same everywhere, and stays
+ * when a secret is replaced. In this process's own, clients with other credentials or another connection stay apart.
+ */
+export function lineageKey(client: Client, owner: Owner, isShared: boolean): string {
   const { name, metadata, conform } = client.provider
+  if (isShared) return sha256(JSON.stringify([metadata.issuer, client.id, owner]))
   const server = [name, metadata.issuer, metadata.token_endpoint, conform.refreshEndpoint]
-  return sha256(
-    JSON.stringify([server, client.id, client.auth.method, client.auth.identity, client.connection, subject]),
-  )
+  return sha256(JSON.stringify([server, client.id, client.auth.method, client.auth.identity, client.connection, owner]))
 }
 
 /** Grant, parameters with the scope as a set, certificate: all else that changes the answer. */

@@ -38,6 +38,8 @@ export type Transport = (request: TransportRequest) => Promise<TransportResponse
 export interface ClosableTransport extends Transport {
   /** Tells this connection from others in a key: name, address and CAs. The certificate is not part of it: it changes. */
   readonly identity: string
+  /** What a request takes at most, in milliseconds. */
+  readonly timeoutMs: number
   /** Refuses further requests, waits for those under way, closes the connections. */
   close(): Promise<void>
 }
@@ -87,7 +89,7 @@ export function createTransport(options: TransportOptions = {}): ClosableTranspo
     await agents.close()
   }
 
-  return Object.assign(send, { identity: connectionIdentity(options), close })
+  return Object.assign(send, { identity: connectionIdentity(options), timeoutMs: settings.timeoutMs, close })
 }
 
 /** What `setTimeout` can count to. */

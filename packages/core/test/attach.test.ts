@@ -185,7 +185,7 @@ describe('replay', () => {
   test('asks the user to log in when there is nothing to renew by', async () => {
     const { client } = setUp()
     const user = createUserTokenSources({ client }).for('alice')
-    user.import({ accessToken: 'imported', expiresAt: start + 600_000 })
+    await user.import({ accessToken: 'imported', expiresAt: start + 600_000 })
     const attached = await attach(user, origins, get)
     await expect(attached.replay(unauthorized(), true)).rejects.toMatchObject({
       code: 'ERR_LOGIN_REQUIRED',
@@ -196,7 +196,7 @@ describe('replay', () => {
   test('spends a refresh token once however many requests of a user were rejected', async () => {
     const setup = setUp(rotate())
     const user = createUserTokenSources({ client: setup.client }).for('alice')
-    user.import({ refreshToken: 'refresh-0' })
+    await user.import({ refreshToken: 'refresh-0' })
     const requests = await Promise.all(Array.from({ length: 10 }, () => attach(user, origins, get)))
     await Promise.all(requests.map(attached => attached.replay(unauthorized(), true)))
     expect(setup.server.requests.map(({ form }) => form.refresh_token)).toEqual(['refresh-0', 'refresh-1'])

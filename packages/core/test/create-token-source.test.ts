@@ -75,7 +75,7 @@ describe('createUserTokenSources', () => {
 
   test('views have no state: what one is given, another of the same subject holds', async () => {
     const { client } = setUp()
-    createUserTokenSources({ client }).for('alice').import({ accessToken: 'imported' })
+    await createUserTokenSources({ client }).for('alice').import({ accessToken: 'imported' })
     expect((await createUserTokenSources({ client }).for('alice').getTokenSet()).accessToken).toBe('imported')
   })
 })
@@ -89,7 +89,7 @@ describe('forget', () => {
     ]
     await one.getTokenSet()
     await other.getTokenSet()
-    one.forget()
+    await one.forget()
     expect(server.requests).toHaveLength(1)
     expect((await other.getTokenSet()).accessToken).toBe('token-2')
     expect((await one.getTokenSet()).accessToken).toBe('token-2')
@@ -101,7 +101,7 @@ describe('forget', () => {
     const source = createTokenSource({ client, grant: clientCredentials() })
     const waiting = source.getTokenSet()
     await server.arrived(1)
-    source.forget()
+    await source.forget()
     open()
     expect((await waiting).accessToken).toBe('token-1')
     expect((await source.getTokenSet()).accessToken).toBe('token-2')
@@ -117,7 +117,7 @@ describe('forget', () => {
     clock.advance(3_550_000)
     await source.getTokenSet()
     await server.arrived(2)
-    source.forget()
+    await source.forget()
     server.answer = issue()
     const next = source.getTokenSet()
     open()
@@ -129,8 +129,8 @@ describe('forget', () => {
   test('of one user leaves all others', async () => {
     const { client } = setUp(rotate())
     const users = createUserTokenSources({ client })
-    for (const subject of ['alice', 'bob']) users.for(subject).import({ accessToken: `of-${subject}` })
-    users.for('alice').forget()
+    for (const subject of ['alice', 'bob']) await users.for(subject).import({ accessToken: `of-${subject}` })
+    await users.for('alice').forget()
     await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
     expect((await users.for('bob').getTokenSet()).accessToken).toBe('of-bob')
   })
@@ -143,7 +143,7 @@ describe('forget', () => {
     ]
     await a.getTokenSet()
     await b.getTokenSet()
-    a.forget()
+    await a.forget()
     expect((await b.getTokenSet()).accessToken).toBe('token-2')
     expect((await a.getTokenSet()).accessToken).toBe('token-3')
   })

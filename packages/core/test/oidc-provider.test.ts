@@ -230,7 +230,7 @@ describe('refresh_token, with rotation and reuse detection', () => {
   test('a chain of renewals, each by the token of the one before', async () => {
     const client = clientOf('key', { auth: byKey() })
     const user = createUserTokenSources({ client }).for('alice')
-    user.import({ refreshToken: await refreshTokenFor(client.id, 'alice') })
+    await user.import({ refreshToken: await refreshTokenFor(client.id, 'alice') })
     const seen = new Set<string | undefined>()
     for (let renewals = 0; renewals < 5; renewals++) seen.add((await user.getTokenSet({ force: true })).refreshToken)
     expect(seen.size).toBe(5)
@@ -241,7 +241,7 @@ describe('refresh_token, with rotation and reuse detection', () => {
     const client = basic()
     const scopes = ['accounts', 'payments', 'accounts payments', undefined]
     const views = () => scopes.map(scope => createUserTokenSources({ client, scope }).for('bob'))
-    views()[0]?.import({ refreshToken: await refreshTokenFor(client.id, 'bob') })
+    await views()[0]?.import({ refreshToken: await refreshTokenFor(client.id, 'bob') })
     const calls = Array.from({ length: 50 }, views).flatMap(users => users.map(user => user.getTokenSet()))
     const tokens = new Set((await Promise.all(calls)).map(({ accessToken }) => accessToken))
     expect(tokens.size).toBe(scopes.length)
@@ -255,10 +255,10 @@ describe('refresh_token, with rotation and reuse detection', () => {
     const client = basic()
     const stolen = await refreshTokenFor(client.id, 'erin')
     const user = createUserTokenSources({ client }).for('erin')
-    user.import({ refreshToken: stolen })
+    await user.import({ refreshToken: stolen })
     await user.getTokenSet()
     const thief = createUserTokenSources({ client }).for('thief')
-    thief.import({ refreshToken: stolen })
+    await thief.import({ refreshToken: stolen })
     const dead = { code: 'ERR_LOGIN_REQUIRED', cause: expect.objectContaining({ error: 'invalid_grant' }) }
     await expect(thief.getTokenSet()).rejects.toMatchObject(dead)
     // the server took it for theft, and ended the session for both

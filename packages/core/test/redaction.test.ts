@@ -336,7 +336,7 @@ async function refusedBySources(): Promise<Produced[]> {
   const origins = ['https://api.example.com']
   const sources = createUserTokenSources({ client, origins })
   const alice = sources.for('alice')
-  alice.import({ refreshToken: planted.refreshToken })
+  await alice.import({ refreshToken: planted.refreshToken })
   const closed = createTokenSource({ client, grant: grants.client_credentials })
   await closed.close()
   const document = (metadata: object) => answering({ body: { issuer, ...metadata } }).transport
@@ -355,7 +355,45 @@ async function refusedBySources(): Promise<Produced[]> {
   ]
 }
 
-const areas = { refusals, unanswered, malformed, unauthenticated, wrongOptions, refusedBySources }
+/** Stores that fail, with the record in what they throw; or that hold what they should not. */
+async function failingStores(): Promise<Produced[]> {
+  const tokens = { access_token: planted.accessToken, token_type: 'Bearer', refresh_token: planted.refreshToken }
+  const client = clientOf(answering({ body: tokens }).transport, { clientSecret: secret })
+  const failing = (operation: 'get' | 'compareAndSet' | 'lease'): grantkit.TokenStore => {
+    const store = { ...grantkit.memoryStore(), secrecy: 'elsewhere' as const }
+    const fail = async (...command: unknown[]) => {
+      const written = operation === 'compareAndSet' ? `, with args beginning with ${JSON.stringify(command)}` : ''
+      throw Object.assign(new Error(`ERR refused${written}`), { command: [...command, secret] })
+    }
+    return { ...store, [operation]: fail }
+  }
+  const holding = (value: string): grantkit.TokenStore => ({
+    ...grantkit.memoryStore(),
+    secrecy: 'elsewhere',
+    get: async () => ({ version: '1', value }),
+  })
+  const user = (store: grantkit.TokenStore) => createUserTokenSources({ client, store }).for('alice')
+  const keys = [{ id: 'k1', key: Buffer.alloc(32, 7) }]
+  return [
+    ...(await Promise.all(
+      (['get', 'compareAndSet', 'lease'] as const).map(operation =>
+        thrown(operation, async () => {
+          await user(failing(operation)).import({ refreshToken: planted.refreshToken })
+          await user(failing(operation)).getTokenSet()
+        }),
+      ),
+    )),
+    await thrown('no record', () =>
+      user(holding(`{"refreshToken":"${planted.refreshToken}"`)).import({ accessToken: 'a' }),
+    ),
+    await thrown('not sealed', () =>
+      user(grantkit.sealedStore(holding(planted.refreshToken), { keys })).import({ accessToken: 'a' }),
+    ),
+    await thrown('in the clear', () => user({ ...failing('get'), secrecy: undefined })),
+  ]
+}
+
+const areas = { failingStores, refusals, unanswered, malformed, unauthenticated, wrongOptions, refusedBySources }
 
 for (const [name, provoke] of Object.entries(areas))
   test(`no error shows a secret: ${name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)}`, async () => {

@@ -12,7 +12,7 @@ const entry = (client: Client, options: Parameters<typeof clientCredentials>[0] 
 describe('lineageKey', () => {
   test('is the same for clients built alike', () => {
     const { client, another } = setUp()
-    expect(lineageKey(another(), 'alice')).toBe(lineageKey(client, 'alice'))
+    expect(lineageKey(another(), { subject: 'alice' }, false)).toBe(lineageKey(client, { subject: 'alice' }, false))
   })
 
   test('differs by subject, client id, secret, method, connection, issuer and endpoint', () => {
@@ -20,35 +20,45 @@ describe('lineageKey', () => {
     const provider = (metadata: { issuer: string; token_endpoint: string }) =>
       another({ provider: defineProvider({ name: 'example', metadata }) })
     const keys = [
-      lineageKey(client, 'alice'),
-      lineageKey(client, 'bob'),
-      lineageKey(client, undefined),
-      lineageKey(another({ clientId: 'other' }), 'alice'),
-      lineageKey(another({ clientSecret: 'another secret' }), 'alice'),
-      lineageKey(another({ clientSecret: undefined, auth: clientSecretPost('a secret') }), 'alice'),
-      lineageKey(another({ transport: async () => Promise.reject(new Error('unused')) }), 'alice'),
-      lineageKey(provider({ issuer: 'https://other.example', token_endpoint: 'https://as.example/token' }), 'alice'),
-      lineageKey(provider({ issuer: 'https://as.example', token_endpoint: 'https://as.example/other' }), 'alice'),
+      lineageKey(client, { subject: 'alice' }, false),
+      lineageKey(client, { subject: 'bob' }, false),
+      lineageKey(client, { application: 'alice' }, false),
+      lineageKey(another({ clientId: 'other' }), { subject: 'alice' }, false),
+      lineageKey(another({ clientSecret: 'another secret' }), { subject: 'alice' }, false),
+      lineageKey(another({ clientSecret: undefined, auth: clientSecretPost('a secret') }), { subject: 'alice' }, false),
+      lineageKey(another({ transport: async () => Promise.reject(new Error('unused')) }), { subject: 'alice' }, false),
+      lineageKey(
+        provider({ issuer: 'https://other.example', token_endpoint: 'https://as.example/token' }),
+        { subject: 'alice' },
+        false,
+      ),
+      lineageKey(
+        provider({ issuer: 'https://as.example', token_endpoint: 'https://as.example/other' }),
+        { subject: 'alice' },
+        false,
+      ),
     ]
     expect(new Set(keys).size).toBe(keys.length)
   })
 
   test('does not run subject and credentials together', () => {
     const { another } = setUp()
-    expect(lineageKey(another({ clientId: 'a' }), 'bc')).not.toBe(lineageKey(another({ clientId: 'ab' }), 'c'))
+    expect(lineageKey(another({ clientId: 'a' }), { subject: 'bc' }, false)).not.toBe(
+      lineageKey(another({ clientId: 'ab' }), { subject: 'c' }, false),
+    )
   })
 
   test('stays when the key that signs is replaced: the refresh token is still the client’s', () => {
     const key = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
     const auth = privateKeyJwt({ key: key(), alg: 'ES256' })
     const { client } = setUp(undefined, { auth })
-    const before = lineageKey(client, 'alice')
+    const before = lineageKey(client, { subject: 'alice' }, false)
     auth.replaceKey({ key: key(), alg: 'ES256' })
-    expect(lineageKey(client, 'alice')).toBe(before)
+    expect(lineageKey(client, { subject: 'alice' }, false)).toBe(before)
   })
 
   test('shows neither secret nor subject', () => {
-    expect(lineageKey(setUp().client, 'alice')).toMatch(/^[\w-]{43}$/)
+    expect(lineageKey(setUp().client, { subject: 'alice' }, false)).toMatch(/^[\w-]{43}$/)
   })
 })
 

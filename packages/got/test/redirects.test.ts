@@ -89,7 +89,7 @@ for (const client of clients) {
       const retry = { limit: 1, calculateDelay: ({ computedValue = 0 }) => Math.sign(computedValue) }
       const { api, server, instance } = await setUp(client, undefined, { config: { retry } })
       const failing: Handler = (request, response) => {
-        server.source.drop('secret-token-1')
+        void server.source.drop('secret-token-1')
         json(503, {})(request, response)
       }
       api.handler = inTurn(redirect(302, '/moved'), failing, ok)

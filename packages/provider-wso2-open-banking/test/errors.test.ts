@@ -143,7 +143,7 @@ describe('the server’s own words', () => {
 test('an imported refresh token that is dead asks for a login', async () => {
   await using bank = await startOpenBanking()
   const user = bank.user()
-  user.import({ refreshToken: 'imported-and-dead' })
+  await user.import({ refreshToken: 'imported-and-dead' })
   const error = await rejection(user.getTokenSet())
   expect(error).toBeInstanceOf(LoginRequiredError)
   expect(error).toMatchObject({ cause: { error: 'invalid_grant' } })

@@ -261,7 +261,7 @@ test('nothing is revoked on forget and close, which would end the user’s conse
   await using bank = await startOpenBanking()
   const users = createUserTokenSources({ client: bank.client() })
   const { accessToken } = await users.for('user').redeem(authorizationCode(bank.approved()))
-  users.for('user').forget()
+  await users.for('user').forget()
   await users.close()
   expect(bank.system.requests.filter(({ kind }) => kind === 'revocation')).toEqual([])
   expect(bank.system.issuedTokens.find(({ token }) => token === accessToken)?.revoked).toBe(false)

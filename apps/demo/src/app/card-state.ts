@@ -40,6 +40,8 @@ export function afterEvent(state: CardState, event: GrantKitEvent, toMachineTime
     }
     case 'token_rejected':
       return state.endedAtServer ? { ...state, endedAtServer: false, expiresAt: undefined } : state
+    default:
+      return state
   }
 }
 

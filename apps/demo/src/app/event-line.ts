@@ -19,6 +19,12 @@ export function toldOf(event: GrantKitEvent): Pick<NewLine, 'text' | 'outcome' |
       const next = event.replayed ? 'renews it and sends the call again' : 'hands the answer on'
       return { text: `met a rejected token: ${next}`, tone: 'warn', counted: true }
     }
+    case 'refresh_token_expiring':
+      return { text: 'has a refresh token that ends soon: time to log in again', tone: 'warn' }
+    case 'login_required':
+      return { text: `needs the user to log in: ${event.reason.replaceAll('_', ' ')}`, tone: 'bad' }
+    case 'store_failed':
+      return { text: `could not reach its token store (${event.operation})`, tone: 'warn' }
   }
 }
 

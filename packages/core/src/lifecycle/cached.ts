@@ -4,9 +4,11 @@ import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import type { TokenSet } from '../token-set.js'
 import type { GetTokenSetOptions } from '../token-source.js'
-import type { Entry } from './held.js'
-import type { Renew } from './renewal.js'
+import type { Copy, Entry } from './held.js'
+import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
+import { type Renew, tellIfStoreFailed } from './renewal.js'
 import { detachable, singleFlight } from './single-flight.js'
+import { discard, load } from './stored.js'
 
 export interface Thresholds {
   /**
@@ -36,63 +38,103 @@ interface Schedule {
 /** The reading side of a token source: where the token set is held, and how it is renewed. */
 export interface CachedOptions {
   readonly client: Client
-  /** The entry read from; asked anew when the certificate changed or the entry was emptied. */
+  /** The entry read from; asked anew when the certificate changed or the entry is no longer in use. */
   readonly entry: () => Entry
   readonly renew: Renew
   readonly thresholds: Thresholds
   /** Told of every renewal it started, so that somebody can wait for it. */
   readonly started: (flight: Promise<unknown>) => void
+  /** Called whenever more than a glance was needed; returns the instant by when it wants to be called again. */
+  readonly looked: (entry: Entry) => number
 }
 
-export function cached({ client, entry: findEntry, renew, thresholds, started }: CachedOptions) {
+export function cached({ client, entry: findEntry, renew, thresholds, started, looked }: CachedOptions) {
   const { clock, tls } = client
   let entry: Entry | undefined
-  let seen: TokenSet | undefined
+  let seen: Copy | undefined
   let answer: Promise<TokenSet> | undefined
-  let schedule: Schedule = { fromAt: 0, softAt: 0, hardAt: 0, endsAt: 0 }
+  /** Between these instants nothing has to be decided. */
+  let quiet = { fromAt: 0, untilAt: 0 }
   let thumbprint: string | undefined
 
   return function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
-    const isCurrent = seen !== undefined && entry?.tokenSet === seen && tls.certificate?.thumbprint === thumbprint
+    const isCurrent = seen !== undefined && entry?.copy === seen && tls.certificate?.thumbprint === thumbprint
     const now = clock.now()
-    if (isCurrent && options === undefined && schedule.fromAt <= now && now < schedule.softAt)
+    if (isCurrent && options === undefined && quiet.fromAt <= now && now < quiet.untilAt)
       return answer as Promise<TokenSet>
     return decide(options ?? {})
   }
 
-  async function decide({ signal, force, rejected }: GetTokenSetOptions): Promise<TokenSet> {
+  async function decide({ signal, force = false, rejected }: GetTokenSetOptions): Promise<TokenSet> {
     signal?.throwIfAborted()
-    const held = look()
-    if (held.tokenSet !== undefined && held.tokenSet.accessToken === rejected) held.tokenSet = undefined
-    const reason = reasonToRenew(held, force === true, rejected !== undefined)
-    if (reason === undefined) return held.tokenSet as TokenSet
-    const flight = singleFlight(held, () => renew(held, reason))
+    let held = look()
+    if (rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) await drop(held, rejected)
+    if (force || isToBeChecked(held.copy)) {
+      await detachable(check(held), signal)
+      held = look()
+    }
+    const tokenSet = held.copy?.tokenSet.accessToken === rejected ? undefined : held.copy?.tokenSet
+    const reason = reasonToRenew(tokenSet, force, rejected !== undefined)
+    if (reason === undefined) return tokenSet as TokenSet
+    const serves = servesInstead(held.copy?.token, rejected)
+    const flight = singleFlight(held, () => renew(held, { reason, serves }))
     started(flight.catch(() => {}))
-    if (reason === 'soft') return held.tokenSet as TokenSet
+    if (reason === 'soft') return tokenSet as TokenSet
     return reason === 'hard' ? orStale(held, detachable(flight, signal), signal) : detachable(flight, signal)
   }
 
-  /** Finds the entry, and notes when what it holds is due. */
+  /** Finds the entry, and notes until when what it holds needs no more than a glance. */
   function look(): Entry {
-    if (entry === undefined || entry.lineage.forgotten || tls.certificate?.thumbprint !== thumbprint)
-      entry = findEntry()
+    if (entry === undefined || entry.lineage.evicted || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
-    if (entry.tokenSet !== seen) {
-      seen = entry.tokenSet
-      answer = seen && Promise.resolve(seen)
-      if (seen !== undefined) schedule = scheduleOf(seen, client, thresholds)
+    if (entry.copy === undefined || entry.copy === seen) {
+      seen = entry.copy
+      return entry
     }
+    if (entry.copy.tokenSet !== seen?.tokenSet) answer = Promise.resolve(entry.copy.tokenSet)
+    seen = entry.copy
+    const { fromAt, softAt } = scheduleOf(seen.tokenSet, client, thresholds)
+    quiet = { fromAt, untilAt: Math.min(softAt, seen.checkedAt + entry.lineage.copyMs, looked(entry)) }
     return entry
   }
 
-  function reasonToRenew({ tokenSet }: Entry, force: boolean, rejected: boolean): RenewalReason | undefined {
+  function isToBeChecked(copy: Copy | undefined): boolean {
+    return copy === undefined || clock.now() >= copy.checkedAt + (entry as Entry).lineage.copyMs
+  }
+
+  async function drop({ lineage, key }: Entry, rejected: string): Promise<void> {
+    await discard(lineage, key, rejected, () => clock.now()).catch(error => tellIfStoreFailed(client, error))
+  }
+
+  /** Reads the store. One that fails is not asked again at once while there is a copy. */
+  async function check({ lineage, key }: Entry): Promise<void> {
+    try {
+      await load(lineage, () => clock.now())
+    } catch (error) {
+      tellIfStoreFailed(client, error)
+      const held = lineage.entries.get(key)
+      if (held?.copy !== undefined) held.copy = { ...held.copy, checkedAt: clock.now() }
+    }
+  }
+
+  function reasonToRenew(tokenSet: TokenSet | undefined, force: boolean, rejected: boolean): RenewalReason | undefined {
     if (force) return 'forced'
-    const now = clock.now()
     if (tokenSet === undefined) return rejected ? 'rejected' : 'cold'
-    if (now >= schedule.endsAt) return 'hard'
-    if (now < schedule.fromAt) return 'soft'
-    if (now < schedule.softAt || now - tokenSet.obtainedAt < leastGapMs) return undefined
-    return now < schedule.hardAt ? 'soft' : 'hard'
+    const now = clock.now()
+    const { fromAt, softAt, hardAt, endsAt } = scheduleOf(tokenSet, client, thresholds)
+    if (now >= endsAt) return 'hard'
+    if (now < fromAt) return 'soft'
+    if (now < softAt || now - tokenSet.obtainedAt < leastGapMs) return undefined
+    return now < hardAt ? 'soft' : 'hard'
+  }
+
+  /** Whether a token that turns up while a renewal waits is as good as a new one. */
+  function servesInstead(replaced: KeptToken | undefined, rejected: string | undefined) {
+    return (token: KeptToken): boolean => {
+      if (token.accessToken === rejected || (replaced !== undefined && isSameToken(token, replaced))) return false
+      const reason = reasonToRenew(tokenSetOf(emptyRecord, token, clock.now()), false, false)
+      return reason === undefined || reason === 'soft'
+    }
   }
 
   /** A renewal failed while the token still has a moment to live: that moment is used, and no more. */
@@ -100,7 +142,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started }:
     try {
       return await renewal
     } catch (error) {
-      const { tokenSet } = held
+      const tokenSet = held.copy?.tokenSet
       if (tokenSet === undefined || signal?.aborted) throw error
       if (clock.now() >= scheduleOf(tokenSet, client, thresholds).endsAt) throw error
       return tokenSet

@@ -18,7 +18,8 @@ interface Rest {
 }
 
 const rests = new Map<string, Rest>()
-const firstRestMs = 1_000
+/** How long an endpoint rests after a first failure, unless it says. */
+export const firstRestMs = 1_000
 const longestRestMs = 30_000
 const terminalRestMs = 10_000
 
@@ -48,7 +49,8 @@ export async function withCooldown<T>(attempt: Attempt, request: () => Promise<T
   }
 }
 
-async function refuseWhileResting(attempt: Attempt): Promise<void> {
+/** @throws the error that started the rest, if there is one */
+export async function refuseWhileResting(attempt: Attempt): Promise<void> {
   const { client } = attempt
   for (const key of keysOf(attempt)) {
     const rest = restAt(key, client.clock.now())
@@ -60,8 +62,7 @@ async function refuseWhileResting(attempt: Attempt): Promise<void> {
 
 /** What may pass rests the endpoint, what somebody has to change the client or this attempt; what was not sent, nothing. */
 async function startRest(attempt: Attempt, error: unknown): Promise<void> {
-  if (!isGrantKitError(error) || error.code === 'ERR_CLIENT_AUTHENTICATION' || error.code === 'ERR_TRANSPORT_CLOSED')
-    return
+  if (!isGrantKitError(error) || notTheServers.has(error.code)) return
   const { client } = attempt
   const [endpointKey, clientKey, attemptKey] = keysOf(attempt)
   const since = client.clock.now()
@@ -72,6 +73,9 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   const refused = await credentialsOf(client)
   rests.set(ofAttempt ? attemptKey : clientKey, { since, until: since + terminalRestMs, error, failures: 1, refused })
 }
+
+/** Codes of what happened on our side. */
+const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSED', 'ERR_TOKEN_STORE'])
 
 /** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
 function restEndpoint(key: string, since: number, error: GrantKitError): void {

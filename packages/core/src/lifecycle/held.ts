@@ -1,90 +1,214 @@
 /**
- * What this process holds: one record per lineage, process-wide, so that sources built for each request share tokens
- * and requests all the same. Bounded; what can be had again without a user goes first.
+ * What this process holds of each store: copies of records and the requests under way, so that sources built for each
+ * request share tokens and requests all the same. Bounded; the store has the rest.
  */
+import { type BoundedStore, boundedStore } from '../store/bounded-store.js'
+import { memoryStore } from '../store/memory-store.js'
+import type { TokenStore } from '../store/token-store.js'
 import type { TokenSet } from '../token-set.js'
+import { emptyRecord, isSameToken, type KeptToken, type LineageRecord, tokenSetOf } from './record.js'
 
-/** One refresh token and the access tokens obtained by it; or, for an application, access tokens alone. */
+/** A record as it was read or written last. */
+export interface Known {
+  /** `undefined`: there is none. */
+  readonly version: string | undefined
+  readonly record: LineageRecord
+}
+
+/** One refresh token and the access tokens obtained by it; or, for an application, one access token. */
 export interface Lineage {
   readonly key: string
+  readonly store: BoundedStore
+  /** How long a copy may be used before the store is asked again, in milliseconds. */
+  readonly copyMs: number
   readonly entries: Map<string, Entry>
-  refreshToken: string | undefined
-  refreshTokenExpiresAt: number | undefined
   /** Whoever still points here has to look again. */
-  forgotten: boolean
-  /** Ends when whoever spends the refresh token now is done. */
+  evicted: boolean
+  known: Known | undefined
+  /** When that was known to be so, by `performance.now()`. */
+  knownAt: number
+  /** Versions that came before the known one: a store that shows one of them has lost what came after. */
+  readonly ancestors: string[]
+  /** Counts what is learnt, so that a slow answer of the store does not undo it. */
+  epoch: number
+  /** Ends when whoever renews in this process now is done. */
   turn: Promise<unknown>
+  /** The read that others may join. */
+  reading: Promise<void> | undefined
+  /** An answer of the server that the store has not taken yet. */
+  unsaved: Unsaved | undefined
+  /** Called at the next change, by those who wait for one. */
+  readonly waiting: Set<() => void>
+  /** The version whose end, or whose need for a login, was told. */
+  told: { expiring?: string; login?: string }
+}
+
+/** What still has to be written, and over what it may be. */
+export interface Unsaved {
+  readonly known: Known & { readonly version: string }
+  readonly mayReplace: (current: Known) => boolean
+}
+
+/** A token of the record, as callers get it. */
+export interface Copy {
+  readonly tokenSet: TokenSet
+  /** What it is a copy of. */
+  readonly token: KeptToken
+  /** By the client's clock; `-Infinity` once a change was told. */
+  readonly checkedAt: number
 }
 
 /** One access token, and the request that will replace it. */
 export interface Entry {
   readonly key: string
   readonly lineage: Lineage
-  tokenSet: TokenSet | undefined
+  copy: Copy | undefined
   flight: Promise<TokenSet> | undefined
 }
 
-const lineages = new Map<string, Lineage>()
+/** What is held of one store. */
+export interface Holdings {
+  /** Whether the store was named by the user, so that its keys must mean the same in other processes. */
+  readonly isShared: boolean
+  /** The lineage under a key of `token-key.ts`, made when there is none. */
+  lineage(key: string): Lineage
+  /** The entry under two keys of `token-key.ts`, made empty when there is none. */
+  entry(lineageKey: string, entryKey: string): Entry
+}
+
+let processStore: TokenStore | undefined
+const holdings = new WeakMap<TokenStore, Holdings>()
+
+/** What is held of a store; without one, of the memory store of this process. */
+export function heldIn(store: TokenStore | undefined): Holdings {
+  processStore ??= memoryStore()
+  const chosen = store ?? processStore
+  let held = holdings.get(chosen)
+  if (held === undefined) {
+    held = hold(chosen, store !== undefined)
+    holdings.set(chosen, held)
+  }
+  return held
+}
+
 const mostLineages = 100_000
+const copyMs = 10_000
 
-/** The entry under two keys of `token-key.ts`, made empty when there is none. */
-export function entryFor(lineageKey: string, entryKey: string): Entry {
-  const lineage = lineageFor(lineageKey)
-  let entry = lineage.entries.get(entryKey)
-  if (entry === undefined) {
-    entry = { key: entryKey, lineage, tokenSet: undefined, flight: undefined }
-    lineage.entries.set(entryKey, entry)
+function hold(store: TokenStore, isShared: boolean): Holdings {
+  const lineages = new Map<string, Lineage>()
+  const inProcess = store.secrecy === 'process'
+  const place = {
+    store: inProcess ? store : boundedStore(store),
+    copyMs: inProcess ? Number.POSITIVE_INFINITY : copyMs,
   }
-  return entry
-}
-
-/** The lineage under a key of `token-key.ts`, made empty when there is none. */
-export function lineageFor(key: string): Lineage {
-  let lineage = lineages.get(key)
-  if (lineage === undefined) {
-    if (lineages.size >= mostLineages) evict()
-    lineage = {
-      key,
-      entries: new Map(),
-      refreshToken: undefined,
-      refreshTokenExpiresAt: undefined,
-      forgotten: false,
-      turn: Promise.resolve(),
+  // the store has the listener, and the listener what is held: all of it goes when the store does
+  store.watch?.((key, version) => {
+    const lineage = lineages.get(key)
+    if (lineage !== undefined && (version === undefined || version !== lineage.known?.version)) becomeStale(lineage)
+  })
+  const find = (key: string): Lineage => {
+    let lineage = lineages.get(key)
+    if (lineage === undefined) {
+      if (lineages.size >= mostLineages) evict(lineages)
+      lineage = newLineage(key, place)
+      lineages.set(key, lineage)
     }
-    lineages.set(key, lineage)
+    return lineage
   }
-  return lineage
+  return {
+    isShared,
+    lineage: find,
+    entry(lineageKey, entryKey) {
+      const lineage = find(lineageKey)
+      let entry = lineage.entries.get(entryKey)
+      if (entry === undefined) {
+        entry = { key: entryKey, lineage, copy: undefined, flight: undefined }
+        lineage.entries.set(entryKey, entry)
+      }
+      return entry
+    },
+  }
 }
 
-/** Forgets a lineage: whoever still points into it finds nothing there. */
-export function forgetLineage(key: string): void {
-  const lineage = lineages.get(key)
-  if (lineage === undefined) return
-  lineages.delete(key)
-  lineage.forgotten = true
-  emptyLineage(lineage)
+function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs'>): Lineage {
+  return {
+    key,
+    ...place,
+    entries: new Map(),
+    evicted: false,
+    known: undefined,
+    knownAt: 0,
+    ancestors: [],
+    epoch: 0,
+    turn: Promise.resolve(),
+    reading: undefined,
+    unsaved: undefined,
+    waiting: new Set(),
+    told: {},
+  }
 }
 
-/** Drops all tokens of a lineage: what comes next owes them nothing. */
-export function emptyLineage(lineage: Lineage): void {
-  lineage.refreshToken = undefined
-  lineage.refreshTokenExpiresAt = undefined
-  for (const entry of lineage.entries.values()) entry.tokenSet = undefined
+/** Takes in what was read or written: every copy follows. */
+export function learn(lineage: Lineage, known: Known, now: number): Known {
+  const before = lineage.known?.version
+  if (before !== undefined && before !== known.version) lineage.ancestors.push(before)
+  if (lineage.ancestors.length > 8) lineage.ancestors.shift()
+  lineage.known = known
+  lineage.knownAt = performance.now()
+  lineage.epoch++
+  for (const entry of lineage.entries.values()) entry.copy = copyFrom(known.record, entry, now)
+  for (const wake of lineage.waiting) wake()
+  return known
 }
 
-/** Runs one spender of a lineage's refresh token after the other. */
-export function inTurn<T>(lineage: Lineage, spend: () => Promise<T>): Promise<T> {
-  const result = lineage.turn.then(spend)
+/** Every copy has to be looked at again. */
+function becomeStale(lineage: Lineage): void {
+  lineage.epoch++
+  for (const entry of lineage.entries.values())
+    if (entry.copy !== undefined) entry.copy = { ...entry.copy, checkedAt: Number.NEGATIVE_INFINITY }
+  for (const wake of lineage.waiting) wake()
+}
+
+/** Drops every copy, and detaches the requests under way: what comes next owes them nothing. */
+export function dropCopies(lineage: Lineage): void {
+  lineage.known = { version: lineage.known?.version, record: emptyRecord }
+  lineage.unsaved = undefined
+  lineage.epoch++
+  for (const entry of lineage.entries.values()) {
+    entry.copy = undefined
+    entry.flight = undefined
+  }
+}
+
+/** Runs one renewal of a lineage after the other, in this process. */
+export function inTurn<T>(lineage: Lineage, renew: () => Promise<T>): Promise<T> {
+  const result = lineage.turn.then(renew)
   lineage.turn = result.catch(() => {})
   return result
 }
 
-/** Makes room for a tenth: lineages without a refresh token first, and those made first. */
-function evict(): void {
-  const room = mostLineages / 10
-  const idle = [...lineages.values()].filter(lineage =>
-    [...lineage.entries.values()].every(entry => entry.flight === undefined),
-  )
-  const replaceable = idle.filter(lineage => lineage.refreshToken === undefined)
-  for (const { key } of [...replaceable, ...idle].slice(0, room)) forgetLineage(key)
+/** The same token set as before when nothing has changed: callers compare. */
+function copyFrom(record: LineageRecord, { key, copy }: Entry, now: number): Copy | undefined {
+  const token = record.accessTokens[key]
+  if (token === undefined) return undefined
+  const isSame =
+    copy !== undefined &&
+    isSameToken(copy.token, token) &&
+    copy.tokenSet.refreshToken === record.refreshToken &&
+    copy.tokenSet.refreshTokenExpiresAt === record.refreshTokenExpiresAt
+  return { tokenSet: isSame ? copy.tokenSet : tokenSetOf(record, token, now), token, checkedAt: now }
+}
+
+/** Makes room for a tenth: the store still has what goes. */
+function evict(lineages: Map<string, Lineage>): void {
+  let room = mostLineages / 10
+  for (const [key, lineage] of lineages) {
+    if (room === 0) return
+    const isIdle = lineage.unsaved === undefined && [...lineage.entries.values()].every(({ flight }) => !flight)
+    if (!isIdle) continue
+    lineages.delete(key)
+    lineage.evicted = true
+    dropCopies(lineage)
+    room--
+  }
 }

@@ -1,127 +1,109 @@
-/** From what is held to what comes next: which grant, what is merged, what is told. */
-import { type Client, endpointFor } from '../client.js'
-import { requestTokenSet } from '../endpoints/token.js'
-import { type AuthorizationServerError, isGrantKitError, LoginRequiredError } from '../errors.js'
+/** From what is held to what comes next, where nothing can be lost: an application's token, and a user's first. */
+import type { Client } from '../client.js'
+import { isGrantKitError, type TokenStoreError } from '../errors.js'
 import { notify, type RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
-import { refreshToken } from '../grants/refresh-token.js'
-import { attemptKey } from '../token-key.js'
 import { TokenSet } from '../token-set.js'
-import { withCooldown } from './cooldown.js'
-import { type Entry, emptyLineage, inTurn, type Lineage } from './held.js'
+import { type Entry, inTurn, type Known, learn } from './held.js'
+import { leaseOf } from './lease.js'
+import { answered, emptyRecord, type KeptToken, startingOver, tokenSetOf } from './record.js'
+import { read, save } from './stored.js'
+import { requestToken } from './token-request.js'
+
+/** Why a token set is wanted, and which of those that somebody else has obtained meanwhile would do. */
+export interface Ask {
+  readonly reason: RenewalReason
+  readonly serves: (token: KeptToken) => boolean
+}
 
 /** Replaces what an entry holds by a new token set and returns it. */
-export type Renew = (entry: Entry, reason: RenewalReason) => Promise<TokenSet>
+export type Renew = (entry: Entry, ask: Ask) => Promise<TokenSet>
 
-/** Renews by the same grant each time: an application's token. */
+/** An application's token is leased for less than a request may take: one too many costs a token, not a session. */
+const longestLeaseMs = 10_000
+
+/** Renews by the same grant each time: an application's token. A store that fails does not stop it. */
 export function byGrant(client: Client, grant: Grant): Renew {
-  return async (entry, reason) => {
-    const tokenSet = await request(client, entry, grant, reason)
-    entry.tokenSet = tokenSet
-    return tokenSet
-  }
-}
+  const now = () => client.clock.now()
 
-/** Renews by the lineage's refresh token: a user's token. One spender at a time; only the user can replace a dead one. */
-export function byRefreshToken(client: Client, scope: string | undefined, subject: string): Renew {
-  const spend = async (entry: Entry, reason: RenewalReason): Promise<TokenSet> => {
-    const { lineage } = entry
-    const spent = lineage.refreshToken
-    if (spent === undefined || hasExpired(lineage, client)) throw loginRequired(client, subject)
+  async function renew(entry: Entry, { reason, serves }: Ask): Promise<TokenSet> {
+    const lease = leaseOf(entry.lineage, Math.min(client.timeoutMs, longestLeaseMs))
     try {
-      const next = await request(client, entry, refreshToken({ refreshToken: spent, scope }), reason)
-      // what was imported, or forgotten, in the meantime is the later word
-      return lineage.refreshToken === spent ? settle(entry, next) : next
+      for (;;) {
+        const mine = await lease.take()
+        const known = await read(entry.lineage, now)
+        const token = known.record.accessTokens[entry.key]
+        if (token !== undefined && serves(token)) return heldBy(entry, known, token)
+        if (mine) return await keep(entry, known, await ask(entry, reason))
+        await lease.change()
+      }
+    } finally {
+      await lease.release()
+    }
+  }
+
+  /** Its refresh token, if a server sends one against RFC 6749 §4.4.3, is of no use: the grant can be repeated. */
+  async function ask(entry: Entry, reason: RenewalReason): Promise<TokenSet> {
+    const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope } = await requestToken(
+      client,
+      entry,
+      grant,
+      reason,
+    )
+    return new TokenSet({ accessToken, idToken, obtainedAt, expiresAt, scope, missingScope })
+  }
+
+  /** A later token of another process stays, since it may have replaced this one at the server; so does `forget()`. */
+  async function keep(entry: Entry, before: Known, answer: TokenSet): Promise<TokenSet> {
+    const { lineage, key } = entry
+    const record = answered(before.record, key, answer)
+    const mayReplace = ({ version, record: { ended, accessTokens } }: Known) =>
+      version === before.version || (ended === undefined && !((accessTokens[key]?.obtainedAt ?? 0) > answer.obtainedAt))
+    try {
+      await save(lineage, record, mayReplace, { now, patienceMs: 0 })
     } catch (error) {
-      if ((error as AuthorizationServerError).kind !== 'invalid_grant') throw error
-      if (lineage.refreshToken !== spent) return spend(entry, reason)
-      lineage.refreshToken = undefined
-      throw loginRequired(client, subject, error)
+      tellIfStoreFailed(client, error)
+      learn(lineage, { version: before.version, record }, now())
     }
+    return entry.copy?.tokenSet ?? answer
   }
-  return (entry, reason) => inTurn(entry.lineage, () => spend(entry, reason))
-}
 
-/** Redeems a code for a user's first token set. */
-export function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
-  return inTurn(entry.lineage, async () => {
-    const tokenSet = await request(client, entry, grant, 'login')
-    emptyLineage(entry.lineage)
-    return settle(entry, tokenSet)
-  })
-}
-
-/** Keeps a user's new token set; an answer without a refresh token, or without a scope, leaves the old one in force. */
-export function settle(entry: Entry, next: TokenSet): TokenSet {
-  const { lineage } = entry
-  const isSame = next.refreshToken === undefined || next.refreshToken === lineage.refreshToken
-  lineage.refreshTokenExpiresAt = next.refreshTokenExpiresAt ?? (isSame ? lineage.refreshTokenExpiresAt : undefined)
-  lineage.refreshToken = next.refreshToken ?? lineage.refreshToken
-  entry.tokenSet = new TokenSet({
-    accessToken: next.accessToken,
-    refreshToken: lineage.refreshToken,
-    idToken: next.idToken ?? entry.tokenSet?.idToken,
-    obtainedAt: next.obtainedAt,
-    expiresAt: next.expiresAt,
-    refreshTokenExpiresAt: lineage.refreshTokenExpiresAt,
-    scope: next.scope ?? entry.tokenSet?.scope,
-    missingScope: next.missingScope,
-  })
-  return entry.tokenSet
-}
-
-function hasExpired({ refreshTokenExpiresAt }: Lineage, { clock }: Client): boolean {
-  return refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= clock.now()
-}
-
-function loginRequired(client: Client, subject: string, cause?: unknown): LoginRequiredError {
-  const problem = cause === undefined ? 'there is no refresh token that could be used' : 'the refresh token is dead'
-  return new LoginRequiredError(`The user must log in: ${problem}`, { provider: client.provider.name, subject, cause })
-}
-
-/** Asks the token endpoint, unless it rests, and tells the listener before and after. */
-function request(client: Client, entry: Entry, grant: Grant, reason: RenewalReason): Promise<TokenSet> {
-  const { clock, onEvent, provider } = client
-  const { grantType } = grant
-  const endpoint = endpointFor(client, grantType)
-  const key = attemptKey(entry.lineage.key, entry.key, grant.parameters)
-  return withCooldown({ client, endpoint, key }, async () => {
-    const startedAt = clock.now()
-    const base = { provider: provider.name, grantType, reason }
-    notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
+  return async (entry, wanted) => {
     try {
-      const tokenSet = await requestTokenSet(client, grant)
-      const { expiresAt, scope, missingScope } = tokenSet
-      const level = missingScope.length === 0 ? 'debug' : 'warn'
-      const at = clock.now()
-      notify(onEvent, {
-        type: 'token_received',
-        level,
-        at,
-        ...base,
-        durationMs: at - startedAt,
-        expiresAt,
-        scope,
-        missingScope,
-      })
-      return tokenSet
-    } catch (failure) {
-      const at = clock.now()
-      notify(onEvent, { type: 'token_request_failed', at, ...base, durationMs: at - startedAt, ...describe(failure) })
-      throw failure
+      return await renew(entry, wanted)
+    } catch (error) {
+      if (!tellIfStoreFailed(client, error)) throw error
+      const nothing = { version: undefined, record: emptyRecord }
+      return keep(entry, nothing, await ask(entry, wanted.reason))
     }
+  }
+}
+
+/** Redeems a code for a user's first token set. The store is asked first, so that no code is spent for nothing. */
+export function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
+  const { lineage } = entry
+  const now = () => client.clock.now()
+  return inTurn(lineage, async () => {
+    const { record } = await read(lineage, now)
+    const answer = await requestToken(client, entry, grant, 'login')
+    await save(lineage, answered(startingOver(record), entry.key, answer), () => true, { now, patienceMs: 10_000 })
+    return entry.copy?.tokenSet ?? answer
   })
 }
 
-function describe(failure: unknown) {
-  const { code, retryable, status, error } = failure as Partial<AuthorizationServerError>
-  const known = isGrantKitError(failure)
-  const level = retryable ? ('warn' as const) : ('error' as const)
-  return {
-    level,
-    code: known ? String(code) : 'ERR_UNKNOWN',
-    status,
-    error: known ? error : undefined,
-    retryable: retryable ?? false,
-  }
+/** A token that was just read, as the object that others have it too. */
+export function heldBy(entry: Entry, { record }: Known, token: KeptToken): TokenSet {
+  return entry.copy?.token === token ? entry.copy.tokenSet : tokenSetOf(record, token, token.obtainedAt)
+}
+
+const toldFailures = new WeakSet<object>()
+
+/** Whether an error is the store's; it is told once. */
+export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
+  if (!isGrantKitError(error) || error.code !== 'ERR_TOKEN_STORE') return false
+  if (toldFailures.has(error)) return true
+  toldFailures.add(error)
+  const { operation } = error as TokenStoreError
+  notify(onEvent, { type: 'store_failed', level: 'warn', at: clock.now(), provider: provider.name, operation })
+  return true
 }

@@ -4,10 +4,13 @@ import type { Entry } from './held.js'
 
 /** Joins the entry's flight, or starts one. It leaves the entry when it ends, whatever the outcome. */
 export function singleFlight(entry: Entry, start: () => Promise<TokenSet>): Promise<TokenSet> {
-  entry.flight ??= start().finally(() => {
-    entry.flight = undefined
+  if (entry.flight !== undefined) return entry.flight
+  const flight = start().finally(() => {
+    // `forget()` may have made room for another
+    if (entry.flight === flight) entry.flight = undefined
   })
-  return entry.flight
+  entry.flight = flight
+  return flight
 }
 
 /** Waits for a shared promise; an abort ends this wait alone. */

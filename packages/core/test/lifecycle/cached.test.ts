@@ -336,9 +336,9 @@ describe('a rejected token', () => {
 
   test('can be dropped without a request; the next caller waits for a new one', async () => {
     const { source, server, current } = await holding()
-    source.drop('another')
+    await source.drop('another')
     expect(await current()).toBe('token-1')
-    source.drop('token-1')
+    await source.drop('token-1')
     expect(server.requests).toHaveLength(1)
     expect(await current()).toBe('token-2')
   })

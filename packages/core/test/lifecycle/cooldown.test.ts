@@ -260,8 +260,8 @@ describe('a refused scope', () => {
       request.form.refresh_token === 'alice-1' ? refuse(400, 'invalid_scope')(request) : rotate()(request),
     )
     const users = createUserTokenSources({ client: setup.client, scope: 'payments' })
-    users.for('alice').import({ refreshToken: 'alice-1' })
-    users.for('bob').import({ refreshToken: 'bob-1' })
+    await users.for('alice').import({ refreshToken: 'alice-1' })
+    await users.for('bob').import({ refreshToken: 'bob-1' })
     await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ error: 'invalid_scope' })
     expect((await users.for('bob').getTokenSet()).accessToken).toBe('token-2')
     await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ error: 'invalid_scope' })
@@ -283,10 +283,10 @@ describe('invalid_grant', () => {
   test('of one user blocks no other user, and not the application', async () => {
     const setup = setUp(refuse(400, 'invalid_grant'))
     const users = createUserTokenSources({ client: setup.client })
-    users.for('alice').import({ refreshToken: 'dead' })
+    await users.for('alice').import({ refreshToken: 'dead' })
     await expect(users.for('alice').getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
     setup.server.answer = rotate()
-    users.for('bob').import({ refreshToken: 'alive' })
+    await users.for('bob').import({ refreshToken: 'alive' })
     expect((await users.for('bob').getTokenSet()).accessToken).toBe('token-2')
     expect(await outcomeOf(setup)).toBe('token-3')
   })

@@ -85,7 +85,7 @@ describe('import', () => {
   test('of a refresh token alone lets the first caller wait for an access token', async () => {
     const setup = setUp(rotate())
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'imported' })
+    await user.import({ refreshToken: 'imported' })
     expect(setup.server.requests).toHaveLength(0)
     expect((await user.getTokenSet()).accessToken).toBe('token-1')
     expect(sentTokens(setup)).toEqual(['imported'])
@@ -94,7 +94,7 @@ describe('import', () => {
   test('of both serves the access token to its end, then spends the refresh token', async () => {
     const setup = setUp(rotate())
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'imported', accessToken: 'own', expiresAt: start + 100_000, scope: 'accounts' })
+    await user.import({ refreshToken: 'imported', accessToken: 'own', expiresAt: start + 100_000, scope: 'accounts' })
     expect(await user.getTokenSet()).toMatchObject({ accessToken: 'own', scope: 'accounts', refreshToken: 'imported' })
     setup.clock.advance(95_000)
     expect((await user.getTokenSet()).accessToken).toBe('token-1')
@@ -104,7 +104,7 @@ describe('import', () => {
   test('of an access token alone serves it to its end, then asks the user', async () => {
     const setup = setUp()
     const user = usersOf(setup).for('alice')
-    user.import({ accessToken: 'own', expiresAt: start + 100_000 })
+    await user.import({ accessToken: 'own', expiresAt: start + 100_000 })
     setup.clock.advance(99_999)
     expect((await user.getTokenSet()).accessToken).toBe('own')
     setup.clock.advance(1)
@@ -115,16 +115,16 @@ describe('import', () => {
   test('of an access token that is over already asks for the next', async () => {
     const setup = setUp(rotate())
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'imported', accessToken: 'own', expiresAt: start - 1 })
+    await user.import({ refreshToken: 'imported', accessToken: 'own', expiresAt: start - 1 })
     expect((await user.getTokenSet()).accessToken).toBe('token-1')
   })
 
   test('replaces all that was held', async () => {
     const setup = setUp(rotate())
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'one', refreshTokenExpiresAt: start + 1_000 })
+    await user.import({ refreshToken: 'one', refreshTokenExpiresAt: start + 1_000 })
     await user.getTokenSet()
-    user.import({ refreshToken: 'two' })
+    await user.import({ refreshToken: 'two' })
     setup.clock.advance(2_000)
     expect((await user.getTokenSet()).accessToken).toBe('token-2')
     expect(sentTokens(setup)).toEqual(['one', 'two'])
@@ -143,9 +143,10 @@ describe('import', () => {
   for (const [name, tokens] of Object.entries(wrong))
     test(`refuses ${name}, and leaves what is held`, async () => {
       const user = usersOf(setUp()).for('alice')
-      user.import({ accessToken: 'good' })
-      expect(() => user.import(tokens)).toThrow(TypeError)
-      expect(() => user.import(tokens)).not.toThrow(/secret/)
+      await user.import({ accessToken: 'good' })
+      const error: unknown = await user.import(tokens).catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(TypeError)
+      expect(String(error)).not.toContain('secret')
       expect((await user.getTokenSet()).accessToken).toBe('good')
     })
 })
@@ -171,7 +172,7 @@ describe('renewal by a refresh token', () => {
   test('replaces a rotated refresh token everywhere: for other scopes and other views too', async () => {
     const setup = setUp(rotate())
     const [accounts, payments] = [usersOf(setup, 'accounts').for('alice'), usersOf(setup, 'payments').for('alice')]
-    accounts.import({ refreshToken: 'refresh-0' })
+    await accounts.import({ refreshToken: 'refresh-0' })
     await accounts.getTokenSet()
     await payments.getTokenSet()
     await usersOf(setup, 'accounts').for('alice').getTokenSet({ force: true })
@@ -180,7 +181,7 @@ describe('renewal by a refresh token', () => {
 
   test('sends the scope asked for, and none by default', async () => {
     const setup = setUp(rotate())
-    usersOf(setup).for('alice').import({ refreshToken: 'refresh-0' })
+    await usersOf(setup).for('alice').import({ refreshToken: 'refresh-0' })
     await usersOf(setup).for('alice').getTokenSet()
     await usersOf(setup, 'b a').for('alice').getTokenSet()
     expect(setup.server.requests.map(({ form }) => form.scope)).toEqual([undefined, 'b a'])
@@ -200,7 +201,7 @@ describe('renewal by a refresh token', () => {
       spent.add(request.form.refresh_token)
       return rotate()(request)
     }
-    usersOf(setup).for('alice').import({ refreshToken: 'refresh-0' })
+    await usersOf(setup).for('alice').import({ refreshToken: 'refresh-0' })
     const scopes = ['a', 'b', 'c', 'd', 'e']
     const tokenSets = await Promise.all(scopes.map(scope => usersOf(setup, scope).for('alice').getTokenSet()))
     expect(new Set(tokenSets.map(({ accessToken }) => accessToken)).size).toBe(scopes.length)
@@ -211,8 +212,8 @@ describe('renewal by a refresh token', () => {
     const { answer, open } = gate(rotate())
     const setup = setUp(answer)
     const [alice, bob] = [usersOf(setup).for('alice'), usersOf(setup).for('bob')]
-    alice.import({ refreshToken: 'of-alice' })
-    bob.import({ refreshToken: 'of-bob' })
+    await alice.import({ refreshToken: 'of-alice' })
+    await bob.import({ refreshToken: 'of-bob' })
     const slow = alice.getTokenSet()
     await setup.server.arrived(1)
     setup.server.answer = rotate()
@@ -243,7 +244,7 @@ describe('renewal by a refresh token', () => {
   test('a dead refresh token asks the user, with the refusal as cause, and is not sent again', async () => {
     const setup = setUp(refuse(400, 'invalid_grant'))
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'dead' })
+    await user.import({ refreshToken: 'dead' })
     await expect(user.getTokenSet()).rejects.toMatchObject({
       code: 'ERR_LOGIN_REQUIRED',
       subject: 'alice',
@@ -274,7 +275,7 @@ describe('renewal by a refresh token', () => {
     test(`${error} does not end the session`, async () => {
       const setup = setUp(refuse(400, error))
       const user = usersOf(setup).for('alice')
-      user.import({ refreshToken: 'alive' })
+      await user.import({ refreshToken: 'alive' })
       await expect(user.getTokenSet()).rejects.toMatchObject({ code: 'ERR_SERVER_REFUSED', error })
       setup.server.answer = rotate()
       setup.clock.advance(10_000)
@@ -284,7 +285,7 @@ describe('renewal by a refresh token', () => {
   test('does not send a refresh token again after an answer was lost: it may be spent', async () => {
     const setup = setUp(() => Promise.reject(new Error('ECONNRESET')))
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'once' })
+    await user.import({ refreshToken: 'once' })
     await expect(user.getTokenSet()).rejects.toMatchObject({ code: 'ERR_TRANSPORT' })
     expect(setup.server.requests).toHaveLength(1)
   })
@@ -292,17 +293,17 @@ describe('renewal by a refresh token', () => {
 
 describe('what changes while a refresh is under way', () => {
   /** Alice’s refresh with `old`, held at the server; then something happens; then the server answers. */
-  async function during(answer: Answer, happens: (setup: Setup) => void) {
+  async function during(answer: Answer, happens: (setup: Setup) => unknown) {
     const held = gate(answer)
     const setup = setUp(request => (request.form.refresh_token === 'old' ? held.answer(request) : rotate()(request)))
     const user = usersOf(setup).for('alice')
-    user.import({ refreshToken: 'old' })
+    await user.import({ refreshToken: 'old' })
     const call = user.getTokenSet().then(
       ({ accessToken }) => accessToken,
       (error: { code: string }) => error.code,
     )
     await setup.server.arrived(1)
-    happens(setup)
+    await happens(setup)
     held.open()
     return { setup, user, outcome: await call }
   }
@@ -320,7 +321,8 @@ describe('what changes while a refresh is under way', () => {
     const { setup, user, outcome } = await during(rotate(), setup =>
       usersOf(setup).for('alice').import({ refreshToken: 'new', accessToken: 'imported' }),
     )
-    expect(outcome).toBe('token-1')
+    // nothing is handed out that is not held
+    expect(outcome).toBe('imported')
     expect(await user.getTokenSet()).toMatchObject({ accessToken: 'imported', refreshToken: 'new' })
     await user.getTokenSet({ force: true })
     expect(sentTokens(setup)).toEqual(['old', 'new'])
@@ -333,10 +335,10 @@ describe('what changes while a refresh is under way', () => {
   })
 
   test('a late answer after forget() and a new import changes nothing', async () => {
-    const { user } = await during(rotate(), setup => {
+    const { user } = await during(rotate(), async setup => {
       const alice = usersOf(setup).for('alice')
-      alice.forget()
-      alice.import({ refreshToken: 'new', accessToken: 'imported' })
+      await alice.forget()
+      await alice.import({ refreshToken: 'new', accessToken: 'imported' })
     })
     expect(await user.getTokenSet()).toMatchObject({ accessToken: 'imported', refreshToken: 'new' })
   })
@@ -447,7 +449,7 @@ describe('events', () => {
     )
     const user = usersOf(setup).for('alice')
     await user.redeem(code('the-code'))
-    user.import({ refreshToken: 'the-imported' })
+    await user.import({ refreshToken: 'the-imported' })
     await user.getTokenSet()
     setup.server.answer = ({ form }) => json(400, { error: 'invalid_grant', error_description: form.refresh_token })
     await expect(user.getTokenSet({ force: true })).rejects.toThrow()

@@ -76,7 +76,7 @@ describe('one key, one flight', () => {
     const users = createUserTokenSources({ client })
     const subjects = ['alice', 'bob', 'alice ', 'Alice']
     for (const subject of subjects)
-      users.for(subject).import({ refreshToken: `refresh.${subject.length}.${subject[0]}` })
+      await users.for(subject).import({ refreshToken: `refresh.${subject.length}.${subject[0]}` })
     const tokenSets = await Promise.all(subjects.map(subject => users.for(subject).getTokenSet()))
     expect(tokenSets.map(({ accessToken }) => accessToken)).toEqual([
       'for-refresh.5.a',

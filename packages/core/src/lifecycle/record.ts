@@ -1,0 +1,228 @@
+/**
+ * What a store keeps of one lineage, and the steps that change it. Pure: the model in `test/lifecycle/model/` walks through
+ * these very functions.
+ */
+import type { LoginReason } from '../events.js'
+import { sha256 } from '../secret.js'
+import { TokenSet } from '../token-set.js'
+
+/** One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token. */
+export interface LineageRecord {
+  readonly refreshToken?: string | undefined
+  readonly refreshTokenExpiresAt?: number | undefined
+  /** From when on its end is told, so that somebody can log in again in time. */
+  readonly refreshTokenWarnAt?: number | undefined
+  /** By the keys of their entries. */
+  readonly accessTokens: Readonly<Record<string, KeptToken>>
+  readonly sending?: Mark | undefined
+  /** Hashes of the refresh tokens that are used up, the latest last: who still brings one is served by what came after. */
+  readonly spent: readonly string[]
+  /** Why there is no refresh token any more. */
+  readonly ended?: 'invalid_grant' | 'forgotten' | undefined
+}
+
+export interface KeptToken {
+  readonly accessToken: string
+  readonly idToken?: string | undefined
+  readonly obtainedAt: number
+  readonly expiresAt?: number | undefined
+  readonly scope?: string | undefined
+  readonly missingScope: readonly string[]
+}
+
+/** Written before a refresh token is sent, so that nobody sends it again as if nothing had happened. */
+export interface Mark {
+  /** Of the refresh token. */
+  readonly hash: string
+  /** Who sends it; a new name for every flight. */
+  readonly holder: string
+  /** When the mark was written, by the holder's clock. */
+  readonly at: number
+  /** How often it was sent without its outcome being known; one that is under way counts. */
+  readonly sends: number
+  /** Not to be sent before; by the clock of whoever wrote it. */
+  readonly restUntil?: number | undefined
+  /** What the last one to send it was told, if anything. */
+  readonly failure?: { readonly status?: number | undefined; readonly error?: string | undefined } | undefined
+}
+
+export type Decision =
+  | { readonly step: 'serve'; readonly token: KeptToken }
+  | { readonly step: 'send'; readonly refreshToken: string }
+  | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
+  | { readonly step: 'log_in'; readonly reason: LoginReason }
+
+/** What a caller wants of a lineage. */
+export interface Wanted {
+  /** The entry's key. */
+  readonly entry: string
+  /** Whether a token that is kept is what the caller waits for. */
+  readonly serves: (token: KeptToken) => boolean
+  readonly now: number
+  /** How often a refresh token may be sent again when its outcome is not known. */
+  readonly resends: number
+}
+
+export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [] }
+
+/** Step `decide`: what is to be done, going by the record alone. */
+export function decide(record: LineageRecord, { entry, serves, now, resends }: Wanted): Decision {
+  const token = record.accessTokens[entry]
+  if (token !== undefined && serves(token)) return { step: 'serve', token }
+  const { refreshToken, refreshTokenExpiresAt } = record
+  if (refreshToken === undefined) return { step: 'log_in', reason: record.ended ?? 'no_refresh_token' }
+  if (refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= now)
+    return { step: 'log_in', reason: 'refresh_token_expired' }
+  const mark = markOf(record, refreshToken)
+  if (mark === undefined) return { step: 'send', refreshToken }
+  if (mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
+  const { restUntil = 0 } = mark
+  return restUntil > now ? { step: 'rest', mark, until: restUntil } : { step: 'send', refreshToken }
+}
+
+/** Step `mark`: the refresh token is about to be sent. */
+export function marked(record: LineageRecord, holder: string, now: number): LineageRecord {
+  const { refreshToken } = record
+  if (refreshToken === undefined) return record
+  const sends = (markOf(record, refreshToken)?.sends ?? 0) + 1
+  return { ...record, sending: { hash: sha256(refreshToken), holder, at: now, sends } }
+}
+
+/** Step `settle`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
+export function answered(record: LineageRecord, entry: string, answer: TokenSet): LineageRecord {
+  const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope } = answer
+  const before = record.accessTokens[entry]
+  const token: KeptToken = {
+    accessToken,
+    idToken: idToken ?? before?.idToken,
+    obtainedAt,
+    expiresAt,
+    scope: scope ?? before?.scope,
+    missingScope,
+  }
+  return { ...withRefreshToken(record, answer), accessTokens: { ...record.accessTokens, [entry]: token } }
+}
+
+/** Step `unsent`: it never left; what was known before the mark is what is known. */
+export function unsent(record: LineageRecord, before: LineageRecord): LineageRecord {
+  return { ...record, sending: before.sending }
+}
+
+/** Step `nothing_done`: the server refused without using it up, and may want to be left alone until an instant. */
+export function nothingDone(record: LineageRecord, failure: Mark['failure'], restUntil?: number): LineageRecord {
+  const { sending } = record
+  if (sending === undefined) return record
+  const sends = sending.sends - 1
+  const isOver = sends === 0 && restUntil === undefined
+  return { ...record, sending: isOver ? undefined : { ...sending, sends, restUntil, failure } }
+}
+
+/** Step `unknown`: nobody can tell whether it was used up. It still counts as sent. */
+export function unknown(record: LineageRecord, failure: Mark['failure'], restUntil: number): LineageRecord {
+  const { sending } = record
+  return sending === undefined ? record : { ...record, sending: { ...sending, restUntil, failure } }
+}
+
+/** Step `end`: the server says it is dead, and nobody has written since. Access tokens live to their own end. */
+export function ended(record: LineageRecord): LineageRecord {
+  return { accessTokens: record.accessTokens, spent: spentWith(record), ended: 'invalid_grant' }
+}
+
+/** An API rejected an access token. */
+export function discarded(record: LineageRecord, entry: string, accessToken: string): LineageRecord {
+  if (record.accessTokens[entry]?.accessToken !== accessToken) return record
+  const { [entry]: _, ...others } = record.accessTokens
+  return { ...record, accessTokens: others }
+}
+
+/** What is left of a lineage that was forgotten: the later word, should an answer still be on its way. */
+export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
+
+/** Whether a refresh token is this lineage's own, now or before. */
+export function knows(record: LineageRecord, refreshToken: string): boolean {
+  return record.refreshToken === refreshToken || record.spent.includes(sha256(refreshToken))
+}
+
+/** A refresh token that somebody brings, and what comes with it. */
+export interface BroughtRefreshToken {
+  readonly refreshToken?: string | undefined
+  readonly refreshTokenExpiresAt?: number | undefined
+  /** When it came, in epoch milliseconds. */
+  readonly obtainedAt: number
+}
+
+/** A new login: nothing of the old one is left but what must not be sent again. */
+export function startingOver(record: LineageRecord): LineageRecord {
+  return { ...emptyRecord, spent: spentWith(record) }
+}
+
+/** Takes a refresh token in; the one it replaces is spent. */
+export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshToken): LineageRecord {
+  const { refreshToken = record.refreshToken, refreshTokenExpiresAt, obtainedAt } = brought
+  const isSame = refreshToken === record.refreshToken
+  const { accessTokens } = record
+  if (refreshToken === undefined) return { accessTokens, spent: record.spent }
+  const expiry =
+    refreshTokenExpiresAt === undefined && isSame
+      ? { refreshTokenExpiresAt: record.refreshTokenExpiresAt, refreshTokenWarnAt: record.refreshTokenWarnAt }
+      : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
+  return { refreshToken, ...expiry, accessTokens, spent: isSame ? record.spent : spentWith(record) }
+}
+
+/** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
+export function keepForMs(record: LineageRecord, now: number): number | undefined {
+  if (record.refreshToken !== undefined)
+    return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
+  const ends = Object.values(record.accessTokens).map(({ obtainedAt, expiresAt }) => expiresAt ?? obtainedAt + dayMs)
+  const isOnlyTokens = record.ended === undefined && record.spent.length === 0
+  return atLeast(Math.max(0, ...ends) - now, isOnlyTokens ? 0 : hourMs)
+}
+
+/** Whether nothing is worth keeping. */
+export function isEmpty(record: LineageRecord): boolean {
+  const { refreshToken, accessTokens, spent, ended } = record
+  return (
+    refreshToken === undefined && ended === undefined && spent.length === 0 && Object.keys(accessTokens).length === 0
+  )
+}
+
+/** A token as callers get it. One from the future was written by a clock that runs ahead: it lives as long, from now. */
+export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number): TokenSet {
+  const { refreshToken, refreshTokenExpiresAt } = record
+  const aheadMs = Math.max(0, token.obtainedAt - now)
+  const expiresAt = token.expiresAt === undefined ? undefined : token.expiresAt - aheadMs
+  return new TokenSet({
+    ...token,
+    obtainedAt: token.obtainedAt - aheadMs,
+    expiresAt,
+    refreshToken,
+    refreshTokenExpiresAt,
+  })
+}
+
+/** Whether both are the answer to one request. A server may answer two with the same access token. */
+export function isSameToken(one: KeptToken, other: KeptToken): boolean {
+  return one.accessToken === other.accessToken && one.obtainedAt === other.obtainedAt
+}
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+/** Of refresh tokens that were used up: a latecomer is late by one or two, and each hash is 43 characters. */
+const mostSpent = 8
+
+function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefined {
+  return sending?.hash === sha256(refreshToken) ? sending : undefined
+}
+
+function spentWith({ refreshToken, spent }: LineageRecord): readonly string[] {
+  return refreshToken === undefined ? spent : [...spent, sha256(refreshToken)].slice(-mostSpent)
+}
+
+/** A day before the end, or when three quarters are over. */
+function warnAt(obtainedAt: number, expiresAt: number | undefined): number | undefined {
+  return expiresAt === undefined ? undefined : expiresAt - Math.min(dayMs, (expiresAt - obtainedAt) / 4)
+}
+
+function atLeast(milliseconds: number, least = 1_000): number {
+  return Math.max(milliseconds, least, 1_000)
+}

@@ -1,0 +1,191 @@
+/**
+ * A lineage's record in its store: read, written by compare-and-set, and a lease around who renews it. What is decided
+ * about records is in `record.ts`; what is sent, in `renewal.ts`.
+ */
+import { randomUUID } from 'node:crypto'
+import { TokenStoreError } from '../errors.js'
+import type { RecordToKeep } from '../store/token-store.js'
+import { type Known, type Lineage, learn, type Unsaved } from './held.js'
+import { discarded, emptyRecord, isEmpty, keepForMs, type LineageRecord } from './record.js'
+
+/** The time a record's instants are compared with. */
+type Now = () => number
+
+/** Reads the record for whoever wants it now; one read serves all. */
+export function load(lineage: Lineage, now: Now): Promise<void> {
+  lineage.reading ??= read(lineage, now)
+    .then(() => {})
+    .finally(() => {
+      lineage.reading = undefined
+    })
+  return lineage.reading
+}
+
+/** Step `re_read`: the record as it is in the store after this call began. */
+export async function read(lineage: Lineage, now: Now): Promise<Known> {
+  if (lineage.unsaved !== undefined) await flush(lineage, now)
+  for (let tries = 0; ; tries++) {
+    const { epoch } = lineage
+    const shown = await fetchRecord(lineage)
+    const isLast = tries === mostTries
+    // what was learnt while the store answered is later than its answer
+    if (lineage.epoch !== epoch && !isLast) continue
+    if (!hasLost(lineage, shown) || isLast) return learn(lineage, shown, now())
+    await write(lineage, shown, lineage.known?.record ?? emptyRecord, now)
+  }
+}
+
+const mostTries = 10
+
+/**
+ * Writes a record over the one that is known.
+ *
+ * @param version its name, for whoever wants to know it even when this fails
+ * @returns `undefined` when somebody else has written since
+ */
+export async function write(
+  lineage: Lineage,
+  over: Known,
+  record: LineageRecord,
+  now: Now,
+  version: string = randomUUID(),
+): Promise<Known | undefined> {
+  const known = { version, record }
+  return (await put(lineage, over.version, known, now)) ? known : undefined
+}
+
+/** Writes whatever a change makes of the record, as often as others come first. */
+export async function update(
+  lineage: Lineage,
+  change: (record: LineageRecord) => LineageRecord,
+  now: Now,
+): Promise<Known> {
+  for (;;) {
+    const over = await read(lineage, now)
+    const record = change(over.record)
+    if (record === over.record) return over
+    const known = await write(lineage, over, record, now)
+    if (known !== undefined) return known
+  }
+}
+
+/** Drops an access token that an API rejected, here and in the store, if it is still the one that is kept there. */
+export async function discard(lineage: Lineage, entry: string, accessToken: string, now: Now): Promise<void> {
+  const held = lineage.entries.get(entry)
+  if (held?.copy?.tokenSet.accessToken === accessToken) held.copy = undefined
+  await update(lineage, record => discarded(record, entry, accessToken), now)
+}
+
+/**
+ * Step `save`: writes what the server answered over the mark, or over whatever a store that lost the mark has left; never
+ * over a later word. A store that fails is asked again, for `patienceMs` by the caller and by a timer after that.
+ *
+ * @returns `undefined` when there is a later word
+ * @throws TokenStoreError when it is not known to be kept; it is still being tried
+ */
+export async function save(
+  lineage: Lineage,
+  record: LineageRecord,
+  mayReplace: Unsaved['mayReplace'],
+  { now, patienceMs }: { now: Now; patienceMs: number },
+): Promise<Known | undefined> {
+  const unsaved: Unsaved = { known: { version: randomUUID(), record }, mayReplace }
+  lineage.unsaved = unsaved
+  const giveUpAt = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return (await flush(lineage, now)) ? unsaved.known : undefined
+    } catch (error) {
+      if (performance.now() >= giveUpAt) {
+        flushLater(lineage, now)
+        throw error
+      }
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+  }
+}
+
+/** Tries what is unsaved once; whether it is kept now. */
+async function flush(lineage: Lineage, now: Now): Promise<boolean> {
+  const { unsaved } = lineage
+  if (unsaved === undefined) return false
+  let current: Known = lineage.known ?? nothing
+  let kept = false
+  for (;;) {
+    kept = unsaved.mayReplace(current) && (await put(lineage, current.version, unsaved.known, now))
+    if (kept) break
+    current = await fetchRecord(lineage)
+    if (unsaved.mayReplace(current)) continue
+    learn(lineage, current, now())
+    break
+  }
+  if (lineage.unsaved === unsaved) lineage.unsaved = undefined
+  return kept
+}
+
+function flushLater(lineage: Lineage, now: Now): void {
+  const again = () => flush(lineage, now).catch(() => flushLater(lineage, now))
+  setTimeout(again, 1_000).unref()
+}
+
+/** How long what this process knows of a record counts against what the store shows. Far less than tombstones are kept. */
+const trustMs = 600_000
+
+/**
+ * Whether the store shows a version we have seen replaced, or nothing where a refresh token was: it has lost what came
+ * after, by a fail-over or a restart, and gets it back. What was forgotten on purpose is not lost, but written.
+ */
+function hasLost({ known, knownAt, ancestors }: Lineage, shown: Known): boolean {
+  if (known?.version === undefined || known.record.refreshToken === undefined) return false
+  const isOlder = shown.version === undefined || ancestors.includes(shown.version)
+  return isOlder && performance.now() - knownAt < trustMs
+}
+
+async function fetchRecord({ store, key }: Lineage): Promise<Known> {
+  const stored = await store.get(key)
+  return stored === undefined ? nothing : { version: stored.version, record: parseRecord(stored.value) }
+}
+
+const nothing: Known = { version: undefined, record: emptyRecord }
+
+/** Keeps a record, or deletes it when nothing is left in it. */
+async function put(
+  lineage: Lineage,
+  expected: string | undefined,
+  known: Known & { version: string },
+  now: Now,
+): Promise<boolean> {
+  const { key, store } = lineage
+  const record: RecordToKeep = {
+    version: known.version,
+    value: JSON.stringify({ format, ...known.record }),
+    keepForMs: keepForMs(known.record, now()),
+  }
+  if (!isEmpty(known.record)) {
+    if (!(await store.compareAndSet(key, expected, record))) return false
+    learn(lineage, known, now())
+    return true
+  }
+  if (expected !== undefined && !(await store.delete(key, expected))) return false
+  learn(lineage, nothing, now())
+  return true
+}
+
+/** Counts up when a record can no longer be read by the release before. */
+const format = 1
+
+function parseRecord(value: string): LineageRecord {
+  const record = parseJson(value)
+  if (record?.format === format) return { ...emptyRecord, ...record }
+  const problem = 'the record is none of ours, or was written by a later release'
+  throw new TokenStoreError(problem, { operation: 'get', retryable: false })
+}
+
+/** Its error is left out: it quotes the text. */
+function parseJson(value: string): (LineageRecord & { format?: number }) | undefined {
+  try {
+    return JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
