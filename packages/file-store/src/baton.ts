@@ -14,7 +14,7 @@
  * 3. A folder without baton is done with: it never gets one again, is emptied, and removed by `rmdir(2)`, which fails
  *    for a folder that is not empty. So a late removal cannot hit its successor of the same name.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { TokenStoreError } from '@grantkit/core'
 import { type Files, isDone } from './files.js'
 
@@ -49,18 +49,19 @@ export async function place(
   { folder, aside, state }: { readonly folder: string; readonly aside: string; readonly state: string },
   fill: (folder: string) => Promise<void> = async () => {},
 ): Promise<boolean> {
-  await files.makeFolder(aside)
   try {
+    await files.makeFolder(aside)
     const baton = await files.create(join(aside, batonOf(state)))
     await baton.close()
     await fill(aside)
+    if (await isDone(files.rename(aside, folder), ...occupied)) return true
+    await discard(files, aside)
+    return false
   } catch (error) {
     await discard(files, aside).catch(() => {})
+    if (await wasSwept(files, error, [dirname(aside), dirname(folder)])) return false
     throw error
   }
-  if (await isDone(files.rename(aside, folder), ...occupied)) return true
-  await discard(files, aside)
-  return false
 }
 
 /** Changes the state of a folder; `false` when it is not in the state `from`. */
@@ -110,6 +111,13 @@ export async function untilSettled<T>(folder: string, attempt: () => Promise<T |
 
 /** What `rename(2)` says of a folder over one that is not empty; Windows says it of any. */
 const occupied = process.platform === 'win32' ? ['EPERM', 'EACCES', 'EEXIST', 'ENOTEMPTY'] : ['EEXIST', 'ENOTEMPTY']
+
+/** Whether what was being built was taken for left over: it is gone, and not the folder it was in. */
+async function wasSwept(files: Files, error: unknown, parents: readonly string[]): Promise<boolean> {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false
+  for (const parent of parents) if (!(await files.exists(parent))) return false
+  return true
+}
 
 const prefix = 'baton.'
 const isBaton = (name: string) => name.startsWith(prefix)
