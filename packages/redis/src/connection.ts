@@ -1,18 +1,11 @@
 /** What the store needs of a Redis client, whichever it is. */
+import type { WaitForReplicas } from './replicas.js'
 
 /** A script, the one key it works on, and its arguments. */
 export interface Script {
   readonly text: string
   readonly key: string
   readonly args: readonly string[]
-}
-
-/** How many replicas are waited for, and how long. */
-export interface WaitForReplicas {
-  /** How many replicas must have acknowledged a write. */
-  readonly count: number
-  /** How long they have for it, in milliseconds. */
-  readonly timeoutMs: number
 }
 
 export interface Connection {
@@ -30,4 +23,9 @@ export interface Subscription {
   readonly subscribed: Promise<void>
   /** Closes what was opened for it. */
   close(): void
+}
+
+/** Whether a script says yes. Clients can be told to give numbers as strings. */
+export function isDone(reply: unknown): boolean {
+  return String(reply) === '1'
 }

@@ -1,17 +1,10 @@
 /** Keeps token records in Redis or Valkey, so that all processes and hosts that reach it share them. */
-import {
-  checkNumber,
-  checkOptions,
-  checkText,
-  optionError,
-  type StoredRecord,
-  type TokenStore,
-  TokenStoreError,
-} from '@grantkit/core'
+import { checkOptions, checkText, optionError, type StoredRecord, type TokenStore } from '@grantkit/core'
 import { changes } from './changes.js'
-import type { Connection, Script, WaitForReplicas } from './connection.js'
+import { type Connection, isDone, type Script } from './connection.js'
 import { type IoRedisClient, ioRedisConnection, isIoRedis } from './ioredis.js'
 import { isNodeRedis, type NodeRedisClient, nodeRedisConnection } from './node-redis.js'
+import { checkWaitForReplicas, type WaitForReplicas, writeToReplicas } from './replicas.js'
 import * as scripts from './scripts.js'
 
 export type { IoRedisClient, NodeRedisClient, WaitForReplicas }
@@ -56,7 +49,7 @@ export function redisStore(client: NodeRedisClient | IoRedisClient, options: Red
   const write = (operation: string, script: Script) =>
     waitForReplicas === undefined
       ? connection.run(script).then(isDone)
-      : writeToReplicas(operation, connection.runAndWait(script, waitForReplicas), waitForReplicas)
+      : writeToReplicas(connection, operation, script, waitForReplicas)
 
   return {
     secrecy,
@@ -87,14 +80,6 @@ function checkPrefix(prefix: unknown): void {
   if (/[{}]/.test(prefix)) throw optionError('prefix', 'must not contain { or }, which say where a cluster puts a key')
 }
 
-function checkWaitForReplicas(value: WaitForReplicas): void {
-  checkOptions('waitForReplicas', value, ['count', 'timeoutMs'])
-  for (const name of ['count', 'timeoutMs'] as const) {
-    checkNumber(`waitForReplicas.${name}`, value[name], 1)
-    if (!Number.isInteger(value[name])) throw optionError(`waitForReplicas.${name}`, 'must be a whole number')
-  }
-}
-
 function connectionOf(client: unknown): Connection {
   const made = typeof client === 'object' && client !== null ? client : {}
   if (isNodeRedis(made)) {
@@ -111,24 +96,7 @@ function connectionOf(client: unknown): Connection {
   )
 }
 
-/** What was not written needs no replica. */
-async function writeToReplicas(
-  operation: string,
-  replies: ReturnType<Connection['runAndWait']>,
-  { count, timeoutMs }: WaitForReplicas,
-): Promise<boolean> {
-  const [reply, acknowledgements] = await replies
-  if (!isDone(reply)) return false
-  if (Number(acknowledgements) < count)
-    throw new TokenStoreError(`${acknowledgements} of ${count} replicas had it after ${timeoutMs} ms`, { operation })
-  return true
-}
-
-/** Clients can be told to give numbers as strings, and strings as buffers. */
-function isDone(reply: unknown): boolean {
-  return String(reply) === '1'
-}
-
+/** Clients can be told to give buffers. */
 function recordOf(reply: unknown): StoredRecord | undefined {
   const [version, value] = reply as [unknown, unknown]
   return version === null ? undefined : { version: String(version), value: String(value) }

@@ -1,5 +1,6 @@
 /** ioredis 5 and 6, by shape: `Redis`, in Sentinel mode too, and `Cluster`. */
-import type { Connection, Script, Subscription, WaitForReplicas } from './connection.js'
+import type { Connection, Script, Subscription } from './connection.js'
+import type { WaitForReplicas } from './replicas.js'
 
 /** A client made by ioredis 5 or 6: `new Redis()`, in Sentinel mode too, or `new Cluster()`. */
 export interface IoRedisClient {
@@ -41,18 +42,7 @@ function run(client: IoRedisClient, { text, key, args }: Script): Promise<unknow
 }
 
 /** A pipeline goes to one connection; when that breaks in the middle, what is left of it is not sent on the next. */
-async function runAndWait(client: IoRedisClient, script: Script, wait: WaitForReplicas) {
-  try {
-    return await pipelined(client, script, wait)
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('MOVED '))) throw error
-    // nothing was done; a cluster's pipeline does not follow its key to another node, a command does, and all after it
-    await client.eval('return 0', 1, script.key)
-    return pipelined(client, script, wait)
-  }
-}
-
-async function pipelined(client: IoRedisClient, { text, key, args }: Script, { count, timeoutMs }: WaitForReplicas) {
+async function runAndWait(client: IoRedisClient, { text, key, args }: Script, { count, timeoutMs }: WaitForReplicas) {
   const pipeline = client.pipeline() as Pipeline
   const results = await pipeline
     .eval(text, 1, key, ...args)

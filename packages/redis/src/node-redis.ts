@@ -16,9 +16,11 @@ interface Subscriber extends NodeRedisClient {
 
 /** One that another can be made of; not a Sentinel client of 5. */
 interface Duplicable extends Subscriber {
+  /** A cluster of 5 does not say. */
+  readonly isReady?: boolean
   duplicate(options: object): Duplicable
   connect(): Promise<unknown>
-  on(event: 'error', listener: () => void): unknown
+  on(event: 'ready' | 'error', listener: () => void): unknown
 }
 
 interface Multi {
@@ -65,19 +67,26 @@ function subscribeBeside(client: Duplicable, channel: string, listener: (message
   // a cluster's subscriber needs no connection to each of its nodes, and a user who wants commands to fail at once
   // does not mean those it subscribes again with
   const subscriber = client.duplicate({ minimizeConnections: true, disableOfflineQueue: false })
-  subscriber.on('error', ignore)
+  let connected = false
   let closed = false
-  const close = () => {
-    closed = true
-    quietly(() => subscriber.destroy())
-  }
+  const destroy = () => quietly(() => subscriber.destroy())
   const subscribe = async () => {
-    await subscriber.connect()
-    // a cluster that is closed while it connects opens all the same
-    if (closed) return close()
+    await subscriber.connect().finally(() => {
+      connected = true
+    })
+    if (closed) return destroy()
     await subscriber.subscribe(channel, listener)
   }
-  return { subscribed: subscribe(), close }
+  // of a client that is destroyed while it connects, 5 leaves the connection open: one that does is left to come through
+  // or to fail first
+  for (const event of ['ready', 'error'] as const) subscriber.on(event, () => closed && destroy())
+  return {
+    subscribed: subscribe(),
+    close() {
+      closed = true
+      if (connected && subscriber.isReady !== false) destroy()
+    },
+  }
 }
 
 function isSentinel(client: object): boolean {

@@ -1,0 +1,87 @@
+import {
+  type RedisCluster,
+  type RedisServer,
+  startRedisCluster,
+  startRedisSentinel,
+  startRedisServer,
+} from '@grantkit/testing'
+import { describe, test } from 'vitest'
+import { redisStore } from '../src/index.js'
+import { onCluster, onSentinel, onServer, type UserClient } from './clients.js'
+import { eventually, freshKey, needed, recordOf, within, writeUntilTold } from './scene.js'
+
+describe.concurrent('a server that is killed', () => {
+  for (const [name, open] of Object.entries(onServer))
+    test(`rejects or waits, and works as before once it runs again: ${name}`, async context => {
+      await using server = needed(context, await startRedisServer())
+      await using user = await open(server)
+      await survives(user, {
+        during: () => server.kill(),
+        after: () => server.restart(),
+      })
+    })
+})
+
+describe.concurrent('a cluster of which one node is killed', () => {
+  for (const [name, open] of Object.entries(onCluster))
+    test(`works as before once it runs again: ${name}`, async context => {
+      await using cluster = needed(context, await startRedisCluster())
+      await using user = await open(cluster)
+      const node = cluster.primaries[1] as RedisServer
+      await survives(user, { during: () => node.kill(), after: () => rejoin(cluster, node) })
+    })
+})
+
+describe.concurrent('a fail-over by Sentinel', () => {
+  for (const [name, open] of Object.entries(onSentinel))
+    test(`goes on with the new primary: ${name}`, async context => {
+      await using sentinel = needed(context, await startRedisSentinel())
+      await using user = await open(sentinel)
+      await survives(user, { during: () => sentinel.failOver(), after: async () => {} })
+    })
+})
+
+interface Outage {
+  during(): Promise<void>
+  after(): Promise<void>
+}
+
+/** vitest fails a run in which a rejection goes unheard. */
+async function survives({ client }: UserClient, { during, after }: Outage): Promise<void> {
+  const store = redisStore(client, { secrecy: 'elsewhere' })
+  const told: (string | undefined)[] = []
+  store.watch?.((_key, version) => told.push(version))
+  await writeUntilTold(store, told)
+
+  await during()
+  const operations = Array.from({ length: 20 }, () => freshKey()).flatMap(key => [
+    store.get(key),
+    store.compareAndSet(key, undefined, recordOf('in the outage')),
+    store.lease(key, 'holder', 1_000),
+    store.release(key, 'holder'),
+  ])
+  const settled = Promise.allSettled(operations)
+  await within(settled, 500).catch(() => {})
+  await after()
+
+  await eventually('it works again', async () => {
+    const key = freshKey()
+    const record = recordOf('after the outage')
+    return (
+      (await within(store.compareAndSet(key, undefined, record))) &&
+      (await within(store.get(key)))?.value === record.value
+    )
+  })
+  await writeUntilTold(store, told)
+  await store.close?.()
+  await within(settled, 20_000)
+}
+
+async function rejoin(cluster: RedisCluster, node: RedisServer): Promise<void> {
+  await node.restart()
+  await eventually('the cluster is whole', async () =>
+    (await Promise.all(cluster.primaries.map(one => one.command('CLUSTER', 'INFO')))).every(info =>
+      String(info).includes('cluster_state:ok'),
+    ),
+  )
+}
