@@ -1,5 +1,5 @@
 /** A Redis Cluster for tests. */
-import { eventually, launch, type RedisServer, redisProgram } from './redis-server.js'
+import { defaults, eventually, isReplica, launch, type RedisServer, redisProgram } from './redis-server.js'
 
 const slots = 16_384
 
@@ -27,7 +27,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   const { primaries: count = 3, replicasEach = 0, config = [] } = options
   const program = await redisProgram()
   if (program === undefined) return undefined
-  const lines = ['save ""', 'appendonly no', 'cluster-enabled yes', 'cluster-node-timeout 2000', ...config]
+  const lines = [...defaults, 'cluster-enabled yes', 'cluster-node-timeout 2000', ...config]
   const nodes = await Promise.all(
     Array.from({ length: count * (1 + replicasEach) }, () => launch(program, lines, false)),
   )
@@ -36,7 +36,9 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   const stop = async () => void (await Promise.all(nodes.map(node => node.stop())))
   try {
     await join(primaries, nodes)
-    await Promise.all(replicas.map((node, index) => replicate(node, primaries[Math.floor(index / replicasEach)])))
+    await Promise.all(
+      replicas.map((node, index) => replicate(node, primaries[Math.floor(index / replicasEach)] as RedisServer)),
+    )
     await eventually('the nodes agree', async () =>
       (await Promise.all(nodes.map(knowsAll(nodes, primaries)))).every(Boolean),
     )
@@ -47,11 +49,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   return {
     primaries,
     replicas,
-    async moveSlot(slot, to) {
-      const id = String(await to.command('CLUSTER', 'MYID'))
-      for (const node of [to, ...primaries.filter(other => other !== to)])
-        await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', id)
-    },
+    moveSlot: (slot, to) => moveSlot(slot, to, nodes),
     stop,
     [Symbol.asyncDispose]: stop,
   }
@@ -73,13 +71,10 @@ async function join(primaries: readonly RedisServer[], nodes: readonly RedisServ
 }
 
 /** Asked until the replica has heard of its primary. */
-async function replicate(replica: RedisServer, primary: RedisServer | undefined): Promise<void> {
-  const id = String(await primary?.command('CLUSTER', 'MYID'))
+async function replicate(replica: RedisServer, primary: RedisServer): Promise<void> {
+  const id = String(await primary.command('CLUSTER', 'MYID'))
   await eventually('the replica follows', async () => (await replica.command('CLUSTER', 'REPLICATE', id)) === 'OK')
-  await eventually('the replica has caught up', async () => {
-    const { master_link_status: link } = await replica.info('replication')
-    return link === 'up'
-  })
+  await eventually('the replica has caught up', () => isReplica(replica.port, primary.port))
 }
 
 /** Whether a node knows every other, and which of them hold what. */
@@ -92,4 +87,24 @@ function knowsAll(nodes: readonly RedisServer[], primaries: readonly RedisServer
       Array.isArray(listed) && listed.every(range => range.length === 2 + nodes.length / primaries.length)
     return known.every(line => info.includes(`${line}\r\n`)) && replicasListed
   }
+}
+
+async function moveSlot(slot: number, to: RedisServer, nodes: readonly RedisServer[]): Promise<void> {
+  const fromPort = await ownerOf(slot, to)
+  const from = nodes.find(({ port }) => port === fromPort)
+  if (from === undefined || from === to) return
+  const set = async (node: RedisServer, state: string, of: RedisServer) =>
+    node.command('CLUSTER', 'SETSLOT', String(slot), state, String(await of.command('CLUSTER', 'MYID')))
+  await set(to, 'IMPORTING', from)
+  await set(from, 'MIGRATING', to)
+  for (const node of [to, from]) await set(node, 'NODE', to)
+  await eventually('all nodes know of it', async () =>
+    (await Promise.all(nodes.map(node => ownerOf(slot, node)))).every(port => port === to.port),
+  )
+}
+
+/** The port of the primary that has a slot, as a node sees it. */
+async function ownerOf(slot: number, node: RedisServer): Promise<unknown> {
+  const ranges = (await node.command('CLUSTER', 'SLOTS')) as readonly [number, number, [string, number]][]
+  return ranges.find(([from, to]) => from <= slot && slot <= to)?.[2][1]
 }

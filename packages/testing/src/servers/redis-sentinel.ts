@@ -64,7 +64,11 @@ export async function startRedisSentinel(options: RedisSentinelOptions = {}): Pr
     primary,
     async failOver() {
       const before = await primary()
-      await sentinels[0]?.command('SENTINEL', 'FAILOVER', name)
+      // refused until Sentinel knows enough of the replicas
+      await eventually(
+        'Sentinel agrees',
+        async () => (await sentinels[0]?.command('SENTINEL', 'FAILOVER', name)) === 'OK',
+      )
       await eventually('there is another primary', async () => (await primary()) !== before)
       await eventually(
         'it knows that it is',

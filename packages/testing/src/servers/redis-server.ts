@@ -51,8 +51,11 @@ const deadlineMs = 20_000
  */
 export async function startRedisServer({ config = [] }: RedisServerOptions = {}): Promise<RedisServer | undefined> {
   const program = await redisProgram()
-  return program === undefined ? undefined : launch(program, ['save ""', 'appendonly no', ...config], false)
+  return program === undefined ? undefined : launch(program, [...defaults, ...config], false)
 }
+
+/** Nothing on disk, and no waiting for more replicas before one is sent what there is. */
+export const defaults: readonly string[] = ['save ""', 'appendonly no', 'repl-diskless-sync-delay 0']
 
 /** The program there is, by its path. */
 export async function redisProgram(): Promise<string | undefined> {
@@ -113,9 +116,7 @@ async function prepare(program: string, config: readonly string[], sentinel: boo
     async replicaOf(primary) {
       if (primary === undefined) return void (await command('REPLICAOF', 'NO', 'ONE'))
       await command('REPLICAOF', '127.0.0.1', String(primary.port))
-      await eventually('the replica has caught up', async () =>
-        String(await command('INFO', 'replication')).includes('master_link_status:up'),
-      )
+      await eventually('the replica has caught up', () => isReplica(port, primary.port))
     },
     kill,
     async restart() {
@@ -129,6 +130,12 @@ async function prepare(program: string, config: readonly string[], sentinel: boo
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** Whether the primary counts it, which it does a moment after the replica has everything. */
+export async function isReplica(replicaPort: number, primaryPort: number): Promise<boolean> {
+  const info = String(await redisCommand(primaryPort, ['INFO', 'replication']))
+  return info.includes(`port=${replicaPort},state=online`)
 }
 
 /** nobody, when we are root: the program needs no rights, and its files are to be readable as anywhere else. */
@@ -156,9 +163,7 @@ async function untilReady(started: ChildProcess, port: number): Promise<void> {
   let said = ''
   for (const stream of [started.stdout, started.stderr])
     stream?.on('data', chunk => (said = `${said}${chunk}`.slice(-2_000)))
-  const killed = () => void started.kill('SIGKILL')
-  process.once('exit', killed)
-  started.once('close', () => process.off('exit', killed))
+  endWithUs(started)
   const failed = new Promise<never>((_, reject) => {
     started.once('error', reject)
     started.once('close', () => reject(new Error(`The server ended: ${said}`)))
@@ -167,6 +172,21 @@ async function untilReady(started: ChildProcess, port: number): Promise<void> {
   failed.catch(() => {})
   const ready = eventually('the server answers', async () => (await redisCommand(port, ['PING'], 1_000)) === 'PONG')
   await Promise.race([ready, failed])
+}
+
+const children = new Set<ChildProcess>()
+
+function endWithUs(child: ChildProcess): void {
+  if (children.size === 0) process.on('exit', killAll)
+  children.add(child)
+  child.once('close', () => {
+    children.delete(child)
+    if (children.size === 0) process.off('exit', killAll)
+  })
+}
+
+function killAll(): void {
+  for (const child of children) child.kill('SIGKILL')
 }
 
 async function end(child: ChildProcess): Promise<void> {
