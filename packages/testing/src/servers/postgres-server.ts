@@ -45,7 +45,8 @@ export async function startPostgresServer(options: PostgresServerOptions = {}): 
   const end = async (signal: NodeJS.Signals) => {
     if (server === undefined || !isRunning(server)) return
     server.kill(signal)
-    await once(server, 'exit')
+    // not 'exit': its processes outlive it for a moment, and answer; they hold its output open
+    await once(server, 'close')
   }
   const start = async () => {
     const settings = { ...defaults, port: String(port), ...options.settings }
@@ -55,7 +56,7 @@ export async function startPostgresServer(options: PostgresServerOptions = {}): 
   const stop = async () => {
     process.off('exit', endWithProcess)
     await end(atOnce)
-    await rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+    await rm(directory, { recursive: true, force: true })
   }
   process.once('exit', endWithProcess)
   try {
@@ -141,16 +142,14 @@ function asArguments(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }
 
-/** A server that was killed leaves processes behind for a moment, whose shared memory it may not take over. */
 async function startUp(program: string, commandLine: string[], options: SpawnOptions): Promise<ChildProcess> {
-  for (let attempt = 1; ; attempt++) {
-    const child = spawn(program, commandLine, { ...options, stdio: [...options.stdio] })
-    const output = outputOf(child)
-    while (isRunning(child) && !output().includes('ready to accept connections')) await wait(20)
-    if (isRunning(child)) return child
-    if (attempt === 50) throw new Error(`postgres does not start:\n${output()}`)
-    await wait(100)
+  const child = spawn(program, commandLine, { ...options, stdio: [...options.stdio] })
+  const output = outputOf(child)
+  while (!output().includes('ready to accept connections')) {
+    if (!isRunning(child)) throw new Error(`postgres does not start:\n${output()}`)
+    await wait(20)
   }
+  return child
 }
 
 function isRunning(child: ChildProcess): boolean {
