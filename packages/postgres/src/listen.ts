@@ -1,6 +1,6 @@
 /** Listens for notifications, on a connection of its own, and on another when that is lost. */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { PostgresPool } from './pool.js'
+import type { PostgresClient, PostgresPool } from './pool.js'
 
 export interface Subscription {
   readonly pool: PostgresPool
@@ -42,12 +42,9 @@ async function keepListening(subscription: Subscription, stopping: AbortSignal):
  */
 async function listenOnce(subscription: Subscription, stopping: AbortSignal): Promise<boolean> {
   const { pool, channel, tell, checkEveryMs = 30_000 } = subscription
-  const client = await pool.connect()
   const over = new AbortController()
   const end = () => over.abort()
-  // While a connection is checked out the pool does not listen for its errors, and one that nobody listens for is thrown.
-  client.on('error', end)
-  client.on('end', end)
+  const client = await checkOut(pool, end)
   client.on('notification', message => {
     if (message.channel === channel && !over.signal.aborted) tell(message.payload ?? '')
   })
@@ -69,6 +66,21 @@ async function listenOnce(subscription: Subscription, stopping: AbortSignal): Pr
     // To be closed: it would go on listening, for whoever is given it next.
     client.release(true)
   }
+}
+
+/**
+ * While a connection is checked out the pool does not listen for its errors, and one that nobody listens for is thrown. A
+ * promise would be too late for an error that comes in the same packet as the greeting of a server that goes down.
+ */
+function checkOut(pool: PostgresPool, onEnd: () => void): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) return reject(error)
+      client.on('error', onEnd)
+      client.on('end', onEnd)
+      resolve(client)
+    })
+  })
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

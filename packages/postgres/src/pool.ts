@@ -4,8 +4,8 @@ import { optionError } from '@grantkit/core'
 /** What a `Pool` of `pg` is, as far as it is needed here. */
 export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
-  /** Checks out a connection, for the store that listens. */
-  connect(): Promise<PostgresClient>
+  /** Checks out a connection, for a store that listens. */
+  connect(use: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   readonly options?: { readonly max?: number | undefined } | undefined
 }
 
