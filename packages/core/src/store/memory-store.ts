@@ -1,19 +1,25 @@
 /** Records in this process's memory: bounded, swept when it grows, without a timer. */
 import { checkNumber, checkOptions } from '../options.js'
-import type { ChangeListener, RecordToKeep, TokenStore } from './token-store.js'
+import type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './token-store.js'
 
 export interface MemoryStoreOptions {
   /**
    * How many records are kept at most. Beyond that a tenth goes: first those that would have been dropped soonest, so
-   * that an application's tokens go before a user's refresh token. Default 100,000.
+   * that an application's tokens go before a user's refresh token; of those alike the one written longest ago.
+   * Default 100,000.
    */
   readonly maxRecords?: number | undefined
 }
 
-interface Kept {
-  readonly version: string
-  readonly value: string
+/** Until when something holds, by the clock of `now()`. */
+interface Limited {
   readonly until: number
+}
+
+interface Kept extends StoredRecord, Limited {}
+
+interface Lease extends Limited {
+  readonly holder: string
 }
 
 /**
@@ -26,23 +32,17 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   const { maxRecords = 100_000 } = options
   checkNumber('maxRecords', maxRecords, 1)
   const records = new Map<string, Kept>()
-  const leases = new Map<string, { readonly holder: string; readonly until: number }>()
+  const leases = new Map<string, Lease>()
   const listeners = new Set<ChangeListener>()
-  let sweepAt = 1_000
+  const sweepRecords = sweeper(records, maxRecords)
+  const sweepLeases = sweeper(leases, Number.POSITIVE_INFINITY)
 
   const find = (key: string): Kept | undefined => {
     const kept = records.get(key)
     return kept !== undefined && kept.until > now() ? kept : undefined
   }
   const tell = (key: string, version: string | undefined) => {
-    for (const listener of listeners) notify(listener, key, version)
-  }
-  /** Costs as much as there are records, once for each doubling of them. */
-  const makeRoom = () => {
-    dropOver(records)
-    dropOver(leases)
-    if (records.size >= maxRecords) dropSoonest(records, Math.ceil(maxRecords / 10))
-    sweepAt = Math.min(Math.max(1_000, records.size * 2), maxRecords)
+    for (const told of listeners) told(key, version)
   }
 
   return {
@@ -55,7 +55,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
       const current = find(key)?.version
       if (current === version) return true
       if (current !== expected) return false
-      if (records.size >= Math.min(sweepAt, maxRecords)) makeRoom()
+      // taken out first, so that it is the last of those alike to go
+      if (!records.delete(key)) sweepRecords()
       records.set(key, { version, value, until: now() + (keepForMs ?? Number.POSITIVE_INFINITY) })
       tell(key, version)
       return true
@@ -69,6 +70,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     async lease(key, holder, durationMs) {
       const current = leases.get(key)
       if (current !== undefined && current.holder !== holder && current.until > now()) return false
+      if (current === undefined) sweepLeases()
       leases.set(key, { holder, until: now() + durationMs })
       return true
     },
@@ -76,8 +78,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
       if (leases.get(key)?.holder === holder) leases.delete(key)
     },
     watch(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+      const told: ChangeListener = (key, version) => notify(listener, key, version)
+      listeners.add(told)
+      return () => listeners.delete(told)
     },
   }
 }
@@ -97,12 +100,29 @@ function now(): number {
   return performance.now()
 }
 
-function dropOver(map: Map<string, { readonly until: number }>): void {
-  const at = now()
-  for (const [key, { until }] of map) if (until <= at) map.delete(key)
+/**
+ * Called before something is added. Looks at all there is once for each doubling of it, and at the limit once for each
+ * tenth of that.
+ */
+function sweeper(map: Map<string, Limited>, limit: number): () => void {
+  let sweepAt = Math.min(1_000, limit)
+  return () => {
+    if (map.size < sweepAt) return
+    if (map.size >= limit) dropSoonest(map, Math.ceil(limit / 10))
+    dropOver(map)
+    sweepAt = Math.min(Math.max(1_000, map.size * 2), limit)
+  }
 }
 
-function dropSoonest(records: Map<string, Kept>, count: number): void {
-  const soonest = [...records].sort(([, a], [, b]) => (a.until === b.until ? 0 : a.until - b.until)).slice(0, count)
-  for (const [key] of soonest) records.delete(key)
+/** Numbers are sorted alone: with 100,000 records a third of the time it takes to sort them. */
+function dropSoonest(map: Map<string, Limited>, count: number): void {
+  const ends = Float64Array.from(map.values(), ({ until }) => until).sort()
+  const last = ends[count - 1] ?? 0
+  let alike = count - ends.indexOf(last)
+  for (const [key, { until }] of map) if (until < last || (until === last && alike-- > 0)) map.delete(key)
+}
+
+function dropOver(map: Map<string, Limited>): void {
+  const at = now()
+  for (const [key, { until }] of map) if (until <= at) map.delete(key)
 }
