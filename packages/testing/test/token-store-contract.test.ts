@@ -2,7 +2,7 @@
 import { memoryStore, type TokenStore } from '@grantkit/core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { tokenStoreContract } from '../src/index.js'
-import { type Fault, tinyStores } from './token-store-contract.tiny-store.js'
+import { type Fault, tinyStores } from './tiny-stores.js'
 
 describe('the store in memory, which is one for the whole process', () => {
   const store = memoryStore()
