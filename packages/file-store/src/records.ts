@@ -88,8 +88,8 @@ export function records(files: Files, machine: Machine, folder: string, aside: s
   const remove = async (name: string, { state }: KeptRecord) => {
     const path = join(folder, name)
     if (!(await drop(files, path, state))) return false
-    await isDone(files.sync(path), 'ENOENT')
-    await ifPossible(look(files, path, clean))
+    // Clears up, and with the text it removes it first makes sure that the baton is gone from the disk too.
+    await look(files, path, clean)
     await files.sync(folder)
     return true
   }

@@ -107,6 +107,51 @@ describe.each(operations)('$name', ({ before, run, versions }) => {
   })
 })
 
+describe.each([
+  { written: 'over another', before: old },
+  { written: 'for the first time', before: undefined },
+])('a power cut after a process was killed while it wrote $written', ({ before }) => {
+  const first = (store: Store) => store.compareAndSet(key, before?.version, next)
+  const clearUp = (store: Store) => store.compareAndSet('other', undefined, old)
+  test.each([
+    { name: 'says the same again', prepare: clearUp, run: first, makes: 'next' },
+    {
+      name: 'deletes what was written',
+      prepare: clearUp,
+      run: (store: Store): Promise<unknown> => store.delete(key, 'next'),
+      makes: undefined,
+    },
+    {
+      name: 'clears up',
+      prepare: nothing,
+      run: async (store: Store): Promise<unknown> => void (await clearUp(store)),
+      makes: undefined,
+    },
+  ])('loses nothing when another $name', async ({ prepare, run, makes }) => {
+    const directory = { records: '/records', leases: '/leases', aside: '/new' }
+    for (let steps = 0; ; steps++) {
+      const machine = machineByHand()
+      const disk = memoryFiles(Object.values(directory))
+      const other = storeIn(directory, disk, machine.as('second'))
+      await prepare(other)
+      if (before) await storeIn(directory, disk, machine.as('first')).compareAndSet(key, undefined, before)
+
+      const { files } = stoppingAfter(disk, steps)
+      const ended = await hasEnded(first(storeIn(directory, files, machine.as('first'))))
+      const said = await run(other)
+
+      machine.restart()
+      const possible = said ? [makes] : ended ? ['next'] : [before?.version, 'next']
+      for (const found of powerCuts(disk)) {
+        const successor = storeIn(directory, found, machine.as('third'))
+        await expectWhole(successor, possible)
+        await expectUsable(successor)
+      }
+      if (ended) return
+    }
+  })
+})
+
 test.each([
   { name: 'taking a lease', before: nothing, run: (store: Store) => store.lease(key, 'first', hourMs) },
   {

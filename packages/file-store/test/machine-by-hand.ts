@@ -9,7 +9,8 @@ export interface MachineByHand {
   restart(): void
 }
 
-export function machineByHand(): MachineByHand {
+/** @param options.namesBoots `false` for a system like Windows */
+export function machineByHand({ namesBoots = true } = {}): MachineByHand {
   let boots = 1
   const clocks = { sinceBootMs: 1_000_000, epochMs: Date.now() }
   const dead = new Set<string>()
@@ -17,7 +18,7 @@ export function machineByHand(): MachineByHand {
     clocks,
     dead,
     as: process => ({
-      boot: `boot-${boots}`,
+      boot: namesBoots ? `boot-${boots}` : '',
       sinceBootMs: () => clocks.sinceBootMs,
       epochMs: () => clocks.epochMs,
       process,
