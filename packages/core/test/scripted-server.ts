@@ -10,7 +10,7 @@ import {
   type TransportResponse,
 } from '../src/index.js'
 
-interface Received {
+export interface Received {
   /** Counted from 1. */
   readonly number: number
   readonly url: string

@@ -68,9 +68,12 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, l
   async function decide({ signal, force = false, rejected }: GetTokenSetOptions): Promise<TokenSet> {
     signal?.throwIfAborted()
     let held = look()
-    if (rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) await drop(held, rejected)
-    if (force || isToBeChecked(held.copy)) {
+    if (force || held.copy === undefined || clock.now() >= held.copy.goodUntil) {
       await detachable(check(held), signal)
+      held = look()
+    }
+    if (rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) {
+      await detachable(drop(held, rejected), signal)
       held = look()
     }
     const tokenSet = held.copy?.tokenSet.accessToken === rejected ? undefined : held.copy?.tokenSet
@@ -87,19 +90,13 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, l
   function look(): Entry {
     if (entry === undefined || entry.lineage.evicted || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
-    if (entry.copy === undefined || entry.copy === seen) {
-      seen = entry.copy
-      return entry
-    }
-    if (entry.copy.tokenSet !== seen?.tokenSet) answer = Promise.resolve(entry.copy.tokenSet)
-    seen = entry.copy
+    const { copy } = entry
+    if (copy !== undefined && copy.tokenSet !== seen?.tokenSet) answer = Promise.resolve(copy.tokenSet)
+    seen = copy
+    if (seen === undefined) return entry
     const { fromAt, softAt } = scheduleOf(seen.tokenSet, client, thresholds)
-    quiet = { fromAt, untilAt: Math.min(softAt, seen.checkedAt + entry.lineage.copyMs, looked(entry)) }
+    quiet = { fromAt, untilAt: Math.min(softAt, seen.goodUntil, looked(entry)) }
     return entry
-  }
-
-  function isToBeChecked(copy: Copy | undefined): boolean {
-    return copy === undefined || clock.now() >= copy.checkedAt + (entry as Entry).lineage.copyMs
   }
 
   async function drop({ lineage, key }: Entry, rejected: string): Promise<void> {
@@ -113,7 +110,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, l
     } catch (error) {
       tellIfStoreFailed(client, error)
       const held = lineage.entries.get(key)
-      if (held?.copy !== undefined) held.copy = { ...held.copy, checkedAt: clock.now() }
+      if (held?.copy !== undefined) held.copy = { ...held.copy, goodUntil: clock.now() + lineage.copyMs }
     }
   }
 

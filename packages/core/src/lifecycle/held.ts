@@ -43,9 +43,10 @@ export interface Lineage {
   told: { expiring?: string; login?: string }
 }
 
-/** What still has to be written, and over what it may be. */
+/** What still has to be written, under which version, and over what it may be. */
 export interface Unsaved {
-  readonly known: Known & { readonly version: string }
+  readonly version: string
+  readonly change: (current: LineageRecord) => LineageRecord
   readonly mayReplace: (current: Known) => boolean
 }
 
@@ -54,8 +55,8 @@ export interface Copy {
   readonly tokenSet: TokenSet
   /** What it is a copy of. */
   readonly token: KeptToken
-  /** By the client's clock; `-Infinity` once a change was told. */
-  readonly checkedAt: number
+  /** Until when the store need not be asked, by the client's clock; `-Infinity` once a change was told. */
+  readonly goodUntil: number
 }
 
 /** One access token, and the request that will replace it. */
@@ -165,7 +166,7 @@ export function learn(lineage: Lineage, known: Known, now: number): Known {
 function becomeStale(lineage: Lineage): void {
   lineage.epoch++
   for (const entry of lineage.entries.values())
-    if (entry.copy !== undefined) entry.copy = { ...entry.copy, checkedAt: Number.NEGATIVE_INFINITY }
+    if (entry.copy !== undefined) entry.copy = { ...entry.copy, goodUntil: Number.NEGATIVE_INFINITY }
   for (const wake of lineage.waiting) wake()
 }
 
@@ -188,7 +189,7 @@ export function inTurn<T>(lineage: Lineage, renew: () => Promise<T>): Promise<T>
 }
 
 /** The same token set as before when nothing has changed: callers compare. */
-function copyFrom(record: LineageRecord, { key, copy }: Entry, now: number): Copy | undefined {
+function copyFrom(record: LineageRecord, { key, lineage, copy }: Entry, now: number): Copy | undefined {
   const token = record.accessTokens[key]
   if (token === undefined) return undefined
   const isSame =
@@ -196,7 +197,7 @@ function copyFrom(record: LineageRecord, { key, copy }: Entry, now: number): Cop
     isSameToken(copy.token, token) &&
     copy.tokenSet.refreshToken === record.refreshToken &&
     copy.tokenSet.refreshTokenExpiresAt === record.refreshTokenExpiresAt
-  return { tokenSet: isSame ? copy.tokenSet : tokenSetOf(record, token, now), token, checkedAt: now }
+  return { tokenSet: isSame ? copy.tokenSet : tokenSetOf(record, token, now), token, goodUntil: now + lineage.copyMs }
 }
 
 /** Makes room for a tenth: the store still has what goes. */

@@ -8,7 +8,7 @@ export interface Lease {
   readonly holder: string
   /** Step `lease`: takes it if it is free; otherwise whoever asks may wait with {@link Lease.change}. */
   take(): Promise<boolean>
-  /** Step `check_lease`: whether it is still ours; kept from now on. */
+  /** Step `check_lease`: whether it has been ours since it was taken; kept from now on. */
   check(): Promise<boolean>
   /** Whether it surely holds for so many milliseconds more. */
   outlasts(milliseconds: number): boolean
@@ -36,22 +36,35 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
   let asking: Promise<boolean> = Promise.resolve(false)
   let keeper: NodeJS.Timeout | undefined
 
-  async function ask(): Promise<boolean> {
+  /** A lease that has run out meanwhile may have been somebody else's: then it is ours only if it is taken anew. */
+  async function ask(isTaken: boolean): Promise<boolean> {
     const askedAt = performance.now()
     mayBeHeld = true
     mayBeHeld = await store.lease(key, holder, durationMs)
-    heldUntil = mayBeHeld ? askedAt + durationMs : 0
-    return mayBeHeld
+    const isOurs = mayBeHeld && (isTaken || performance.now() < heldUntil)
+    heldUntil = isOurs ? askedAt + durationMs : 0
+    return isOurs
+  }
+  const take = () => {
+    asking = ask(true)
+    return asking
   }
   const check = () => {
-    asking = ask()
+    asking = ask(false)
     return asking
+  }
+
+  /** A store that fails is asked again until the lease has run out by itself. */
+  async function giveBack(untilAt: number): Promise<void> {
+    const again = () => giveBack(untilAt)
+    const later = () => void (performance.now() < untilAt && setTimeout(again, 250).unref())
+    await store.release(key, holder).catch(later)
   }
 
   return {
     holder,
     async take() {
-      const granted = await check()
+      const granted = await take()
       if (granted) keeper ??= setInterval(() => check().catch(() => {}), durationMs / 3).unref()
       return granted
     },
@@ -66,8 +79,7 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     async release() {
       clearInterval(keeper)
       await asking.catch(() => {})
-      // a store that is down lets it run out
-      if (mayBeHeld) await store.release(key, holder).catch(() => {})
+      if (mayBeHeld) await giveBack(performance.now() + durationMs)
     },
   }
 }

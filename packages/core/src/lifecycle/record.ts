@@ -17,6 +17,8 @@ export interface LineageRecord {
   readonly sending?: Mark | undefined
   /** Hashes of the refresh tokens that are used up, the latest last: who still brings one is served by what came after. */
   readonly spent: readonly string[]
+  /** Hash of the refresh token that it all began with: a process that starts may bring it from its configuration. */
+  readonly origin?: string | undefined
   /** Why there is no refresh token any more. */
   readonly ended?: 'invalid_grant' | 'forgotten' | undefined
 }
@@ -49,6 +51,8 @@ export interface Mark {
 export type Decision =
   | { readonly step: 'serve'; readonly token: KeptToken }
   | { readonly step: 'send'; readonly refreshToken: string }
+  /** For whoever has the lease. */
+  | { readonly step: 'wait' }
   | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
   | { readonly step: 'log_in'; readonly reason: LoginReason }
 
@@ -59,6 +63,8 @@ export interface Wanted {
   /** Whether a token that is kept is what the caller waits for. */
   readonly serves: (token: KeptToken) => boolean
   readonly now: number
+  /** Whether the caller has the lease, so that nobody else is about to send or waits for an answer. */
+  readonly leased: boolean
   /** How often a refresh token may be sent again when its outcome is not known. */
   readonly resends: number
 }
@@ -66,18 +72,18 @@ export interface Wanted {
 export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [] }
 
 /** Step `decide`: what is to be done, going by the record alone. */
-export function decide(record: LineageRecord, { entry, serves, now, resends }: Wanted): Decision {
+export function decide(record: LineageRecord, { entry, serves, now, leased, resends }: Wanted): Decision {
   const token = record.accessTokens[entry]
   if (token !== undefined && serves(token)) return { step: 'serve', token }
   const { refreshToken, refreshTokenExpiresAt } = record
   if (refreshToken === undefined) return { step: 'log_in', reason: record.ended ?? 'no_refresh_token' }
+  const mark = markOf(record, refreshToken)
+  if (!leased && isUnderWay(mark)) return { step: 'wait' }
   if (refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= now)
     return { step: 'log_in', reason: 'refresh_token_expired' }
-  const mark = markOf(record, refreshToken)
-  if (mark === undefined) return { step: 'send', refreshToken }
-  if (mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
-  const { restUntil = 0 } = mark
-  return restUntil > now ? { step: 'rest', mark, until: restUntil } : { step: 'send', refreshToken }
+  if (mark?.restUntil !== undefined && mark.restUntil > now) return { step: 'rest', mark, until: mark.restUntil }
+  if (mark !== undefined && mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
+  return leased ? { step: 'send', refreshToken } : { step: 'wait' }
 }
 
 /** Step `mark`: the refresh token is about to be sent. */
@@ -125,7 +131,8 @@ export function unknown(record: LineageRecord, failure: Mark['failure'], restUnt
 
 /** Step `end`: the server says it is dead, and nobody has written since. Access tokens live to their own end. */
 export function ended(record: LineageRecord): LineageRecord {
-  return { accessTokens: record.accessTokens, spent: spentWith(record), ended: 'invalid_grant' }
+  const { accessTokens, origin } = record
+  return { accessTokens, origin, spent: spentWith(record), ended: 'invalid_grant' }
 }
 
 /** An API rejected an access token. */
@@ -140,7 +147,7 @@ export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
 
 /** Whether a refresh token is this lineage's own, now or before. */
 export function knows(record: LineageRecord, refreshToken: string): boolean {
-  return record.refreshToken === refreshToken || record.spent.includes(sha256(refreshToken))
+  return record.refreshToken === refreshToken || [record.origin, ...record.spent].includes(sha256(refreshToken))
 }
 
 /** A refresh token that somebody brings, and what comes with it. */
@@ -166,7 +173,8 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
     refreshTokenExpiresAt === undefined && isSame
       ? { refreshTokenExpiresAt: record.refreshTokenExpiresAt, refreshTokenWarnAt: record.refreshTokenWarnAt }
       : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
-  return { refreshToken, ...expiry, accessTokens, spent: isSame ? record.spent : spentWith(record) }
+  const origin = record.origin ?? sha256(refreshToken)
+  return { refreshToken, ...expiry, accessTokens, origin, spent: isSame ? record.spent : spentWith(record) }
 }
 
 /** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
@@ -212,6 +220,11 @@ const mostSpent = 8
 
 function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefined {
   return sending?.hash === sha256(refreshToken) ? sending : undefined
+}
+
+/** As far as the record tells: whoever has the lease knows better. */
+function isUnderWay(mark: Mark | undefined): boolean {
+  return mark !== undefined && mark.restUntil === undefined
 }
 
 function spentWith({ refreshToken, spent }: LineageRecord): readonly string[] {

@@ -3,7 +3,6 @@
  * the store, and the answer is handed out once it is in the store too. The steps have the names of `record.ts`; the model
  * in `test/lifecycle/model/` goes through every order they can happen in.
  */
-import { randomUUID } from 'node:crypto'
 import type { Client } from '../client.js'
 import { AuthorizationServerError, LoginRequiredError, TokenStoreError, TransportError } from '../errors.js'
 import { type LoginReason, notify, type RenewalReason } from '../events.js'
@@ -40,20 +39,18 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
   async function renew(entry: Entry, { reason, serves }: Ask): Promise<TokenSet> {
     const { lineage } = entry
-    const settled = (known: Known): TokenSet | Sendable => {
-      const decision = decide(known.record, { entry: entry.key, serves, now: now(), resends })
-      return conclude(entry, known, decision)
-    }
-    // without a refresh token there is nothing to take a lease for
-    if (lineage.known !== undefined) settled(lineage.known)
+    const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends })
+    // for a login that is missing nobody has to wait
+    if (lineage.known !== undefined) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
     const lease = leaseOf(lineage, client.timeoutMs + leaseMarginMs)
     try {
       for (;;) {
-        const mine = await lease.take()
+        const leased = await lease.take()
         const known = await read(lineage, now)
-        const next = settled(known)
-        if (!('send' in next)) return next
-        if (mine) await send(entry, known, next.send, reason, lease)
+        const decision = decide(known.record, wanted(leased))
+        throwIfFinal(lineage, decision)
+        if (decision.step === 'serve') return heldBy(entry, known, decision.token)
+        if (decision.step === 'send') await send(entry, known, decision.refreshToken, reason, lease)
         else await lease.change()
       }
     } finally {
@@ -61,11 +58,9 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     }
   }
 
-  function conclude(entry: Entry, known: Known, decision: Decision): TokenSet | Sendable {
-    if (decision.step === 'serve') return heldBy(entry, known, decision.token)
+  function throwIfFinal(lineage: Lineage, decision: Decision): void {
     if (decision.step === 'rest') throw restingError(client, decision.mark, decision.until - now())
-    if (decision.step === 'log_in') throw loginRequired(client, entry.lineage, subject, decision.reason)
-    return { send: decision.refreshToken }
+    if (decision.step === 'log_in') throw loginRequired(client, lineage, subject, decision.reason)
   }
 
   /** Sends it once. What comes of it is in the record afterwards, where the next decision finds it. */
@@ -83,41 +78,46 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     } catch (error) {
       const outcome = outcomeOf(error, sending.hasLeft())
       if (outcome === 'dead') return endSession(lineage, mark, error)
-      const record = recordAfter(outcome, error, mark.record, known.record)
-      await save(lineage, record, ({ version }) => version === mark.version, { now, patienceMs: 0 }).catch(() => {})
+      const change = changeAfter(outcome, error, known.record)
+      await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
       if (error instanceof LeaseLost) return
       throw error
     }
-    // a fail-over may have taken the mark, or all; a later word is somebody else's
-    const mayReplace = ({ version }: Known) => [undefined, known.version, mark.version].includes(version)
-    await save(lineage, answered(mark.record, entry.key, answer), mayReplace, { now, patienceMs })
+    const isMark = isStill(mark)
+    // a fail-over may have taken the mark and more
+    const isWhatIsLeft = ({ version }: Known) => version === undefined || lineage.ancestors.includes(version)
+    const change = (record: LineageRecord) => answered(isMark({ record }) ? record : mark.record, entry.key, answer)
+    await save(lineage, change, current => isMark(current) || isWhatIsLeft(current), { now, patienceMs })
   }
 
   /** Step `mark`; `undefined` when somebody else has written. One that fails may be there all the same: it is taken back. */
   async function writeMark(lineage: Lineage, known: Known, holder: string): Promise<Known | undefined> {
-    const version = randomUUID()
+    const record = marked(known.record, holder, now())
     try {
-      return await write(lineage, known, marked(known.record, holder, now()), now, version)
+      return await write(lineage, known, record, now)
     } catch (error) {
-      const isMark = (current: Known) => current.version === version
-      await save(lineage, known.record, isMark, { now, patienceMs: 0 }).catch(() => {})
+      const takeBack = (record: LineageRecord) => unsent(record, known.record)
+      await save(lineage, takeBack, isStill({ record }), { now, patienceMs: 0 }).catch(() => {})
       throw error
     }
   }
 
-  /** Step `end`: `invalid_grant` counts if nobody has written since; otherwise it was about a token that is used up. */
+  /** Step `end`: `invalid_grant` counts if the mark is still there; otherwise it was about a token that is used up. */
   async function endSession(lineage: Lineage, mark: Known, cause: unknown): Promise<void> {
-    const { version } = await read(lineage, now)
-    if (version !== mark.version || (await write(lineage, mark, ended(mark.record), now)) === undefined) return
-    throw loginRequired(client, lineage, subject, 'invalid_grant', cause)
+    await read(lineage, now)
+    if (await save(lineage, ended, isStill(mark), { now, patienceMs: 0 }))
+      throw loginRequired(client, lineage, subject, 'invalid_grant', cause)
   }
 
-  function recordAfter(outcome: Outcome, error: unknown, record: LineageRecord, before: LineageRecord): LineageRecord {
+  function changeAfter(outcome: Outcome, error: unknown, before: LineageRecord) {
     const { status, error: code, retryAfterMs = firstRestMs } = error as Partial<AuthorizationServerError>
     const failure = { status, error: typeof code === 'string' ? code : undefined }
-    if (outcome === 'unsent') return unsent(record, before)
-    if (outcome === 'unknown') return unknown(record, failure, now() + retryAfterMs)
-    return nothingDone(record, failure, outcome === 'later' ? now() + retryAfterMs : undefined)
+    const restUntil = now() + retryAfterMs
+    return (record: LineageRecord): LineageRecord => {
+      if (outcome === 'unsent') return unsent(record, before)
+      if (outcome === 'unknown') return unknown(record, failure, restUntil)
+      return nothingDone(record, failure, outcome === 'later' ? restUntil : undefined)
+    }
   }
 
   return async (entry, ask) => {
@@ -130,8 +130,9 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   }
 }
 
-interface Sendable {
-  readonly send: string
+/** Whether a mark is the last word about its refresh token; what else is in the record may have changed. */
+function isStill({ record: { sending } }: Pick<Known, 'record'>): (current: Pick<Known, 'record'>) => boolean {
+  return ({ record }) => record.sending?.holder === sending?.holder && record.sending?.at === sending?.at
 }
 
 /** The client, with a transport that lets go of a request only while the lease surely outlasts it. */

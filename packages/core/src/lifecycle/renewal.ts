@@ -6,7 +6,7 @@ import type { Grant } from '../grants/grant.js'
 import { TokenSet } from '../token-set.js'
 import { type Entry, inTurn, type Known, learn } from './held.js'
 import { leaseOf } from './lease.js'
-import { answered, emptyRecord, type KeptToken, startingOver, tokenSetOf } from './record.js'
+import { answered, emptyRecord, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
 import { read, save } from './stored.js'
 import { requestToken } from './token-request.js'
 
@@ -56,14 +56,14 @@ export function byGrant(client: Client, grant: Grant): Renew {
   /** A later token of another process stays, since it may have replaced this one at the server; so does `forget()`. */
   async function keep(entry: Entry, before: Known, answer: TokenSet): Promise<TokenSet> {
     const { lineage, key } = entry
-    const record = answered(before.record, key, answer)
+    const change = (record: LineageRecord) => answered(record, key, answer)
     const mayReplace = ({ version, record: { ended, accessTokens } }: Known) =>
       version === before.version || (ended === undefined && !((accessTokens[key]?.obtainedAt ?? 0) > answer.obtainedAt))
     try {
-      await save(lineage, record, mayReplace, { now, patienceMs: 0 })
+      await save(lineage, change, mayReplace, { now, patienceMs: 0 })
     } catch (error) {
       tellIfStoreFailed(client, error)
-      learn(lineage, { version: before.version, record }, now())
+      learn(lineage, { version: before.version, record: change(before.record) }, now())
     }
     return entry.copy?.tokenSet ?? answer
   }
@@ -84,9 +84,10 @@ export function redeem(client: Client, entry: Entry, grant: Grant): Promise<Toke
   const { lineage } = entry
   const now = () => client.clock.now()
   return inTurn(lineage, async () => {
-    const { record } = await read(lineage, now)
+    await read(lineage, now)
     const answer = await requestToken(client, entry, grant, 'login')
-    await save(lineage, answered(startingOver(record), entry.key, answer), () => true, { now, patienceMs: 10_000 })
+    const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
+    await save(lineage, change, () => true, { now, patienceMs: 10_000 })
     return entry.copy?.tokenSet ?? answer
   })
 }

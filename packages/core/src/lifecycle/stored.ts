@@ -40,7 +40,6 @@ const mostTries = 10
 /**
  * Writes a record over the one that is known.
  *
- * @param version its name, for whoever wants to know it even when this fails
  * @returns `undefined` when somebody else has written since
  */
 export async function write(
@@ -48,9 +47,8 @@ export async function write(
   over: Known,
   record: LineageRecord,
   now: Now,
-  version: string = randomUUID(),
 ): Promise<Known | undefined> {
-  const known = { version, record }
+  const known = { version: randomUUID(), record }
   return (await put(lineage, over.version, known, now)) ? known : undefined
 }
 
@@ -77,24 +75,23 @@ export async function discard(lineage: Lineage, entry: string, accessToken: stri
 }
 
 /**
- * Step `save`: writes what the server answered over the mark, or over whatever a store that lost the mark has left; never
- * over a later word. A store that fails is asked again, for `patienceMs` by the caller and by a timer after that.
+ * Step `save`: writes what came of a request over the record as it is now, where that is allowed; never over a later word.
+ * A store that fails is asked again, for `patienceMs` by the caller and by a timer after that.
  *
- * @returns `undefined` when there is a later word
- * @throws TokenStoreError when it is not known to be kept; it is still being tried
+ * @returns whether it is kept; `false` when there is a later word
+ * @throws TokenStoreError when that is not known; it is still being tried
  */
 export async function save(
   lineage: Lineage,
-  record: LineageRecord,
+  change: Unsaved['change'],
   mayReplace: Unsaved['mayReplace'],
   { now, patienceMs }: { now: Now; patienceMs: number },
-): Promise<Known | undefined> {
-  const unsaved: Unsaved = { known: { version: randomUUID(), record }, mayReplace }
-  lineage.unsaved = unsaved
+): Promise<boolean> {
+  lineage.unsaved = { version: randomUUID(), change, mayReplace }
   const giveUpAt = performance.now() + patienceMs
   for (;;) {
     try {
-      return (await flush(lineage, now)) ? unsaved.known : undefined
+      return await flush(lineage, now)
     } catch (error) {
       if (performance.now() >= giveUpAt) {
         flushLater(lineage, now)
@@ -109,18 +106,22 @@ export async function save(
 async function flush(lineage: Lineage, now: Now): Promise<boolean> {
   const { unsaved } = lineage
   if (unsaved === undefined) return false
-  let current: Known = lineage.known ?? nothing
-  let kept = false
-  for (;;) {
-    kept = unsaved.mayReplace(current) && (await put(lineage, current.version, unsaved.known, now))
-    if (kept) break
-    current = await fetchRecord(lineage)
-    if (unsaved.mayReplace(current)) continue
-    learn(lineage, current, now())
-    break
-  }
+  const kept = await putUnsaved(lineage, unsaved, now)
   if (lineage.unsaved === unsaved) lineage.unsaved = undefined
   return kept
+}
+
+async function putUnsaved(lineage: Lineage, { version, change, mayReplace }: Unsaved, now: Now): Promise<boolean> {
+  let current = lineage.known ?? nothing
+  for (;;) {
+    const known = { version, record: change(current.record) }
+    if (mayReplace(current) && (await put(lineage, current.version, known, now))) return true
+    current = await fetchRecord(lineage)
+    const isKept = current.version === version
+    if (mayReplace(current) && !isKept) continue
+    learn(lineage, current, now())
+    return isKept
+  }
 }
 
 function flushLater(lineage: Lineage, now: Now): void {

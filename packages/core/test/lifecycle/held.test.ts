@@ -44,7 +44,7 @@ describe('learn', () => {
   test('copies the tokens to every entry there is', () => {
     const entry = heldIn(memoryStore()).entry('l', 'e')
     learn(entry.lineage, { version: '1', record: recordOf() }, 5)
-    expect(entry.copy).toMatchObject({ tokenSet: { accessToken: 'a' }, checkedAt: 5 })
+    expect(entry.copy).toMatchObject({ tokenSet: { accessToken: 'a' }, goodUntil: Number.POSITIVE_INFINITY })
   })
 
   test('keeps the token set that callers have while nothing about it changed', () => {
@@ -70,9 +70,9 @@ describe('a change that the store tells of', () => {
     const entry = heldIn(store).entry('l', 'e')
     learn(entry.lineage, { version: 'own', record: recordOf() }, 0)
     await store.compareAndSet('l', undefined, { version: 'own', value: '', keepForMs: undefined })
-    expect(entry.copy?.checkedAt).toBe(0)
+    expect(entry.copy?.goodUntil).toBe(Number.POSITIVE_INFINITY)
     await store.compareAndSet('l', 'own', { version: 'other', value: '', keepForMs: undefined })
-    expect(entry.copy?.checkedAt).toBe(Number.NEGATIVE_INFINITY)
+    expect(entry.copy?.goodUntil).toBe(Number.NEGATIVE_INFINITY)
   })
 
   test('of a lineage nobody here has is nothing', async () => {

@@ -1,0 +1,397 @@
+import { describe, expect, test, vi } from 'vitest'
+import {
+  clientCredentials,
+  createTokenSource,
+  createUserTokenSources,
+  memoryStore,
+  sealedStore,
+  type TokenStore,
+} from '../../src/index.js'
+import { gate, issue, json, refuse, setUp } from '../scripted-server.js'
+import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
+
+describe('the store option', () => {
+  const { client } = setUp()
+  const { secrecy: _, ...inTheClear } = memoryStore()
+  const wrong: Record<string, unknown> = {
+    'what is no store': {},
+    nothing: null,
+    'a store without leases': { ...memoryStore(), lease: undefined },
+    'a store whose records leave the process in the clear': inTheClear,
+    'a word that is none': { ...memoryStore(), secrecy: 'yes' },
+  }
+  for (const [name, store] of Object.entries(wrong))
+    test(`refuses ${name}, by every factory`, () => {
+      const options = { client, store: store as TokenStore }
+      const expected = expect.objectContaining({ code: 'ERR_OPTION', option: 'store' })
+      expect(() => createUserTokenSources(options)).toThrow(expected)
+      expect(() => createTokenSource({ ...options, grant: clientCredentials() })).toThrow(expected)
+    })
+
+  test('says how to keep tokens secret', () => {
+    expect(() => createUserTokenSources({ client, store: inTheClear })).toThrow(/sealedStore\(.*secrecy: 'elsewhere'/)
+  })
+
+  test('keeps stores apart: one for each set of sources, if you like', async () => {
+    const stores = [memoryStore(), memoryStore()]
+    const sources = stores.map(store => createTokenSource({ client, store, grant: clientCredentials() }))
+    expect(await Promise.all(sources.map(accessTokenOf))).toEqual(['token-1', 'token-2'])
+  })
+})
+
+describe('what is in the store', () => {
+  test('is filed under hashes, and sealed holds no token in the clear', async () => {
+    const { server, another } = setUp(issue({ refresh_token: 'the-refresh-token', access_token: 'the-access-token' }))
+    const memory = memoryStore()
+    const written: unknown[] = []
+    const spy: TokenStore = {
+      ...memory,
+      compareAndSet: (...args) => {
+        written.push(args)
+        return memory.compareAndSet(...args)
+      },
+      lease: (...args) => {
+        written.push(args)
+        return memory.lease(...args)
+      },
+    }
+    const store = sealedStore(spy, { keys: [{ id: 'k1', key: Buffer.alloc(32, 1).fill(2, 9) }] })
+    const user = createUserTokenSources({ client: another(), store }).for('alice@example.com')
+    await user.import({ refreshToken: 'the-imported' })
+    await user.getTokenSet()
+    expect(server.requests).toHaveLength(1)
+    const text = JSON.stringify(written)
+    for (const secret of ['the-refresh-token', 'the-access-token', 'the-imported', 'alice', 'a secret'])
+      expect(text).not.toContain(secret)
+    for (const [key] of written as string[][]) expect(key).toMatch(/^[\w-]{43}$/)
+  })
+
+  test('that cannot be read is an error and stays: a later release may have written it', async () => {
+    const { start } = machines()
+    const process = start()
+    await process.user().import({ refreshToken: 'r' })
+    for (const value of ['{"format":99}', 'not even JSON']) {
+      const unreadable: TokenStore['get'] = async () => ({ version: '1', value })
+      const other = start({}, { get: unreadable })
+      await expect(other.user().getTokenSet()).rejects.toMatchObject({ code: 'ERR_TOKEN_STORE', retryable: false })
+    }
+    expect(await accessTokenOf(process.user())).toBe('token-1')
+  })
+})
+
+describe('an application’s token', () => {
+  test('is obtained once by processes that start together', async () => {
+    const { server, start } = machines()
+    const tokens = await Promise.all(Array.from({ length: 8 }, () => accessTokenOf(start().application())))
+    expect(new Set(tokens)).toEqual(new Set(['token-1']))
+    expect(server.requests).toHaveLength(1)
+  })
+
+  test('is obtained by the next process when the first one dies at it', async () => {
+    const { server, start, expireLeases } = machines()
+    const { answer } = gate()
+    server.answer = answer
+    void accessTokenOf(start().application())
+    await server.arrived(1)
+    server.answer = issue()
+    await expireLeases()
+    expect(await accessTokenOf(start().application())).toBe('token-2')
+  })
+
+  test('of a process that was too slow does not replace the one that came after it', async () => {
+    const { server, start, expireLeases, clock } = machines()
+    const { answer, open } = gate()
+    server.answer = answer
+    const [slow, quick] = [start().application(), start().application()]
+    const late = outcomeOf(slow.getTokenSet())
+    await server.arrived(1)
+    await expireLeases()
+    server.answer = issue()
+    clock.advance(1)
+    expect(await accessTokenOf(quick)).toBe('token-2')
+    open()
+    expect(await late).toBe('token-2')
+    expect(await accessTokenOf(slow)).toBe('token-2')
+  })
+
+  test('is had without the store when that fails, told once, and shared when it works again', async () => {
+    const { server, start, clock } = machines()
+    const [lonely, other] = [start(), start()]
+    lonely.disconnect()
+    const source = lonely.application()
+    expect(await accessTokenOf(source)).toBe('token-1')
+    expect(await accessTokenOf(source)).toBe('token-1')
+    expect(lonely.events.filter(({ type }) => type === 'store_failed')).toMatchObject([
+      { level: 'warn', operation: 'get' },
+    ])
+    lonely.reconnect()
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 10_000)
+    clock.advance(10_000)
+    expect(await accessTokenOf(source)).toBe('token-1')
+    expect(await accessTokenOf(other.application())).toBe('token-1')
+    expect(server.requests).toHaveLength(1)
+    vi.restoreAllMocks()
+  })
+
+  test('is handed out although the store failed to take it', async () => {
+    const { server, start, backend } = machines()
+    let fails = true
+    const process = start(
+      {},
+      {
+        compareAndSet: (...args) => (fails ? Promise.reject(new Error('READONLY')) : backend.compareAndSet(...args)),
+      },
+    )
+    expect(await accessTokenOf(process.application())).toBe('token-1')
+    const written = new Promise<void>(resolve => backend.watch?.(() => resolve()))
+    fails = false
+    await written
+    expect(await accessTokenOf(start().application())).toBe('token-1')
+    expect(server.requests).toHaveLength(1)
+  })
+})
+
+describe('a user’s token while the store is away', () => {
+  async function away() {
+    const authorizationServer = rotating()
+    const setup = machines(authorizationServer.answer)
+    const process = setup.start()
+    const user = process.user()
+    await user.import({ refreshToken: 'refresh-0' })
+    await user.getTokenSet()
+    process.disconnect()
+    return { ...setup, process, user, authorizationServer }
+  }
+
+  test('is served to its end', async () => {
+    const { user, clock, authorizationServer } = await away()
+    for (const advance of [0, 60_000, 3_000_000, 539_999]) {
+      clock.advance(advance)
+      expect(await accessTokenOf(user)).toBe('token-1')
+    }
+    expect(authorizationServer.seen).toHaveLength(1)
+  })
+
+  test('is not renewed: its refresh token is not spent without the lease', async () => {
+    const { user, clock, authorizationServer, process } = await away()
+    clock.advance(3_600_000)
+    await expect(user.getTokenSet()).rejects.toMatchObject({ name: 'TokenStoreError', retryable: true })
+    expect(authorizationServer.seen).toHaveLength(1)
+    process.reconnect()
+    await vi.waitFor(async () => expect(await accessTokenOf(user)).toBe('token-2'), { timeout: 5_000 })
+  })
+
+  test('is not known in a process that starts then, and no login is asked for', async () => {
+    const { start } = await away()
+    const late = start()
+    late.disconnect()
+    expect(await outcomeOf(late.user().getTokenSet())).toBe('ERR_TOKEN_STORE')
+  })
+
+  test('costs no code: a login fails before its code is sent', async () => {
+    const { user, server } = await away()
+    await expect(
+      user.redeem({ grantType: 'authorization_code', parameters: {}, repeatable: false }),
+    ).rejects.toMatchObject({ code: 'ERR_TOKEN_STORE' })
+    expect(server.requests).toHaveLength(1)
+  })
+
+  test('an answer that the store does not take is offered until it does, and handed out then', async () => {
+    const setup = machines(rotating().answer)
+    let failures = 3
+    const process = setup.start(
+      {},
+      {
+        async compareAndSet(key, expected, record) {
+          const isAnswer = setup.server.requests.length > 0
+          if (isAnswer && failures-- > 0) throw new Error('connection reset')
+          return setup.backend.compareAndSet(key, expected, record)
+        },
+      },
+    )
+    await process.user().import({ refreshToken: 'refresh-0' })
+    expect(await accessTokenOf(process.user())).toBe('token-1')
+    expect(await setup.start().user().getTokenSet()).toMatchObject({ refreshToken: 'refresh-1' })
+    expect(failures).toBeLessThan(0)
+  })
+
+  test('a write whose answer was lost is not taken for somebody else’s', async () => {
+    const setup = machines(rotating().answer)
+    const lost = new Set<string>()
+    const process = setup.start(
+      {},
+      {
+        async compareAndSet(key, expected, record) {
+          const done = await setup.backend.compareAndSet(key, expected, record)
+          if (setup.server.requests.length === 0 || lost.has(record.version)) return done
+          lost.add(record.version)
+          throw new Error('connection reset')
+        },
+      },
+    )
+    await process.user().import({ refreshToken: 'refresh-0' })
+    expect(await accessTokenOf(process.user())).toBe('token-1')
+    expect(lost.size).toBe(1)
+  })
+
+  test('a mark that may or may not be there is taken back, and does not count as sent', async () => {
+    const setup = machines(refuse(500, 'server_error'), { refreshTokenResends: 0 })
+    let fails = true
+    const process = setup.start(
+      {},
+      {
+        async compareAndSet(key, expected, record) {
+          const done = await setup.backend.compareAndSet(key, expected, record)
+          if (fails && record.value.includes('"sending"')) {
+            fails = false
+            throw new Error('connection reset')
+          }
+          return done
+        },
+      },
+    )
+    await process.user().import({ refreshToken: 'refresh-0' })
+    expect(await outcomeOf(process.user().getTokenSet())).toBe('ERR_TOKEN_STORE')
+    expect(setup.server.requests).toHaveLength(0)
+    setup.server.answer = rotating().answer
+    await vi.waitFor(async () => expect(await accessTokenOf(process.user())).toBe('token-1'), { timeout: 5_000 })
+  })
+})
+
+describe('copies', () => {
+  test('follow a change at once where the store tells of it', async () => {
+    const { start } = machines(rotating().answer)
+    const [first, second] = [start().user(), start().user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    expect([await accessTokenOf(first), await accessTokenOf(second)]).toEqual(['token-1', 'token-1'])
+    await first.getTokenSet({ force: true })
+    expect(await accessTokenOf(second)).toBe('token-2')
+  })
+
+  test('live for ten seconds where it does not', async () => {
+    const { start, clock } = machines(rotating().answer)
+    const [first, second] = [start().user(), start({}, { watch: undefined }).user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    await second.getTokenSet()
+    await first.getTokenSet({ force: true })
+    clock.advance(9_999)
+    expect(await accessTokenOf(second)).toBe('token-1')
+    clock.advance(1)
+    expect(await accessTokenOf(second)).toBe('token-2')
+  })
+
+  test('are dropped when they are rejected: the store’s token is taken, without a request', async () => {
+    const { start, server } = machines(rotating().answer)
+    const [first, second] = [start().user(), start({}, { watch: undefined }).user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    await second.getTokenSet()
+    await first.getTokenSet({ force: true })
+    expect(await outcomeOf(second.getTokenSet({ rejected: 'token-1' }))).toBe('token-2')
+    expect(server.requests).toHaveLength(2)
+  })
+
+  test('of what was forgotten elsewhere are forgotten', async () => {
+    const { start, clock } = machines(rotating().answer)
+    const [first, second, third] = [start().user(), start().user(), start({}, { watch: undefined }).user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    await second.getTokenSet()
+    await third.getTokenSet()
+    await first.forget()
+    expect(await outcomeOf(second.getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+    clock.advance(10_000)
+    expect(await outcomeOf(third.getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+  })
+
+  test('a rejected token is not served again by anyone while its renewal fails', async () => {
+    const { start, server } = machines(rotating().answer)
+    const [first, second] = [start().user(), start().user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    await second.getTokenSet()
+    server.answer = refuse(503, 'temporarily_unavailable')
+    expect(await outcomeOf(first.getTokenSet({ rejected: 'token-1' }))).toBe('ERR_SERVER_REFUSED')
+    expect(await outcomeOf(second.getTokenSet())).toBe('ERR_SERVER_REFUSED')
+  })
+
+  test('a token dropped while its renewal is under way costs nobody the answer', async () => {
+    const { answer, open } = gate(rotating().answer)
+    const { start, server } = machines()
+    const [first, second] = [start().user(), start().user()]
+    await first.import({ refreshToken: 'refresh-0', accessToken: 'old' })
+    await second.getTokenSet()
+    server.answer = answer
+    const call = outcomeOf(first.getTokenSet({ force: true }))
+    await server.arrived(1)
+    await second.drop('old')
+    open()
+    expect(await call).toBe('token-1')
+    expect(await second.getTokenSet()).toMatchObject({ accessToken: 'token-1', refreshToken: 'refresh-1' })
+    expect(server.requests).toHaveLength(1)
+  })
+})
+
+describe('a store that lost what was written last', () => {
+  test('gets it back from a process that knows: no refresh token is spent again', async () => {
+    const authorizationServer = rotating()
+    const { start, backend, clock } = machines(authorizationServer.answer)
+    const user = start().user()
+    const keys = new Set<string>()
+    backend.watch?.(key => keys.add(key))
+    await user.import({ refreshToken: 'refresh-0' })
+    const [name] = [...keys]
+    const before = await backend.get(String(name))
+    await user.getTokenSet()
+    const after = await backend.get(String(name))
+    await backend.compareAndSet(String(name), after?.version, { ...(before as never), keepForMs: undefined } as never)
+    clock.advance(3_600_000)
+    expect(await accessTokenOf(user)).toBe('token-2')
+    expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
+  })
+})
+
+describe('a clock that is wrong', () => {
+  for (const [name, skew] of [
+    ['ahead', 30_000],
+    ['behind', -30_000],
+  ] as const)
+    test(`by 30 s (${name}) on one host does not make hosts renew each other's tokens`, async () => {
+      const authorizationServer = rotating({ expires_in: 120 })
+      const { start, clock } = machines(authorizationServer.answer)
+      const [right, wrong] = [start().user(), start({ clock: { now: () => clock.now() + skew } }).user()]
+      await right.import({ refreshToken: 'refresh-0' })
+      for (let seconds = 0; seconds < 1_200; seconds += 5) {
+        const tokens = await Promise.all([accessTokenOf(right), accessTokenOf(wrong)])
+        expect(tokens.every(token => token.startsWith('token-'))).toBe(true)
+        await new Promise(setImmediate)
+        clock.advance(5_000)
+      }
+      expect(authorizationServer.revoked).toBe(false)
+      // 1,200 s of tokens that are renewed when half of their 120 s are over, or 30 s before that
+      expect(authorizationServer.seen.length).toBeLessThanOrEqual(41)
+    })
+})
+
+test('many subjects do not wait for each other', async () => {
+  const setup = machines(({ form }) =>
+    json(200, { access_token: `of-${form.refresh_token}`, token_type: 'Bearer', expires_in: 60 }),
+  )
+  const process = setup.start()
+  const subjects = Array.from({ length: 200 }, (_, index) => `user-${index}`)
+  await Promise.all(subjects.map(subject => process.user(subject).import({ refreshToken: subject })))
+  const tokens = await Promise.all(subjects.map(subject => accessTokenOf(process.user(subject))))
+  expect(tokens).toEqual(subjects.map(subject => `of-${subject}`))
+})
+
+test('a login in one process while another refreshes wins', async () => {
+  const { start, server } = machines()
+  const { answer, open } = gate(issue({ access_token: 'late', refresh_token: 'late' }))
+  const [first, second] = [start().user(), start().user()]
+  await first.import({ refreshToken: 'refresh-0' })
+  server.answer = answer
+  const call = outcomeOf(first.getTokenSet())
+  await server.arrived(1)
+  await second.import({ refreshToken: 'of-the-login', accessToken: 'of-the-login' })
+  open()
+  expect(await call).toBe('of-the-login')
+  expect(await second.getTokenSet()).toMatchObject({ refreshToken: 'of-the-login' })
+})
