@@ -57,7 +57,8 @@ interface Connectable extends NodeRedisClient {
   on(event: 'error', listener: () => void): unknown
 }
 
-async function connected(client: Connectable): Promise<UserClient> {
+/** Connects a client of node-redis. */
+export async function connected(client: Connectable): Promise<UserClient> {
   client.on('error', () => {})
   await client.connect()
   return { client, [Symbol.asyncDispose]: async () => void (await client.destroy()) }
@@ -68,7 +69,8 @@ interface Connecting extends IoRedisClient {
   once(event: 'ready', listener: () => void): unknown
 }
 
-async function ready(client: Connecting): Promise<UserClient> {
+/** Waits until a client of ioredis has connected. */
+export async function ready(client: Connecting): Promise<UserClient> {
   client.on('error', () => {})
   if (client.status !== 'ready') await new Promise<void>(resolve => client.once('ready', resolve))
   return { client, [Symbol.asyncDispose]: async () => client.disconnect() }

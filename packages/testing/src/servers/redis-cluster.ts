@@ -3,6 +3,9 @@ import { defaults, eventually, isReplica, launch, type RedisServer, redisProgram
 
 const slots = 16_384
 
+/** A replica that has been sent nothing yet is not listed, and a ping is something. */
+const clusterDefaults = [...defaults, 'cluster-enabled yes', 'cluster-node-timeout 2000', 'repl-ping-replica-period 1']
+
 export interface RedisClusterOptions {
   /** How many nodes hold keys. Default 3. */
   readonly primaries?: number | undefined
@@ -27,7 +30,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
   const { primaries: count = 3, replicasEach = 0, config = [] } = options
   const program = await redisProgram()
   if (program === undefined) return undefined
-  const lines = [...defaults, 'cluster-enabled yes', 'cluster-node-timeout 2000', ...config]
+  const lines = [...clusterDefaults, ...config]
   const nodes = await Promise.all(
     Array.from({ length: count * (1 + replicasEach) }, () => launch(program, lines, false)),
   )
@@ -66,8 +69,10 @@ async function join(primaries: readonly RedisServer[], nodes: readonly RedisServ
       ...Array.from({ length: to - from }, (_, offset) => String(from + offset)),
     )
   }
-  const [first, ...others] = nodes
-  for (const node of others) await first?.command('CLUSTER', 'MEET', '127.0.0.1', String(node.port))
+  // each to each: waiting for them to hear of one another takes seconds
+  for (const node of nodes)
+    for (const other of nodes)
+      if (node !== other) await node.command('CLUSTER', 'MEET', '127.0.0.1', String(other.port))
 }
 
 /** Asked until the replica has heard of its primary. */
