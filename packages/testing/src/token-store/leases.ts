@@ -1,7 +1,17 @@
 /** Leases: one holder, for as long as it asks, whatever happens to the record. */
 import assert from 'node:assert/strict'
 import type { TokenStore } from '@grantkit/core'
-import { assertKept, created, eventually, freshKey, recordOf, successes, type TokenStoreCase } from './scene.js'
+import {
+  assertKept,
+  created,
+  eventually,
+  freshKey,
+  recordOf,
+  type Scene,
+  several,
+  type TokenStoreCase,
+  winners,
+} from './scene.js'
 
 const shortMs = 300
 const longMs = 60_000
@@ -180,15 +190,11 @@ async function aMomentLater(store: TokenStore): Promise<void> {
   await runsOut(store, key)
 }
 
-async function oneOf50(scene: Parameters<TokenStoreCase['run']>[0]): Promise<void> {
+async function oneOf50(scene: Scene): Promise<void> {
   const { here, there, key } = scene
-  const holders = new Set<string>()
-  await successes(50, scene, async (store, index) => {
-    const granted = await store.lease(key, `holder-${index}`, longMs)
-    if (granted) holders.add(`holder-${index}`)
-    return granted
-  })
-  assert.equal(holders.size, 1, `${holders.size} of 50 got it`)
-  for (const holder of holders) await taken(there, key, holder)
+  const holders = several(50, index => `holder-${index}`)
+  const granted = await winners(scene, holders, (store, holder) => store.lease(key, holder, longMs))
+  assert.equal(granted.length, 1, `${granted.length} of 50 got it`)
+  for (const holder of granted) await taken(there, key, holder)
   await refused(here, key, 'somebody else')
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { TokenStore } from '@grantkit/core'
-import { assertKept, created, freshKey, recordOf, successes, type TokenStoreCase } from './scene.js'
+import { assertKept, created, freshKey, recordOf, type Scene, several, type TokenStoreCase, winners } from './scene.js'
 
 /** What stores have lost before: UTF-8 beyond two bytes, quotes, escapes, control characters, a byte order mark, normal forms. */
 const values: Readonly<Record<string, string>> = {
@@ -11,7 +11,7 @@ const values: Readonly<Record<string, string>> = {
   'quotes and escapes': `'"\`\\'' \\n \\u0000 %s %00 $1 \${a} {{a}} -- ; \\x`,
   'several alphabets': 'Grüße, Ελλάδα, שלום, 日本, 👩‍👩‍👧, 𝕏',
   'two spellings of one letter': '\u00e9 e\u0301',
-  'control characters': String.fromCharCode(...Array.from({ length: 31 }, (_, index) => index + 1), 127),
+  'control characters': String.fromCharCode(...several(31, index => index + 1), 127),
   'all kinds of line ends': '\ufeff first\r\nsecond\rthird\u2028fourth\u0085 \n',
   '1 MiB': randomBytes(768 * 1024).toString('base64'),
 }
@@ -36,7 +36,7 @@ export const records: readonly TokenStoreCase[] = [
   },
   ...Object.entries(values).map(([what, value]) => ({
     name: `gives a value back as it was: ${what}`,
-    async run({ here, there, key }: { here: TokenStore; there: TokenStore; key: string }) {
+    async run({ here, there, key }: Scene) {
       const record = await created(here, key, value)
       await assertKept(there, key, record)
       const again = recordOf(`${value}${value.slice(0, 10)}`)
@@ -179,60 +179,22 @@ export const records: readonly TokenStoreCase[] = [
   {
     name: 'lets one of 50 create a record',
     async run(scene) {
-      const { here, there, key } = scene
-      const records = Array.from({ length: 50 }, (_, index) => recordOf(`of ${index}`))
-      const won = new Set<string>()
-      await successes(50, scene, async (store, index) => {
-        const record = records[index] ?? recordOf('')
-        const done = await store.compareAndSet(key, undefined, record)
-        if (done) won.add(record.version)
-        return done
-      })
-      assert.equal(won.size, 1, `${won.size} of 50 created it`)
-      await assertKept(
-        here,
-        key,
-        records.find(({ version }) => won.has(version)),
-      )
-      await assertKept(
-        there,
-        key,
-        records.find(({ version }) => won.has(version)),
-      )
+      await oneOf50Writes(scene, undefined)
     },
   },
   {
     name: 'lets one of 50 write over a version',
     async run(scene) {
-      const { here, there, key } = scene
-      const first = await created(here, key, 'first')
-      const records = Array.from({ length: 50 }, (_, index) => recordOf(`of ${index}`))
-      const won = new Set<string>()
-      await successes(50, scene, async (store, index) => {
-        const record = records[index] ?? recordOf('')
-        const done = await store.compareAndSet(key, first.version, record)
-        if (done) won.add(record.version)
-        return done
-      })
-      assert.equal(won.size, 1, `${won.size} of 50 wrote over it`)
-      await assertKept(
-        here,
-        key,
-        records.find(({ version }) => won.has(version)),
-      )
-      await assertKept(
-        there,
-        key,
-        records.find(({ version }) => won.has(version)),
-      )
+      const { version } = await created(scene.here, scene.key, 'first')
+      await oneOf50Writes(scene, version)
     },
   },
   {
     name: 'lets one of 50 delete a record',
     async run(scene) {
       const { version } = await created(scene.here, scene.key, 'first')
-      const deleted = await successes(50, scene, store => store.delete(scene.key, version))
-      assert.equal(deleted, 1, `${deleted} of 50 deleted it`)
+      const deleted = await winners(scene, several(50, Number), store => store.delete(scene.key, version))
+      assert.equal(deleted.length, 1, `${deleted.length} of 50 deleted it`)
     },
   },
   {
@@ -257,7 +219,7 @@ export const records: readonly TokenStoreCase[] = [
       const each = 5
       const total = 8 * each
       await created(here, key, '0')
-      await successes(8, scene, async store => {
+      await winners(scene, several(8, Number), async store => {
         for (let done = 0; done < each; done++) await increment(store, key, total)
         return true
       })
@@ -265,6 +227,15 @@ export const records: readonly TokenStoreCase[] = [
     },
   },
 ]
+
+async function oneOf50Writes(scene: Scene, expected: string | undefined): Promise<void> {
+  const { here, there, key } = scene
+  const records = several(50, index => recordOf(`of ${index}`))
+  const won = await winners(scene, records, (store, record) => store.compareAndSet(key, expected, record))
+  assert.equal(won.length, 1, `${won.length} of 50 wrote it`)
+  await assertKept(here, key, won[0])
+  await assertKept(there, key, won[0])
+}
 
 /** Does both at once, begun in this order or the other. */
 async function startBoth<A, B>(inOrder: boolean, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {

@@ -48,9 +48,17 @@ export async function runCase({ name, run }: TokenStoreCase, { create }: TokenSt
   }
   try {
     await within(name, async () => run({ here: await open(), there: await open(), key: freshKey() }))
-  } finally {
-    for (const store of opened) await store.close?.()
+  } catch (error) {
+    // what the case failed for says more than what closing fails for then
+    await closeAll(opened).catch(() => {})
+    throw error
   }
+  await closeAll(opened)
+}
+
+async function closeAll(stores: readonly TokenStore[]): Promise<void> {
+  const ends = await Promise.allSettled(stores.map(async store => store.close?.()))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }
 
 async function within(name: string, run: () => Promise<void>): Promise<void> {
@@ -107,12 +115,17 @@ export async function eventually(what: string, isSo: () => Promise<boolean> | bo
   }
 }
 
-/** Does the same `count` times at once, by turns in both processes, and says how often it came true. */
-export async function successes(
-  count: number,
+/** Attempts all of them at once, by turns in both processes, and says which came true. */
+export async function winners<Item>(
   { here, there }: Scene,
-  attempt: (store: TokenStore, index: number) => Promise<boolean>,
-): Promise<number> {
-  const attempts = Array.from({ length: count }, (_, index) => attempt(index % 2 === 0 ? here : there, index))
-  return (await Promise.all(attempts)).filter(done => done === true).length
+  items: readonly Item[],
+  attempt: (store: TokenStore, item: Item) => Promise<boolean>,
+): Promise<Item[]> {
+  const done = await Promise.all(items.map((item, index) => attempt(index % 2 === 0 ? here : there, item)))
+  return items.filter((_, index) => done[index] === true)
+}
+
+/** As many of something, made from their numbers. */
+export function several<Item>(count: number, make: (index: number) => Item): Item[] {
+  return Array.from({ length: count }, (_, index) => make(index))
 }
