@@ -22,6 +22,43 @@ describe.concurrent('a server that is killed', () => {
     })
 })
 
+describe.concurrent('a server that is not there', () => {
+  for (const [name, open] of Object.entries(onServer)) {
+    test(`is watched once it is there: ${name}`, async context => {
+      await using server = needed(context, await startRedisServer())
+      await using user = await open(server)
+      await server.kill()
+      const store = redisStore(user.client)
+      const told: (string | undefined)[] = []
+      store.watch?.((_key, version) => told.push(version))
+      await server.restart()
+      await writeUntilTold(store, told)
+      await store.close?.()
+    })
+
+    test(`is not subscribed to by a store that was closed meanwhile: ${name}`, async context => {
+      await using server = needed(context, await startRedisServer())
+      const user = await open(server)
+      const stores = [redisStore(user.client), redisStore(user.client)]
+      stores[0]?.watch?.(() => {})
+      await eventually('it has subscribed', async () => (await subscribers(server)) === 1)
+      await server.kill()
+      stores[1]?.watch?.(() => {})
+      for (const store of stores) await store.close?.()
+      await user[Symbol.asyncDispose]()
+      await server.restart()
+
+      await using another = await open(server)
+      const told: (string | undefined)[] = []
+      const store = redisStore(another.client)
+      store.watch?.((_key, version) => told.push(version))
+      await writeUntilTold(store, told)
+      await eventually('no other subscribes', async () => (await subscribers(server)) === 1)
+      await store.close?.()
+    })
+  }
+})
+
 describe.concurrent('a cluster of which one node is killed', () => {
   for (const [name, open] of Object.entries(onCluster))
     test(`works as before once it runs again: ${name}`, async context => {
@@ -84,4 +121,9 @@ async function rejoin(cluster: RedisCluster, node: RedisServer): Promise<void> {
       String(info).includes('cluster_state:ok'),
     ),
   )
+}
+
+async function subscribers(server: RedisServer): Promise<number> {
+  const reply = await server.command('PUBSUB', 'NUMSUB', 'grantkit:changes')
+  return Number((reply as readonly unknown[])[1])
 }
