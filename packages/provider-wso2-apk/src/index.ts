@@ -40,6 +40,8 @@ export function wso2Apk(options: Wso2ApkOptions = {}): Provider {
       basicCredentials: 'raw',
       defaultExpiresIn: 3600,
       classifyError,
+      // a refresh token is a JWT that nobody keeps a list of: it stays good until it expires, however often it is sent
+      refreshTokenResends: Number.POSITIVE_INFINITY,
       // the gateway may replace every 401 body by one of its own: the status is all there is
       recognizeRejection: () => true,
     },

@@ -121,6 +121,19 @@ describe('APK 1', () => {
     await source.getTokenSet({ force: true })
     expect(apk.tokenRequests().map(({ status }) => status)).toEqual([200, 500, 200])
   })
+
+  test('a refresh token is sent as often as it takes: sending it does not use it up', async () => {
+    await using apk = await startApk()
+    const { clientId, redirectUri } = apk.system
+    const source = createUserTokenSources({ client: apk.client() }).for('user')
+    await source.redeem(authorizationCode({ code: apk.system.approve({ clientId }), redirectUri }))
+    for (let outages = 0; outages < 3; outages++) {
+      apk.system.fail({ kind: 'status', status: 500, body: '{"error":"server_error"}' })
+      expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ status: 500 })
+      apk.sandbox.advance(60_000)
+    }
+    expect((await source.getTokenSet({ force: true })).accessToken).toBeDefined()
+  })
 })
 
 describe('APK 2', () => {

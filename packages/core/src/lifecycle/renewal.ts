@@ -4,7 +4,7 @@ import { isGrantKitError, type TokenStoreError } from '../errors.js'
 import { notify, type RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { TokenSet } from '../token-set.js'
-import { type Entry, inTurn, type Known, learn } from './held.js'
+import { type Entry, type Known, learn } from './held.js'
 import { leaseOf } from './lease.js'
 import { answered, emptyRecord, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
 import { read, save } from './stored.js'
@@ -19,15 +19,15 @@ export interface Ask {
 /** Replaces what an entry holds by a new token set and returns it. */
 export type Renew = (entry: Entry, ask: Ask) => Promise<TokenSet>
 
-/** An application's token is leased for less than a request may take: one too many costs a token, not a session. */
-const longestLeaseMs = 10_000
+/** May be less than a request takes, since it is kept: what is lost with it is a token, not a session. */
+const leaseMs = 10_000
 
 /** Renews by the same grant each time: an application's token. A store that fails does not stop it. */
 export function byGrant(client: Client, grant: Grant): Renew {
   const now = () => client.clock.now()
 
   async function renew(entry: Entry, { reason, serves }: Ask): Promise<TokenSet> {
-    const lease = leaseOf(entry.lineage, Math.min(client.timeoutMs, longestLeaseMs))
+    const lease = leaseOf(entry.lineage, leaseMs)
     try {
       for (;;) {
         const mine = await lease.take()
@@ -79,17 +79,18 @@ export function byGrant(client: Client, grant: Grant): Renew {
   }
 }
 
-/** Redeems a code for a user's first token set. The store is asked first, so that no code is spent for nothing. */
-export function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
+/**
+ * Redeems a code for a user's first token set, whoever is renewing the one before: a login is the later word. The store is
+ * asked first, so that no code is spent for nothing.
+ */
+export async function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
   const { lineage } = entry
   const now = () => client.clock.now()
-  return inTurn(lineage, async () => {
-    await read(lineage, now)
-    const answer = await requestToken(client, entry, grant, 'login')
-    const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
-    await save(lineage, change, () => true, { now, patienceMs: 10_000 })
-    return entry.copy?.tokenSet ?? answer
-  })
+  await read(lineage, now)
+  const answer = await requestToken(client, entry, grant, 'login')
+  const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
+  await save(lineage, change, () => true, { now, patienceMs: 10_000 })
+  return entry.copy?.tokenSet ?? answer
 }
 
 /** A token that was just read, as the object that others have it too. */

@@ -1,6 +1,6 @@
 /**
- * A lineage's record in its store: read, written by compare-and-set, and a lease around who renews it. What is decided
- * about records is in `record.ts`; what is sent, in `renewal.ts`.
+ * A lineage's record in its store: read, and written by compare-and-set. What records mean is in `record.ts`, when
+ * something is sent in `renewal.ts` and `refresh.ts`.
  */
 import { randomUUID } from 'node:crypto'
 import { TokenStoreError } from '../errors.js'
@@ -113,6 +113,8 @@ async function flush(lineage: Lineage, now: Now): Promise<boolean> {
 
 async function putUnsaved(lineage: Lineage, { version, change, mayReplace }: Unsaved, now: Now): Promise<boolean> {
   let current = lineage.known ?? nothing
+  // somebody who read the record has written it already
+  if (current.version === version) return true
   for (;;) {
     const known = { version, record: change(current.record) }
     if (mayReplace(current) && (await put(lineage, current.version, known, now))) return true

@@ -343,7 +343,7 @@ describe('what changes while a refresh is under way', () => {
     expect(await user.getTokenSet()).toMatchObject({ accessToken: 'imported', refreshToken: 'new' })
   })
 
-  test('a code redeemed meanwhile waits its turn, and its tokens stay', async () => {
+  test('a code redeemed meanwhile does not wait for it, and its tokens stay', async () => {
     let login: Promise<unknown> = Promise.resolve()
     const { setup, user } = await during(rotate(), setup => {
       login = usersOf(setup).for('alice').redeem(code())
