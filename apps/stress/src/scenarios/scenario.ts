@@ -1,0 +1,110 @@
+/** What scenarios have in common: how they are called, and a load that runs for a while. */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Backend } from '../backends.js'
+import type { Evidence } from '../evidence.js'
+import { tally } from '../evidence.js'
+import { atLeast, exactly, type Figure, information, type Result } from '../figure.js'
+import type { Scene, Worker } from '../scene.js'
+import type { ServersSummary } from '../servers/main.js'
+
+export interface ScenarioOptions {
+  readonly backend: Backend
+  readonly processes: number
+  readonly users: number
+  readonly seconds: number
+}
+
+export type Scenario = (options: ScenarioOptions) => Promise<readonly Result[]>
+
+/** Tokens that end after five seconds: a user's next token is asked for when they do, and everybody waits for it. */
+export const shortLived = {
+  accessTokenSeconds: 5,
+  mostDelayMs: 300,
+  timeoutMs: 10_000,
+  thresholds: { refreshBeforeMs: 0, expiryMarginMs: 300 },
+}
+
+/** How long calls may take to end once the load ends: longer than any wait the library allows itself. */
+const longestEndMs = 60_000
+
+export function setting({ backend, processes, users, seconds }: ScenarioOptions): string {
+  return `${backend.address.kind}, ${processes} processes, ${users} users, ${seconds} s`
+}
+
+/** Starts workers; the first before the others, since a store's first user may have to make it. */
+export async function startWorkers(count: number, start: (index: number) => Promise<Worker>): Promise<Worker[]> {
+  const first = await start(0)
+  const others = await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 1)))
+  return [first, ...others]
+}
+
+/** Lets workers ask for tokens for a while. */
+export async function runFor(workers: readonly Worker[], seconds: number): Promise<Ended> {
+  await Promise.all(workers.map(worker => worker.call('run')))
+  await wait(seconds * 1_000)
+  return endLoad(workers)
+}
+
+export interface Ended {
+  readonly calls: number
+  /** Workers in which a call did not end. */
+  readonly stuck: number
+}
+
+export async function endLoad(workers: readonly Worker[]): Promise<Ended> {
+  const counts = await Promise.all(workers.map(worker => Promise.race([worker.call('stop'), wait(longestEndMs)])))
+  const ended = counts.filter(count => typeof count === 'number')
+  return { calls: ended.reduce((sum, count) => sum + count, 0), stuck: counts.length - ended.length }
+}
+
+/** What must be so when nothing goes wrong. */
+export async function undisturbed(scene: Scene, evidence: Evidence, { calls, stuck }: Ended): Promise<Figure[]> {
+  const { ledger, apiManager } = await scene.servers.call('summary')
+  return [
+    information('calls for a token', calls),
+    ...redemptions(ledger, scene.users.length),
+    exactly(0, 'revoked families', ledger.revokedFamilies),
+    exactly(
+      0,
+      named(
+        'failed calls',
+        evidence.failed.map(({ code }) => code),
+      ),
+      evidence.failed.length,
+    ),
+    exactly(
+      0,
+      named(
+        'users told to log in',
+        evidence.logins.map(({ reason }) => reason),
+      ),
+      evidence.usersToLogIn().size,
+    ),
+    exactly(0, 'processes in which a call never ended', stuck),
+    exactly(0, named('tokens that were not good when they came', ofUsers(evidence)), ofUsers(evidence).length),
+    atLeast(2, 'application token: requests', apiManager.tokenRequests),
+    exactly(
+      1,
+      'application token: requests per expiry',
+      apiManager.tokenRequests / (apiManager.tokenRequests - apiManager.needless),
+    ),
+    exactly(0, 'application token: API calls refused for good', evidence.badTokens.length - ofUsers(evidence).length),
+  ]
+}
+
+function redemptions({ redeemed, redemptions, mostRedemptions }: ServersSummary['ledger'], users: number): Figure[] {
+  return [
+    atLeast(users, 'refresh tokens redeemed', redeemed),
+    exactly(1, 'redemptions per refresh token', redemptions / redeemed),
+    exactly(1, 'most redemptions of a refresh token', mostRedemptions),
+  ]
+}
+
+function ofUsers({ badTokens }: Evidence): string[] {
+  return badTokens.filter(({ subject }) => subject !== undefined).map(({ verdict }) => verdict)
+}
+
+/** A name with what there is of it. */
+export function named(name: string, values: readonly string[]): string {
+  return values.length === 0 ? name : `${name} (${tally(values)})`
+}

@@ -1,0 +1,56 @@
+/** The sandbox's API Manager in JWT mode, where each request for an application token revokes the one before. */
+import { startSandbox } from '@grantkit/sandbox'
+
+export interface ApiManagerOptions {
+  /** How long access tokens live, in seconds. */
+  readonly accessTokenSeconds: number
+  /** How long an answer is held at most, in milliseconds. */
+  readonly mostDelayMs: number
+}
+
+/** Where it is, and what its client needs. */
+export interface ApiManagerAddress {
+  readonly tokenEndpoint: string
+  readonly apiUrl: string
+  readonly clientId: string
+  readonly signingKey: string
+  readonly kid: string
+  readonly certificate: { readonly cert: string; readonly key: string }
+  readonly ca: string
+}
+
+/** How many tokens it was asked for, and how many of those while the one before had a third of its life to go. */
+export interface ApiManagerSummary {
+  readonly tokenRequests: number
+  readonly needless: number
+}
+
+export interface ApiManager {
+  readonly address: ApiManagerAddress
+  summary(): ApiManagerSummary
+}
+
+export async function startApiManager({ accessTokenSeconds, mostDelayMs }: ApiManagerOptions): Promise<ApiManager> {
+  const { wso2ApiManager: system, ca } = await startSandbox()
+  Object.assign(system.settings, { accessTokenFormat: 'jwt', accessTokenLifetimeSeconds: accessTokenSeconds })
+  const delay = {
+    kind: 'delay' as const,
+    get ms() {
+      return Math.random() * mostDelayMs
+    },
+  }
+  system.fail(delay, { times: Number.POSITIVE_INFINITY })
+  const { tokenEndpoint, apiUrl, clientId, signingKey, kid, certificate } = system
+  return {
+    address: { tokenEndpoint, apiUrl, clientId, signingKey, kid, certificate, ca },
+    summary() {
+      const issued = system.issuedTokens
+      const dueMs = (accessTokenSeconds * 1000) / 3
+      const isNeedless = (at: number, index: number) => at < (issued[index - 1]?.expiresAt ?? 0) - dueMs
+      return {
+        tokenRequests: issued.length,
+        needless: issued.filter(({ issuedAt }, index) => isNeedless(issuedAt, index)).length,
+      }
+    },
+  }
+}
