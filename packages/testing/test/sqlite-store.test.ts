@@ -75,6 +75,15 @@ test('the document shows this code', () => {
   for (const block of shown) expect(code).toContain(block)
 })
 
+test('the document names cases there are', () => {
+  const document = readFileSync(new URL('../../../docs/add-a-store.md', import.meta.url), 'utf8')
+  const table = document.slice(document.indexOf('| case | look for |')).split('\n\n')[0] ?? ''
+  const named = [...table.matchAll(/^\| ([a-z][^|]+) \|/gm)].map(([, name = '']) => name).slice(1)
+  const cases = tokenStoreContract({ create: () => sqliteStore(Object.create(null)) }).map(({ name }) => name)
+  expect(named.length).toBeGreaterThan(5)
+  for (const name of named) expect(cases.filter(one => one.startsWith(name))).not.toEqual([])
+})
+
 function unindented(text: string): string {
   return text.replace(/^ +/gm, '')
 }
