@@ -46,9 +46,9 @@ export function redisStore(client: NodeRedisClient | IoRedisClient, options: Red
   // one hash tag for all keys of a record, so that a cluster has them in one place
   const recordKey = (key: string) => `${prefix}:{${key}}:record`
   const leaseKey = (key: string) => `${prefix}:{${key}}:lease`
-  const write = (operation: string, script: Script) =>
+  const write = async (operation: string, script: Script) =>
     waitForReplicas === undefined
-      ? connection.run(script).then(isDone)
+      ? isDone(await connection.run(script))
       : writeToReplicas(connection, operation, script, waitForReplicas)
 
   return {
