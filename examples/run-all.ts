@@ -1,5 +1,6 @@
 /** Runs every example as its own process against the sandbox, as a user would run it: by environment variables. */
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,15 @@ const openBanking = {
   CERTIFICATE_FILE: await file('transport.pem', bank.certificate.cert),
   CERTIFICATE_KEY_FILE: await file('transport.key', bank.certificate.key),
 }
+const sharing = {
+  TOKEN_ENDPOINT: fiservCiam.tokenEndpoint,
+  CLIENT_ID: fiservCiam.clientId,
+  CLIENT_SECRET: fiservCiam.clientSecret,
+  API_URL: fiservCiam.apiUrl,
+  TOKENS_DIRECTORY: join(folder, 'tokens'),
+  SEALING_KEY: randomBytes(32).toString('base64'),
+}
+/** By name; what comes after a blank tells two runs of one program apart. */
 const examples: Record<string, Record<string, string>> = {
   'application-token': {
     BASE_URL: coreBanking.origin,
@@ -51,12 +61,15 @@ const examples: Record<string, Record<string, string>> = {
     API_URL: fiservCiam.apiUrl,
   },
   'key-in-a-vault': openBanking,
+  'shared-tokens': sharing,
+  'shared-tokens again': sharing,
 }
 
 try {
   for (const [name, inputs] of Object.entries(examples)) {
     const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: caFile, ...inputs }
-    const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, `${name}.js`)], { env })
+    const program = join(import.meta.dirname, `${name.split(' ')[0]}.js`)
+    const { stdout } = await promisify(execFile)(process.execPath, [program], { env })
     console.log(`${name}: ${stdout.trim().replaceAll('\n', '; ')}`)
   }
 } finally {

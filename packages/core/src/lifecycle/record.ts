@@ -183,7 +183,7 @@ export function keepForMs(record: LineageRecord, now: number): number | undefine
     return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
   const ends = Object.values(record.accessTokens).map(({ obtainedAt, expiresAt }) => expiresAt ?? obtainedAt + dayMs)
   const isOnlyTokens = record.ended === undefined && record.spent.length === 0
-  return atLeast(Math.max(0, ...ends) - now, isOnlyTokens ? 0 : hourMs)
+  return atLeast(Math.max(0, ...ends) - now, isOnlyTokens ? 1_000 : hourMs)
 }
 
 /** Whether nothing is worth keeping. */
@@ -237,5 +237,5 @@ function warnAt(obtainedAt: number, expiresAt: number | undefined): number | und
 }
 
 function atLeast(milliseconds: number, least = 1_000): number {
-  return Math.max(milliseconds, least, 1_000)
+  return Math.ceil(Math.max(milliseconds, least))
 }

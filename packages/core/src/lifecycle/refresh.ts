@@ -42,7 +42,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends })
     // for a login that is missing nobody has to wait
     if (lineage.known !== undefined) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
-    const lease = leaseOf(lineage, client.timeoutMs + leaseMarginMs)
+    const lease = leaseOf(lineage, Math.ceil(client.timeoutMs) + leaseMarginMs)
     try {
       for (;;) {
         const leased = await lease.take()

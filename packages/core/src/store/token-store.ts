@@ -14,7 +14,7 @@ export interface StoredRecord {
 
 /** A record to be kept. */
 export interface RecordToKeep extends StoredRecord {
-  /** How long it is worth keeping, in milliseconds from now; after that the store may drop it. `undefined`: for ever. */
+  /** How long it is worth keeping, in whole milliseconds from now, at least 1; after that the store may drop it. `undefined`: for ever. */
   readonly keepForMs: number | undefined
 }
 
@@ -38,7 +38,8 @@ export interface TokenStore {
   get(key: string): Promise<StoredRecord | undefined>
   /**
    * Writes a record if the one that is kept has the version `expected`, or if none is kept and `expected` is `undefined`.
-   * Asked again with the very same record, after an answer was lost, it says `true` again and changes nothing.
+   * Asked again with a record of the same version, after an answer was lost, it says `true` again and changes nothing; the
+   * value may be another text then, since a sealed one is at every call.
    *
    * @returns whether the record is kept now
    */
@@ -53,7 +54,7 @@ export interface TokenStore {
    * Takes the lease of a key, or keeps it: granted when nobody holds it, when it has run out, or when `holder` has it
    * already; counted anew from now, by the store's clock. Leases and records do not depend on each other.
    *
-   * @param durationMs how long it holds unless it is kept, in milliseconds
+   * @param durationMs how long it holds unless it is kept, in whole milliseconds
    * @returns whether `holder` has it now
    */
   lease(key: string, holder: string, durationMs: number): Promise<boolean>
