@@ -21,6 +21,7 @@ export interface KeptRecord extends StoredRecord {
 }
 
 export interface Records {
+  /** What is found may not be on the disk yet; whoever writes over it, or says that it is written, sees to that first. */
   read(name: string): Promise<KeptRecord | undefined>
   /** Writes a record over the one that was found; `false` when that is not there any more, or one has come. */
   write(name: string, found: KeptRecord | undefined, record: RecordToKeep): Promise<boolean>
@@ -184,19 +185,23 @@ function serialize({ version, value, keepForMs }: RecordToKeep, machine: Machine
 
 function parse(path: string, text: string, machine: Machine): Omit<KeptRecord, 'state'> {
   const record = parseJson(text)
-  if (record?.format !== 1 || typeof record.version !== 'string' || typeof record.value !== 'string')
-    throw unreadable(path, 'is not a whole record of this version of the store')
+  if (!isText(record)) throw unreadable(path, 'is not a whole record of this version of the store')
   const { version, value, until } = record
   return { version, value, path, isOver: until !== null && isOver(until, machine) }
 }
 
 /** Without the parser's error: it may quote what it read. */
-function parseJson(text: string): Text | undefined {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+function isText(record: unknown): record is Text {
+  const { format, version, value, until } = (record ?? {}) as Partial<Text>
+  return format === 1 && typeof version === 'string' && typeof value === 'string' && typeof until === 'object'
 }
 
 function endAfter(keepForMs: number, machine: Machine): End {

@@ -9,7 +9,7 @@ import { type Files, systemFiles } from '../src/files.js'
 import { storeIn } from '../src/store.js'
 import { machineByHand } from './machine-by-hand.js'
 import { type MemoryFiles, memoryFiles } from './memory-files.js'
-import { stoppingAfter } from './stepping.js'
+import { failingAt, stoppingAfter } from './stepping.js'
 
 type Store = Pick<TokenStore, 'get' | 'compareAndSet' | 'delete' | 'lease' | 'release'>
 
@@ -150,6 +150,33 @@ describe.each([
       if (ended) return
     }
   })
+})
+
+test.each([
+  { written: 'over another', before: old },
+  { written: 'for the first time', before: undefined },
+])('a record written $written is there whole, whichever step fails, and can be written again', async ({ before }) => {
+  const directory = { records: '/records', leases: '/leases', aside: '/new' }
+  const write = (store: Store) => store.compareAndSet(key, before?.version, next)
+  let failures = 0
+  for (let index = 0; ; index++) {
+    const machine = machineByHand()
+    const disk = memoryFiles(Object.values(directory))
+    const store = storeIn(directory, disk, machine.as('first'))
+    if (before) await store.compareAndSet(key, undefined, before)
+
+    const { files, hasFailed } = failingAt(disk, index, 'ENOSPC')
+    const said = await write(storeIn(directory, files, machine.as('first'))).catch((error: unknown) => error)
+
+    if (said !== true) expect(said).toMatchObject({ code: 'ENOSPC' })
+    await expectWhole(store, said === true ? ['next'] : [before?.version, 'next'])
+    expect(await write(store)).toBe(true)
+    await expectWhole(store, ['next'])
+    await expectUsable(store)
+    if (!hasFailed()) break
+    if (said !== true) failures++
+  }
+  expect(failures).toBeGreaterThan(5)
 })
 
 test.each([

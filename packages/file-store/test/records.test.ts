@@ -6,8 +6,10 @@ import { describe, expect, test } from 'vitest'
 import { openDirectory } from '../src/directory.js'
 import { systemFiles } from '../src/files.js'
 import { fileStore } from '../src/index.js'
+import { thisMachine } from '../src/machine.js'
 import { storeIn } from '../src/store.js'
 import { machineByHand } from './machine-by-hand.js'
+import { stepping } from './stepping.js'
 import { temporaryDirectory } from './temporary-directory.js'
 
 const parent = temporaryDirectory()
@@ -49,6 +51,21 @@ test('leaves nothing of a record that was deleted', async () => {
   for (const folder of ['records', 'leases', 'new']) expect(readdirSync(join(directory, folder))).toEqual([])
 })
 
+test('leaves the record alone and nothing else behind when the disk is full', async () => {
+  const { directory, folder, store } = await storeWithRecord()
+  const full = stepping(systemFiles, async (act, name) => {
+    if (name === 'write') throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+    return act()
+  })
+  const failing = storeIn(openDirectory(directory), full, thisMachine())
+  const record = { version: 'two', value: 'next', keepForMs: undefined }
+  await expect(failing.compareAndSet('key', 'one', record)).rejects.toMatchObject({ code: 'ENOSPC' })
+  await expect(failing.compareAndSet('other', undefined, record)).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect((await store.get('key'))?.version).toBe('one')
+  expect(readdirSync(folder)).toHaveLength(2)
+  expect(readdirSync(join(directory, 'new'))).toEqual([])
+})
+
 test.each([
   { key: '' },
   { key: '../records' },
@@ -72,8 +89,11 @@ describe('a record that cannot be read', () => {
     'was cut short': ({ text }) => truncateSync(text, 30),
     'is empty': ({ text }) => truncateSync(text, 0),
     'is something else': ({ text }) => writeFileSync(text, '{"the refresh token":1}'),
+    'is null': ({ text }) => writeFileSync(text, 'null'),
+    'does not say how long it is kept': ({ text }) =>
+      writeFileSync(text, '{"format":1,"version":"one","value":"the refresh token"}'),
     'is of a later version': ({ text }) =>
-      writeFileSync(text, '{"format":2,"version":"one","value":"the refresh token"}'),
+      writeFileSync(text, '{"format":2,"version":"one","value":"the refresh token","until":null}'),
     'has lost its text': ({ text }) => rmSync(text),
     'has two batons': ({ folder }) => writeFileSync(join(folder, 'baton.restored'), ''),
     'has lost its baton and has files of somebody else': ({ folder, baton }) => {

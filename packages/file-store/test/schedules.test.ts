@@ -14,7 +14,7 @@ type Store = Pick<TokenStore, 'get' | 'compareAndSet' | 'delete' | 'lease' | 're
 
 const directory = { records: '/records', leases: '/leases', aside: '/new' }
 const key = 'key'
-const schedules = 1_500
+const schedules = 600
 const recordOf = (version: string, keepForMs?: number) => ({ version, value: `value of ${version}`, keepForMs })
 
 test('of those who write over one version one succeeds, and nobody reads anything but whole records', async () => {

@@ -44,3 +44,17 @@ export function stoppingAfter(
   }
   return { files: stepping(files, step), done }
 }
+
+/** Fails one step, the disk being full or broken, and does all the others. */
+export function failingAt(
+  files: Files,
+  index: number,
+  code: string,
+): { readonly files: Files; readonly hasFailed: () => boolean } {
+  let steps = 0
+  const step: Step = async act => {
+    if (steps++ === index) throw Object.assign(new Error(`${code}: by the test`), { code })
+    return act()
+  }
+  return { files: stepping(files, step), hasFailed: () => steps > index }
+}
