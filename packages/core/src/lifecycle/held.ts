@@ -21,6 +21,8 @@ export interface Lineage {
   readonly store: BoundedStore
   /** How long a copy may be used before the store is asked again, in milliseconds. */
   readonly copyMs: number
+  /** Whether the store tells of changes. */
+  readonly isToldOfChanges: boolean
   readonly entries: Map<string, Entry>
   /** Whoever still points here has to look again. */
   evicted: boolean
@@ -101,6 +103,7 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   const place = {
     store: inProcess ? store : boundedStore(store),
     copyMs: inProcess ? Number.POSITIVE_INFINITY : copyMs,
+    isToldOfChanges: store.watch !== undefined,
   }
   // the store has the listener, and the listener what is held: all of it goes when the store does
   store.watch?.((key, version) => {
@@ -131,7 +134,7 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   }
 }
 
-function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs'>): Lineage {
+function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isToldOfChanges'>): Lineage {
   return {
     key,
     ...place,

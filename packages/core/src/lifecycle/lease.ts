@@ -6,18 +6,18 @@ import type { Lineage } from './held.js'
 /** Kept by a timer while it is needed. */
 export interface Lease {
   readonly holder: string
-  /** Step `lease`: takes it if it is free; otherwise whoever asks may wait with {@link Lease.change}. */
-  take(): Promise<boolean>
+  /**
+   * Step `lease`: takes it if it is free; otherwise waits until the record may have changed.
+   *
+   * @returns whether it was taken
+   * @throws TokenStoreError when somebody else has had it for too long
+   */
+  takeOrWait(): Promise<boolean>
   /** Step `check_lease`: whether it has been ours since it was taken; kept from now on. */
   check(): Promise<boolean>
   /** Whether it surely holds for so many milliseconds more. */
   outlasts(milliseconds: number): boolean
-  /**
-   * Waits until the record changes, or for a moment.
-   *
-   * @throws TokenStoreError when somebody has had the lease for too long
-   */
-  change(): Promise<void>
+  /** Gives it back, once all that came of the request is saved. */
   release(): Promise<void>
 }
 
@@ -33,6 +33,7 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
   let heldUntil = 0
   let mayBeHeld = false
   let pauseMs = 25
+  let isFirst = true
   let asking: Promise<boolean> = Promise.resolve(false)
   let keeper: NodeJS.Timeout | undefined
 
@@ -61,37 +62,59 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     await store.release(key, holder).catch(later)
   }
 
+  /** Waits for a change or a moment; whether the record is worth reading then, or only the lease to be asked for again. */
+  async function wait(): Promise<boolean> {
+    if (performance.now() >= giveUpAt)
+      throw new TokenStoreError('another process has been renewing this token for too long', { operation: 'lease' })
+    const isTold = await changeOf(lineage, pauseMs * (0.5 + Math.random()))
+    // a hint may have been lost
+    const isLong = pauseMs === longestPauseMs
+    pauseMs = Math.min(pauseMs * 1.5, lineage.isToldOfChanges ? longestPauseMs : longestBlindPauseMs)
+    return isTold || isLong || !lineage.isToldOfChanges
+  }
+
+  async function release(): Promise<void> {
+    // nobody is to decide by a record that lacks what is known here
+    if (lineage.unsaved !== undefined) return void setTimeout(release, 250).unref()
+    clearInterval(keeper)
+    await asking.catch(() => {})
+    if (mayBeHeld) await giveBack(performance.now() + durationMs)
+  }
+
   return {
     holder,
-    async take() {
-      const granted = await take()
-      if (granted) keeper ??= setInterval(() => check().catch(() => {}), durationMs / 3).unref()
-      return granted
+    async takeOrWait() {
+      const { epoch } = lineage
+      for (;;) {
+        if (await take()) {
+          keeper ??= setInterval(() => check().catch(() => {}), durationMs / 3).unref()
+          return true
+        }
+        // what its holder has written may be there already
+        const isWorthReading = isFirst || lineage.epoch !== epoch || (await wait())
+        isFirst = false
+        if (isWorthReading) return false
+      }
     },
     check,
     outlasts: milliseconds => heldUntil > performance.now() + milliseconds,
-    async change() {
-      if (performance.now() >= giveUpAt)
-        throw new TokenStoreError('another process has been renewing this token for too long', { operation: 'lease' })
-      await changeOf(lineage, pauseMs * (0.5 + Math.random()))
-      pauseMs = Math.min(pauseMs * 1.5, 250)
-    },
-    async release() {
-      clearInterval(keeper)
-      await asking.catch(() => {})
-      if (mayBeHeld) await giveBack(performance.now() + durationMs)
-    },
+    release,
   }
 }
 
-function changeOf({ waiting }: Lineage, mostMs: number): Promise<void> {
+const longestPauseMs = 1_000
+const longestBlindPauseMs = 250
+
+/** Whether there was a change within that time. */
+function changeOf({ waiting }: Lineage, mostMs: number): Promise<boolean> {
   return new Promise(resolve => {
-    const wake = () => {
+    const end = (isTold: boolean) => {
       clearTimeout(timer)
-      waiting.delete(wake)
-      resolve()
+      waiting.delete(told)
+      resolve(isTold)
     }
-    const timer = setTimeout(wake, mostMs)
-    waiting.add(wake)
+    const told = () => end(true)
+    const timer = setTimeout(end, mostMs, false)
+    waiting.add(told)
   })
 }

@@ -45,13 +45,14 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const lease = leaseOf(lineage, Math.ceil(client.timeoutMs) + leaseMarginMs)
     try {
       for (;;) {
-        const leased = await lease.take()
+        const leased = await lease.takeOrWait()
         const known = await read(lineage, now)
         const decision = decide(known.record, wanted(leased))
         throwIfFinal(lineage, decision)
         if (decision.step === 'serve') return heldBy(entry, known, decision.token)
-        if (decision.step === 'send') await send(entry, known, decision.refreshToken, reason, lease)
-        else await lease.change()
+        if (decision.step !== 'send') continue
+        const tokenSet = await send(entry, known, decision.refreshToken, reason, lease)
+        if (tokenSet !== undefined) return tokenSet
       }
     } finally {
       await lease.release()
@@ -63,14 +64,20 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     if (decision.step === 'log_in') throw loginRequired(client, lineage, subject, decision.reason)
   }
 
-  /** Sends it once. What comes of it is in the record afterwards, where the next decision finds it. */
-  async function send(entry: Entry, known: Known, spent: string, reason: RenewalReason, lease: Lease): Promise<void> {
+  /** Sends it once; `undefined` when somebody else has the last word, so that all has to be decided again. */
+  async function send(
+    entry: Entry,
+    known: Known,
+    spent: string,
+    reason: RenewalReason,
+    lease: Lease,
+  ): Promise<TokenSet | undefined> {
     const { lineage } = entry
     const grant = refreshToken({ refreshToken: spent, scope })
     await refuseWhileResting(attemptFor(client, entry, grant))
-    if (!(await lease.check())) return
+    if (!(await lease.check())) return undefined
     const mark = await writeMark(lineage, known, lease.holder)
-    if (mark === undefined) return
+    if (mark === undefined) return undefined
     const sending = whileLeased(client, lease)
     let answer: TokenSet
     try {
@@ -80,14 +87,18 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       if (outcome === 'dead') return endSession(lineage, mark, error)
       const change = changeAfter(outcome, error, known.record)
       await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
-      if (error instanceof LeaseLost) return
+      if (error instanceof LeaseLost) return undefined
       throw error
     }
     const isMark = isStill(mark)
     // a fail-over may have taken the mark and more
     const isWhatIsLeft = ({ version }: Known) => version === undefined || lineage.ancestors.includes(version)
     const change = (record: LineageRecord) => answered(isMark({ record }) ? record : mark.record, entry.key, answer)
-    await save(lineage, change, current => isMark(current) || isWhatIsLeft(current), { now, patienceMs })
+    const isSaved = await save(lineage, change, current => isMark(current) || isWhatIsLeft(current), {
+      now,
+      patienceMs,
+    })
+    return isSaved ? entry.copy?.tokenSet : undefined
   }
 
   /** Step `mark`; `undefined` when somebody else has written. One that fails may be there all the same: it is taken back. */
@@ -103,10 +114,11 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   }
 
   /** Step `end`: `invalid_grant` counts if the mark is still there; otherwise it was about a token that is used up. */
-  async function endSession(lineage: Lineage, mark: Known, cause: unknown): Promise<void> {
+  async function endSession(lineage: Lineage, mark: Known, cause: unknown): Promise<undefined> {
     await read(lineage, now)
     if (await save(lineage, ended, isStill(mark), { now, patienceMs: 0 }))
       throw loginRequired(client, lineage, subject, 'invalid_grant', cause)
+    return undefined
   }
 
   function changeAfter(outcome: Outcome, error: unknown, before: LineageRecord) {

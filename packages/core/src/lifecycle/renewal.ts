@@ -30,12 +30,11 @@ export function byGrant(client: Client, grant: Grant): Renew {
     const lease = leaseOf(entry.lineage, leaseMs)
     try {
       for (;;) {
-        const mine = await lease.take()
+        const leased = await lease.takeOrWait()
         const known = await read(entry.lineage, now)
         const token = known.record.accessTokens[entry.key]
         if (token !== undefined && serves(token)) return heldBy(entry, known, token)
-        if (mine) return await keep(entry, known, await ask(entry, reason))
-        await lease.change()
+        if (leased) return await keep(entry, known, await ask(entry, reason))
       }
     } finally {
       await lease.release()
