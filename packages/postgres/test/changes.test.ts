@@ -142,6 +142,32 @@ test('the pool can be ended when the store is closed before it has a connection'
   expect(pool.totalCount).toBe(0)
 })
 
+test('a store that was closed can be watched again, and its former listeners hear no more', async context => {
+  const { openStore, freshTable } = scene(context)
+  const store = openStore({ table: await freshTable() })
+  const [former, heard] = [vi.fn(), vi.fn()]
+  store.watch?.(former)
+  await store.close?.()
+  store.watch?.(heard)
+  await untilHeard(heard, store)
+  expect(former).not.toHaveBeenCalled()
+})
+
+test('what is told on a channel of the user is no change of a record', async context => {
+  const { openPool, openStore, freshTable } = scene(context)
+  const table = await freshTable()
+  const pool = openPool()
+  await pool.query('LISTEN theirs')
+  const store = openStore({ table, pool })
+  const heard = vi.fn()
+  store.watch?.(heard)
+  const writer = openStore({ table })
+  await untilHeard(heard, writer)
+  await openPool().query(`NOTIFY theirs, 'key version'`)
+  await untilHeard(heard, writer)
+  expect(heard).not.toHaveBeenCalledWith('key', 'version')
+})
+
 test('a store that does not listen tells those that do', async context => {
   const { openStore, freshTable } = scene(context)
   const table = await freshTable()

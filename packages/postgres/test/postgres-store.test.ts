@@ -144,6 +144,26 @@ describe('records', () => {
     }
   })
 
+  test('written again after a lost answer keep the value and the end they had', async context => {
+    const { openPool, openStore, freshTable } = scene(context)
+    const table = await freshTable()
+    const pool = openPool()
+    const store = openStore({ table, pool })
+    const kept = async () => (await pool.query(`SELECT value, expires_at::text FROM ${table} WHERE key = 'key'`)).rows
+    const first = recordOf('first', 60_000)
+    const second = recordOf('second', 60_000)
+    for (const [expected, record] of [
+      [undefined, first],
+      [first.version, second],
+    ] as const) {
+      expect(await store.compareAndSet('key', expected, record)).toBe(true)
+      const before = await kept()
+      const again = { ...record, value: 'sealed anew', keepForMs: undefined }
+      expect(await store.compareAndSet('key', expected, again)).toBe(true)
+      expect(await kept()).toEqual(before)
+    }
+  })
+
   test('that have expired are deleted as others are written, 100 at a time', async context => {
     const { openPool, openStore, freshTable } = scene(context)
     const table = await freshTable()
