@@ -1,14 +1,19 @@
 import {
   type RedisCluster,
   type RedisServer,
+  redisRelay,
   startRedisCluster,
   startRedisSentinel,
   startRedisServer,
 } from '@grantkit/testing'
-import { describe, test } from 'vitest'
+import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis-5'
+import { createClient } from 'redis'
+import { createClient as createClient5 } from 'redis-5'
+import { describe, expect, test } from 'vitest'
 import { redisStore } from '../src/index.js'
-import { onCluster, onSentinel, onServer, type UserClient } from './clients.js'
-import { eventually, freshKey, needed, recordOf, within, writeUntilTold } from './scene.js'
+import { connected, onCluster, onSentinel, onServer, ready, type UserClient } from './clients.js'
+import { eventually, freshKey, needed, recordOf, rejection, within, writeUntilTold } from './scene.js'
 
 describe.concurrent('a server that is killed', () => {
   for (const [name, open] of Object.entries(onServer))
@@ -19,6 +24,37 @@ describe.concurrent('a server that is killed', () => {
         during: () => server.kill(),
         after: () => server.restart(),
       })
+    })
+})
+
+describe.concurrent('a connection that breaks', () => {
+  const host = '127.0.0.1'
+  const clients: Readonly<Record<string, (server: { readonly port: number }) => Promise<UserClient>>> = {
+    'node-redis 6': ({ port }) => connected(createClient({ socket: { host, port }, disableOfflineQueue: true })),
+    'node-redis 5': ({ port }) => connected(createClient5({ socket: { host, port }, disableOfflineQueue: true })),
+    'ioredis 6': ({ port }) => ready(new Redis({ host, port, enableOfflineQueue: false, maxRetriesPerRequest: 0 })),
+    'ioredis 5': ({ port }) => ready(new Redis5({ host, port, enableOfflineQueue: false, maxRetriesPerRequest: 0 })),
+  }
+  for (const [name, open] of Object.entries(clients))
+    test(`fails what is under way, and what comes after, with the settings the README names: ${name}`, async context => {
+      await using server = needed(context, await startRedisServer())
+      await using relay = await redisRelay(server)
+      await using user = await open(relay)
+      const store = redisStore(user.client)
+      const told: (string | undefined)[] = []
+      store.watch?.((_key, version) => told.push(version))
+      await writeUntilTold(store, told)
+
+      relay.stall()
+      const underWay = rejection(store.get(freshKey()))
+      relay.cut()
+      expect(await underWay).toBeInstanceOf(Error)
+      for (const operation of [store.get(freshKey()), store.compareAndSet(freshKey(), undefined, recordOf(''))])
+        expect(await rejection(operation)).toBeInstanceOf(Error)
+      relay.restore()
+      told.length = 0
+      await writeUntilTold(store, told)
+      await store.close?.()
     })
 })
 

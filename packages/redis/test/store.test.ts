@@ -187,7 +187,15 @@ describe('permissions', () => {
     await using replica = needed(context, await startRedisServer())
     await replica.replicaOf(own)
     const commands = 'eval hget hset hmget persist pexpire get set del publish subscribe wait'.split(' ')
-    const rules = ['on', '>secret', '~grantkit:*', '&grantkit:changes', '-@all', ...commands.map(name => `+${name}`)]
+    const rules = [
+      'on',
+      '>secret',
+      '~grantkit:*',
+      'resetchannels',
+      '&grantkit:changes',
+      '-@all',
+      ...commands.map(name => `+${name}`),
+    ]
     await own.command('ACL', 'SETUSER', 'tokens', ...rules)
     for (const user of [
       await connected(createClient({ url: own.url, username: 'tokens', password: 'secret' })),
