@@ -196,5 +196,5 @@ async function oneOf50(scene: Scene): Promise<void> {
   const granted = await winners(scene, holders, (store, holder) => store.lease(key, holder, longMs))
   assert.equal(granted.length, 1, `${granted.length} of 50 got it`)
   for (const holder of granted) await taken(there, key, holder)
-  await refused(here, key, 'somebody else')
+  await refused(here, key, 'somebody-else')
 }
