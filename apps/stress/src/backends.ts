@@ -2,13 +2,20 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { WaitForReplicas } from '@grantkit/redis'
 import { type PostgresServer, type RedisServer, startPostgresServer, startRedisServer } from '@grantkit/testing'
 
 /** How a worker reaches the store. */
 export type StoreAddress =
-  | { readonly kind: 'redis'; readonly url: string }
+  | RedisAddress
   | { readonly kind: 'postgres'; readonly url: string }
   | { readonly kind: 'file'; readonly directory: string }
+
+export interface RedisAddress {
+  readonly kind: 'redis'
+  readonly url: string
+  readonly waitForReplicas?: WaitForReplicas | undefined
+}
 
 export type StoreKind = StoreAddress['kind']
 

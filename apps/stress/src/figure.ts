@@ -12,6 +12,8 @@ export interface Result {
   readonly scenario: string
   /** With what it was run. */
   readonly setting: string
+  /** For results that are shown side by side, one after the other in the list: what this one's values stand under. */
+  readonly column?: string
   readonly figures: readonly Figure[]
 }
 
@@ -20,8 +22,8 @@ export function information(name: string, value: number | string): Figure {
   return { name, value, ok: true }
 }
 
-/** A figure that must be a certain number. */
-export function exactly(wanted: number, name: string, value: number): Figure {
+/** A figure that must have a certain value. */
+export function exactly<Value extends number | string>(wanted: Value, name: string, value: Value): Figure {
   return { name, value, wanted: String(wanted), ok: value === wanted }
 }
 

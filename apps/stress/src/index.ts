@@ -2,11 +2,27 @@
 import { parseArgs } from 'node:util'
 import { type Backend, type StoreKind, startBackend } from './backends.js'
 import { isOk, type Result } from './figure.js'
+import { clocks } from './scenarios/clocks.js'
+import { failOver } from './scenarios/fail-over.js'
+import { kill } from './scenarios/kill.js'
+import { killAtStep } from './scenarios/kill-at-step.js'
+import { reference } from './scenarios/reference.js'
 import type { Scenario } from './scenarios/scenario.js'
 import { steady } from './scenarios/steady.js'
+import { storeCut } from './scenarios/store-cut.js'
+import { storeRestart } from './scenarios/store-restart.js'
 import { formatTable } from './table.js'
 
-const scenarios: Readonly<Record<string, Scenario>> = { steady }
+const scenarios: Readonly<Record<string, Scenario>> = {
+  steady,
+  kill,
+  'kill-at-step': killAtStep,
+  clocks,
+  reference,
+  'store-restart': storeRestart,
+  'store-cut': storeCut,
+  'fail-over': failOver,
+}
 const storeKinds: readonly StoreKind[] = ['redis', 'postgres', 'file']
 
 const { values: options, positionals } = parseArgs({

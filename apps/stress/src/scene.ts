@@ -29,8 +29,11 @@ export interface Scene extends AsyncDisposable {
 }
 
 /** What may be different about a worker. */
-export type WorkerChanges = Partial<Pick<WorkerOptions, 'clockAheadMs' | 'callers' | 'thresholds'>> & {
+export type WorkerChanges = Partial<Pick<WorkerOptions, 'clockAheadMs' | 'users'>> & {
+  /** Whether it is told of changes. Default `true`. */
   readonly watches?: boolean
+  /** Whether it shares the store with the others. Default `true`. */
+  readonly shares?: boolean
 }
 
 export async function startScene(options: SceneOptions): Promise<Scene> {
@@ -47,7 +50,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     servers,
     address,
     users,
-    async startWorker({ watches = true, ...changes } = {}) {
+    async startWorker({ watches = true, shares = true, ...changes } = {}) {
       const name = `worker-${started.length + 1}`
       const program = new URL('./worker/main.js', import.meta.url)
       const child = startChild<WorkerCalls>(program, (report: WorkerReport) => options.onReport(report, name))
@@ -57,7 +60,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
         name,
         users,
         servers: address,
-        store: { address: options.backend.address, sealingKey, watches },
+        store: shares ? { address: options.backend.address, sealingKey, watches } : undefined,
         callers: 2,
         clockAheadMs: 0,
         thresholds: options.thresholds,

@@ -1,8 +1,16 @@
 /** Tokens expire again and again, everybody wants the next one, and each refresh token is redeemed once. */
 import { Evidence, quantile } from '../evidence.js'
-import { type Figure, information, type Result } from '../figure.js'
-import { startScene } from '../scene.js'
-import { runFor, type ScenarioOptions, setting, shortLived, startWorkers, undisturbed } from './scenario.js'
+import { atLeast, exactly, type Figure, information, type Result } from '../figure.js'
+import { type Scene, startScene } from '../scene.js'
+import {
+  application,
+  runFor,
+  type ScenarioOptions,
+  setting,
+  shortLived,
+  startWorkers,
+  usersUndisturbed,
+} from './scenario.js'
 
 /** Twice: with the store's notice of changes, and finding them by asking alone. */
 export async function steady(options: ScenarioOptions): Promise<readonly Result[]> {
@@ -17,8 +25,21 @@ async function run(options: ScenarioOptions, watches: boolean): Promise<Result> 
   return {
     scenario: 'steady',
     setting: `${setting(options)}, ${watches ? 'told of changes' : 'asking for changes'}`,
-    figures: [...(await undisturbed(scene, evidence, ended)), ...latency(evidence)],
+    figures: [
+      ...(await usersUndisturbed(scene, evidence, ended)),
+      ...(await applicationUndisturbed(scene, evidence)),
+      ...latency(evidence),
+    ],
   }
+}
+
+async function applicationUndisturbed(scene: Scene, evidence: Evidence): Promise<Figure[]> {
+  const { requests, requestsPerExpiry, refused } = await application(scene, evidence)
+  return [
+    atLeast(2, 'application token: requests', requests),
+    exactly(1, 'application token: requests per expiry', requestsPerExpiry),
+    exactly(0, 'application token: API calls refused for good', refused),
+  ]
 }
 
 function latency(evidence: Evidence): Figure[] {

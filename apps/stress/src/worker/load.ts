@@ -1,21 +1,15 @@
 /** Callers that ask for tokens again and again, and look at every token they get. */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  attach,
-  type Clock,
-  type ManagedTokenSource,
-  parseOrigins,
-  type TokenSet,
-  type UserTokenSources,
-} from '@grantkit/core'
+import { attach, type Clock, type ManagedTokenSource, parseOrigins, type TokenSet } from '@grantkit/core'
 import { report } from '../child.js'
-import type { WorkerOptions } from './main.js'
+import { verdictOn } from './alive.js'
+import type { Callable, WorkerOptions } from './main.js'
 import { type BadTokenReport, type FailedReport, instant, type WaitedReport } from './reports.js'
 
 interface LoadOptions extends WorkerOptions {
   readonly clock: Clock
-  readonly userTokens: UserTokenSources
+  readonly tokensOf: (subject: string) => Callable
   readonly applicationTokens: ManagedTokenSource
 }
 
@@ -49,7 +43,7 @@ export class Load {
   }
 
   async #userLoop(subject: string): Promise<void> {
-    const source = this.#options.userTokens.for(subject)
+    const source = this.#options.tokensOf(subject)
     await this.#pause(Math.random() * longestPauseMs)
     while (!this.#stopped.signal.aborted) {
       const tokenSet = await this.#attempt(subject, () => source.getTokenSet())
@@ -95,19 +89,15 @@ export class Load {
       return tokenSet
     } catch (error) {
       const { code = 'none', message } = error as Error & { code?: string }
-      report({ type: 'failed', subject, code, message, at: instant() } satisfies FailedReport)
+      report({ type: 'failed', subject, code, message, askedAt, at: instant() } satisfies FailedReport)
       return code === 'ERR_LOGIN_REQUIRED' ? 'login required' : undefined
     }
   }
 
-  /** Whether the token was good at the instant it came; a question that could not be asked says nothing. */
-  async #ask(subject: string, { accessToken }: TokenSet): Promise<void> {
-    const { issuer } = this.#options.servers.authorizationServer
-    const headers = { authorization: `Bearer ${accessToken}`, 'x-got-at': String(Date.now()) }
-    const response = await fetch(`${issuer}/alive`, { headers }).catch(() => undefined)
-    const verdict = await response?.text()
-    if (response !== undefined && verdict !== 'alive')
-      report({ type: 'bad_token', subject, verdict: String(verdict), at: instant() } satisfies BadTokenReport)
+  async #ask(subject: string, tokenSet: TokenSet): Promise<void> {
+    const verdict = await verdictOn(this.#options.servers.authorizationServer.issuer, tokenSet)
+    if (verdict !== undefined && verdict !== 'alive')
+      report({ type: 'bad_token', subject, verdict, at: instant() } satisfies BadTokenReport)
   }
 
   /** Half of the time whenever, half of the time with everybody else, when the token is due. */

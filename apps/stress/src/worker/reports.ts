@@ -23,6 +23,7 @@ export interface FailedReport {
   readonly subject: string | undefined
   readonly code: string
   readonly message: string
+  readonly askedAt: number
   readonly at: number
 }
 
@@ -42,7 +43,26 @@ export interface LoginRequiredReport {
   readonly at: number
 }
 
-export type WorkerReport = SavedReport | WaitedReport | FailedReport | BadTokenReport | LoginRequiredReport
+/** A record that the store had lost was written again. */
+export interface RestoredReport {
+  readonly type: 'restored'
+  readonly at: number
+}
+
+/** The store refused a write, since too few replicas had it. */
+export interface RefusedReport {
+  readonly type: 'refused'
+  readonly at: number
+}
+
+export type WorkerReport =
+  | SavedReport
+  | WaitedReport
+  | FailedReport
+  | BadTokenReport
+  | LoginRequiredReport
+  | RestoredReport
+  | RefusedReport
 
 /** The machine's clock, finer than `Date.now()`. */
 export function instant(): number {

@@ -5,7 +5,8 @@ import { migrate, postgresStore } from '@grantkit/postgres'
 import { redisStore } from '@grantkit/redis'
 import pg from 'pg'
 import { createClient } from 'redis'
-import type { StoreAddress } from '../backends.js'
+import type { RedisAddress, StoreAddress } from '../backends.js'
+import { tellOfLosses } from './losses.js'
 
 export interface StoreOptions {
   readonly address: StoreAddress
@@ -16,21 +17,22 @@ export interface StoreOptions {
 }
 
 export async function openStore({ address, sealingKey, watches }: StoreOptions): Promise<TokenStore> {
-  const { watch, ...store } = sealedStore(await open(address), { keys: [{ id: 'stress', key: sealingKey }] })
+  const sealed = sealedStore(await open(address), { keys: [{ id: 'stress', key: sealingKey }] })
+  const { watch, ...store } = tellOfLosses(sealed)
   return watches && watch !== undefined ? { ...store, watch } : store
 }
 
 function open(address: StoreAddress): TokenStore | Promise<TokenStore> {
   if (address.kind === 'file') return fileStore({ directory: address.directory })
-  return address.kind === 'redis' ? openRedis(address.url) : openPostgres(address.url)
+  return address.kind === 'redis' ? openRedis(address) : openPostgres(address.url)
 }
 
-async function openRedis(url: string): Promise<TokenStore> {
+async function openRedis({ url, waitForReplicas }: RedisAddress): Promise<TokenStore> {
   const client = createClient({ url })
   // it connects again by itself; a client without a listener would end the process
   client.on('error', () => {})
   await client.connect()
-  return redisStore(client)
+  return redisStore(client, { waitForReplicas })
 }
 
 async function openPostgres(connectionString: string): Promise<TokenStore> {
