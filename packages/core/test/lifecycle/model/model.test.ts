@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Omission, omissions } from './omissions.js'
 import { type Finding, search, storyOf, stuck } from './search.js'
 import { isEnd, transitions } from './surroundings.js'
 import { encode, initialState, properties, type Setting } from './world.js'
+
+// seconds of work, on a machine that may have much else to do
+vi.setConfig({ testTimeout: 120_000 })
 
 const usual: Setting = {
   processes: 2,
@@ -35,7 +38,7 @@ describe('the properties hold, and everybody gets on', () => {
     '3 processes, 1 mishap': [{ processes: 3 }, 130_000],
   }
   for (const [name, [changes, leastStates]] of Object.entries(settings))
-    test(`${name}: more than ${leastStates} states`, { timeout: 120_000 }, () => {
+    test(`${name}: more than ${leastStates} states`, () => {
       const finding = explore(changes)
       expect(finding.fault, storyOf(finding)).toBeUndefined()
       expect(finding.states).toBeGreaterThan(leastStates)
@@ -43,7 +46,7 @@ describe('the properties hold, and everybody gets on', () => {
 })
 
 test('every step is gone through', () => {
-  const labels = [...explore({ mishaps: 2 }).labels].map(label => label.replace(/^p\d /, ''))
+  const labels = [...explore({}).labels].map(label => label.replace(/^p\d /, ''))
   expect(labels).toEqual(expect.arrayContaining(everyStep))
 })
 
