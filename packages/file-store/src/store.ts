@@ -43,7 +43,7 @@ export function storeIn(directory: Directory, files: Files, machine: Machine): R
     },
     lease: async (key, holder, durationMs) => held.take(nameOf(key), holder, durationMs),
     release: async (key, holder) => held.release(nameOf(key), holder),
-    watch: listener => changes.subscribe(listener),
+    watch: changes.watch,
     close: async () => changes.close(),
   }
 }

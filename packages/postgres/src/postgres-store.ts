@@ -62,7 +62,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     },
     ...(listens && { watch: changes.watch }),
     async close() {
-      changes.stop()
+      changes.close()
     },
   }
 }

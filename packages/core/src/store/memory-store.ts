@@ -1,5 +1,6 @@
 /** Records in this process's memory: bounded, swept when it grows, without a timer. */
 import { checkNumber, checkOptions } from '../options.js'
+import { changeListeners } from './change-listeners.js'
 import type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './token-store.js'
 
 export interface MemoryStoreOptions {
@@ -33,16 +34,17 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   checkNumber('maxRecords', maxRecords, 1)
   const records = new Map<string, Kept>()
   const leases = new Map<string, Lease>()
-  const listeners = new Set<ChangeListener>()
+  let tell: ChangeListener = () => {}
+  const { watch } = changeListeners(told => {
+    tell = told
+    return () => {}
+  })
   const sweepRecords = sweeper(records, maxRecords)
   const sweepLeases = sweeper(leases, Number.POSITIVE_INFINITY)
 
   const find = (key: string): Kept | undefined => {
     const kept = records.get(key)
     return kept !== undefined && kept.until > now() ? kept : undefined
-  }
-  const tell = (key: string, version: string | undefined) => {
-    for (const told of listeners) told(key, version)
   }
 
   return {
@@ -77,21 +79,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     async release(key, holder) {
       if (leases.get(key)?.holder === holder) leases.delete(key)
     },
-    watch(listener) {
-      const told: ChangeListener = (key, version) => notify(listener, key, version)
-      listeners.add(told)
-      return () => listeners.delete(told)
-    },
-  }
-}
-
-/** A listener's fault is the listener's: the record has been written. */
-function notify(listener: ChangeListener, key: string, version: string | undefined): void {
-  try {
-    const returned: unknown = listener(key, version)
-    if (returned instanceof Promise) returned.catch(() => {})
-  } catch {
-    // as above
+    watch,
   }
 }
 
