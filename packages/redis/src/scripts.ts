@@ -8,7 +8,8 @@ export const get = `return redis.call('HMGET', KEYS[1], 'version', 'value')`
 
 /**
  * ARGV: channel, key, version, value, milliseconds to keep it or nothing, and the version expected if there is one. A
- * write asked again is written again as it is: WAIT counts from the last write of its connection.
+ * write asked again writes its version again: WAIT counts from the last write of its connection, and on Valkey 8 says that
+ * all replicas have it when that has written nothing.
  */
 export const compareAndSet = `
 local current = redis.call('HGET', KEYS[1], 'version')
