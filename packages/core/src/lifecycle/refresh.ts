@@ -45,9 +45,10 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const lease = leaseOf(lineage, Math.ceil(client.timeoutMs) + leaseMarginMs)
     try {
       for (;;) {
-        const leased = await lease.takeOrWait()
+        await lease.takeOrWait()
         const known = await read(lineage, now)
-        const decision = decide(known.record, wanted(leased))
+        // a lease that ran out while the store answered is nothing to decide by
+        const decision = decide(known.record, wanted(lease.outlasts(0)))
         throwIfFinal(lineage, decision)
         if (decision.step === 'serve') return heldBy(entry, known, decision.token)
         if (decision.step !== 'send') continue
@@ -144,7 +145,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
 /** Whether a mark is the last word about its refresh token; what else is in the record may have changed. */
 function isStill({ record: { sending } }: Pick<Known, 'record'>): (current: Pick<Known, 'record'>) => boolean {
-  return ({ record }) => record.sending?.holder === sending?.holder && record.sending?.at === sending?.at
+  const members = ['holder', 'at', 'sends', 'restUntil'] as const
+  return ({ record }) => members.every(member => record.sending?.[member] === sending?.[member])
 }
 
 /** The client, with a transport that lets go of a request only while the lease surely outlasts it. */
