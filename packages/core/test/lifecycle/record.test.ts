@@ -1,0 +1,420 @@
+import { describe, expect, test } from 'vitest'
+import {
+  answered,
+  decide,
+  discarded,
+  emptyRecord,
+  ended,
+  forgotten,
+  isEmpty,
+  isSameToken,
+  type KeptToken,
+  keepForMs,
+  knows,
+  type LineageRecord,
+  marked,
+  nothingDone,
+  startingOver,
+  tokenSetOf,
+  unknown,
+  unsent,
+  type Wanted,
+  withRefreshToken,
+} from '../../src/lifecycle/record.js'
+import { sha256 } from '../../src/secret.js'
+import { TokenSet, type TokenSetMembers } from '../../src/token-set.js'
+
+const now = 1_700_000_000_000
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+
+const answerOf = (members: Partial<TokenSetMembers> = {}) =>
+  new TokenSet({ accessToken: 'access-1', refreshToken: 'refresh-1', obtainedAt: now, ...members })
+/** After a login that brought `access-1` and `refresh-1`. */
+const recordOf = (members?: Partial<TokenSetMembers>): LineageRecord => answered(emptyRecord, 'e', answerOf(members))
+const tokenOf = (record: LineageRecord, entry = 'e') => record.accessTokens[entry] as KeptToken
+/** The refresh token was sent so often, and nobody knows what became of it. */
+const sentTimes = (times: number): LineageRecord => {
+  let record = recordOf()
+  for (let time = 0; time < times; time++) record = unknown(marked(record, 'a holder', now), undefined, now + 1_000)
+  return record
+}
+
+describe('decide', () => {
+  const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
+    entry: 'e',
+    serves: () => false,
+    now,
+    leased: true,
+    resends: 1,
+    ...changes,
+  })
+  const waiting = wanted({ leased: false })
+
+  test('serves a token that serves, whatever becomes of the refresh token', () => {
+    const serves = ({ accessToken }: KeptToken) => accessToken === 'access-1'
+    const records = [recordOf(), marked(recordOf(), 'a holder', now), ended(recordOf()), sentTimes(5)]
+    for (const record of records)
+      expect(decide(record, wanted({ serves }))).toEqual({ step: 'serve', token: tokenOf(record) })
+  })
+
+  test('does not serve the token of another entry', () => {
+    expect(decide(recordOf(), wanted({ entry: 'another', serves: () => true })).step).toBe('send')
+  })
+
+  test('sends a refresh token that nobody has sent, and only under the lease', () => {
+    expect(decide(recordOf(), wanted())).toEqual({ step: 'send', refreshToken: 'refresh-1' })
+    expect(decide(recordOf(), waiting)).toEqual({ step: 'wait' })
+  })
+
+  test('asks the user when there is no refresh token, and says why there is none', () => {
+    const reasons = [emptyRecord, recordOf({ refreshToken: undefined }), ended(recordOf()), forgotten].map(record =>
+      decide(record, waiting),
+    )
+    expect(reasons).toEqual([
+      { step: 'log_in', reason: 'no_refresh_token' },
+      { step: 'log_in', reason: 'no_refresh_token' },
+      { step: 'log_in', reason: 'invalid_grant' },
+      { step: 'log_in', reason: 'forgotten' },
+    ])
+  })
+
+  test('asks the user from the instant the refresh token expires', () => {
+    const record = recordOf({ refreshTokenExpiresAt: now + 5 })
+    expect(decide(record, wanted({ now: now + 4 })).step).toBe('send')
+    expect(decide(record, wanted({ now: now + 5 }))).toEqual({ step: 'log_in', reason: 'refresh_token_expired' })
+  })
+
+  test('waits for a request under way, even if it may not be sent again or has expired meanwhile', () => {
+    const record = marked(recordOf({ refreshTokenExpiresAt: now + 5 }), 'a holder', now)
+    expect(decide(record, wanted({ leased: false, resends: 0 }))).toEqual({ step: 'wait' })
+    expect(decide(record, wanted({ leased: false, now: now + 5 }))).toEqual({ step: 'wait' })
+  })
+
+  test('with the lease, takes a mark without an outcome for a request whose sender vanished', () => {
+    const record = marked(recordOf(), 'a holder', now)
+    expect(decide(record, wanted()).step).toBe('send')
+    expect(decide(record, wanted({ resends: 0 }))).toEqual({ step: 'log_in', reason: 'unknown_outcome' })
+  })
+
+  test('sends again at most as often as allowed', () => {
+    const later = now + 1_000
+    const steps = [0, 1, 2, 3].map(times => decide(sentTimes(times), wanted({ now: later, resends: 2 })).step)
+    expect(steps).toEqual(['send', 'send', 'send', 'log_in'])
+  })
+
+  test('rests until the cool-down is over, lease or not, before anybody is asked to log in', () => {
+    const record = sentTimes(2)
+    const rest = { step: 'rest', mark: record.sending, until: now + 1_000 }
+    expect(decide(record, wanted({ now: now + 999 }))).toEqual(rest)
+    expect(decide(record, waiting)).toEqual(rest)
+    expect(decide(record, wanted({ now: now + 1_000 }))).toEqual({ step: 'log_in', reason: 'unknown_outcome' })
+  })
+
+  test('does not mind a mark of another refresh token', () => {
+    const { sending } = sentTimes(5)
+    expect(decide({ ...recordOf({ refreshToken: 'another' }), sending }, wanted()).step).toBe('send')
+  })
+})
+
+describe('marked', () => {
+  test('says which refresh token is sent, by whom and when, without showing it', () => {
+    const { sending, ...others } = marked(recordOf(), 'a holder', now)
+    expect(sending).toEqual({ hash: sha256('refresh-1'), holder: 'a holder', at: now, sends: 1 })
+    expect(others).toEqual(recordOf())
+  })
+
+  test('counts on from a send whose outcome is unknown, and forgets its cool-down', () => {
+    const record = marked(sentTimes(1), 'another holder', now + 5)
+    expect(record.sending).toEqual({ hash: sha256('refresh-1'), holder: 'another holder', at: now + 5, sends: 2 })
+  })
+
+  test('counts from the beginning for another refresh token', () => {
+    const { sending } = sentTimes(3)
+    expect(marked({ ...recordOf({ refreshToken: 'another' }), sending }, 'a holder', now).sending?.sends).toBe(1)
+  })
+
+  test('changes nothing without a refresh token', () => {
+    expect(marked(forgotten, 'a holder', now)).toBe(forgotten)
+  })
+})
+
+describe('answered', () => {
+  const sent = marked(recordOf({ idToken: 'id-1', scope: 'a b' }), 'a holder', now)
+
+  test('replaces both tokens, and the mark is gone', () => {
+    const record = answered(
+      sent,
+      'e',
+      answerOf({ accessToken: 'access-2', refreshToken: 'refresh-2', expiresAt: now + 9 }),
+    )
+    expect(record).toMatchObject({ refreshToken: 'refresh-2', spent: [sha256('refresh-1')] })
+    expect(tokenOf(record)).toMatchObject({ accessToken: 'access-2', obtainedAt: now, expiresAt: now + 9 })
+    expect(record.sending).toBeUndefined()
+  })
+
+  test('keeps the old refresh token, ID token and scope when none is returned', () => {
+    const record = answered(sent, 'e', answerOf({ accessToken: 'access-2', refreshToken: undefined }))
+    expect(record).toMatchObject({ refreshToken: 'refresh-1', spent: [] })
+    expect(tokenOf(record)).toMatchObject({ accessToken: 'access-2', idToken: 'id-1', scope: 'a b' })
+    expect(record.sending).toBeUndefined()
+  })
+
+  test('takes a new ID token, scope and what is missing of it', () => {
+    const news = { idToken: 'id-2', scope: 'a', missingScope: ['b'] }
+    expect(tokenOf(answered(sent, 'e', answerOf(news)))).toMatchObject(news)
+  })
+
+  test('leaves the access tokens of other entries as they are', () => {
+    const record = answered(sent, 'another', answerOf({ accessToken: 'access-2', refreshToken: 'refresh-2' }))
+    expect(tokenOf(record)).toEqual(tokenOf(sent))
+    expect(tokenOf(record, 'another')).toMatchObject({ accessToken: 'access-2', idToken: undefined, scope: undefined })
+  })
+
+  test('does not bring back an access token that was dropped meanwhile', () => {
+    const record = answered(discarded(sent, 'e', 'access-1'), 'another', answerOf({ accessToken: 'access-2' }))
+    expect(Object.keys(record.accessTokens)).toEqual(['another'])
+  })
+})
+
+describe('what came of a request that was not answered by a token', () => {
+  const before = sentTimes(1)
+  const sent = marked(before, 'a holder', now + 1_000)
+
+  test('unsent: what was known before the mark is what is known', () => {
+    expect(unsent(sent, before)).toEqual(before)
+    expect(unsent(marked(recordOf(), 'a holder', now), recordOf())).toEqual(recordOf())
+  })
+
+  test('unsent: what was dropped since stays dropped', () => {
+    const record = unsent(discarded(sent, 'e', 'access-1'), before)
+    expect(record).toEqual(discarded(before, 'e', 'access-1'))
+  })
+
+  test('unknown: it stays counted, and rests', () => {
+    const failure = { status: 500, error: undefined }
+    expect(unknown(sent, failure, now + 5_000).sending).toEqual({
+      ...sent.sending,
+      sends: 2,
+      restUntil: now + 5_000,
+      failure,
+    })
+  })
+
+  test('nothingDone: it does not count, and rests as long as the server wants', () => {
+    const failure = { status: 503, error: 'temporarily_unavailable' }
+    const record = nothingDone(marked(recordOf(), 'a holder', now), failure, now + 7_000)
+    expect(record.sending).toMatchObject({ sends: 0, restUntil: now + 7_000, failure })
+  })
+
+  test('nothingDone: it can be repeated without end', () => {
+    let record = recordOf()
+    for (let time = 0; time < 20; time++) record = nothingDone(marked(record, 'a holder', now), undefined, now)
+    expect(decide(record, { entry: 'e', serves: () => false, now, leased: true, resends: 0 }).step).toBe('send')
+  })
+
+  test('nothingDone: without a rest nothing is left of the mark', () => {
+    expect(nothingDone(marked(recordOf(), 'a holder', now), { status: 400, error: 'invalid_scope' })).toEqual(
+      recordOf(),
+    )
+  })
+
+  test('nothingDone: a send before it whose outcome is unknown still counts', () => {
+    expect(nothingDone(sent, undefined).sending).toMatchObject({ sends: 1, restUntil: undefined })
+  })
+
+  test('a mark that is gone is not brought back', () => {
+    expect(unknown(recordOf(), undefined, now)).toEqual(recordOf())
+    expect(nothingDone(recordOf(), undefined, now)).toEqual(recordOf())
+  })
+})
+
+describe('ended', () => {
+  const record = ended(marked(recordOf({ expiresAt: now + hourMs }), 'a holder', now))
+
+  test('takes the refresh token and its mark, and remembers its hash', () => {
+    expect(record).toMatchObject({ ended: 'invalid_grant', spent: [sha256('refresh-1')] })
+    expect([record.refreshToken, record.sending]).toEqual([undefined, undefined])
+  })
+
+  test('leaves the access tokens to live to their end', () => {
+    expect(tokenOf(record)).toEqual(tokenOf(recordOf({ expiresAt: now + hourMs })))
+  })
+
+  test('is over with the next login', () => {
+    expect(withRefreshToken(startingOver(record), { refreshToken: 'refresh-2', obtainedAt: now }).ended).toBeUndefined()
+  })
+})
+
+describe('discarded', () => {
+  test('drops the access token alone, even while a request is under way', () => {
+    const sent = marked(recordOf(), 'a holder', now)
+    expect(discarded(sent, 'e', 'access-1')).toEqual({ ...sent, accessTokens: {} })
+  })
+
+  test('leaves a token that has been replaced meanwhile, and other entries', () => {
+    const record = recordOf()
+    expect(discarded(record, 'e', 'access-0')).toBe(record)
+    expect(discarded(record, 'another', 'access-1')).toBe(record)
+  })
+})
+
+describe('knows', () => {
+  /** Renewed so often: `refresh-1` to `refresh-<times + 1>`. */
+  const rotatedTimes = (times: number): LineageRecord => {
+    let record = recordOf()
+    for (let number = 2; number <= times + 1; number++)
+      record = answered(record, 'e', answerOf({ refreshToken: `refresh-${number}` }))
+    return record
+  }
+
+  test('the refresh token in force, and the latest that came before it', () => {
+    const record = rotatedTimes(20)
+    const numbers = Array.from({ length: 23 }, (_, number) => number).filter(number =>
+      knows(record, `refresh-${number}`),
+    )
+    expect(numbers).toEqual([1, 13, 14, 15, 16, 17, 18, 19, 20, 21])
+  })
+
+  test('the one it began with, after however many renewals', () => {
+    expect(knows(rotatedTimes(100), 'refresh-1')).toBe(true)
+  })
+
+  test('one that is dead, or of the login before', () => {
+    expect(knows(ended(rotatedTimes(1)), 'refresh-2')).toBe(true)
+    const again = withRefreshToken(startingOver(rotatedTimes(1)), { refreshToken: 'new', obtainedAt: now })
+    expect(['refresh-1', 'refresh-2', 'new', 'strange'].map(token => knows(again, token))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ])
+  })
+
+  test('by hashes alone, and of few', () => {
+    const { spent } = rotatedTimes(100)
+    expect(spent).toHaveLength(8)
+    expect(spent.at(-1)).toBe(sha256('refresh-100'))
+  })
+})
+
+describe('startingOver', () => {
+  test('leaves nothing of the login before but the hashes of its refresh tokens', () => {
+    const before = marked(recordOf({ refreshTokenExpiresAt: now + dayMs }), 'a holder', now)
+    expect(startingOver(before)).toEqual({ ...emptyRecord, spent: [sha256('refresh-1')] })
+    expect(startingOver(emptyRecord)).toEqual(emptyRecord)
+  })
+})
+
+describe('withRefreshToken', () => {
+  test('is spent by the one that replaces it, not by itself', () => {
+    const record = withRefreshToken(recordOf(), { refreshToken: 'refresh-1', obtainedAt: now })
+    expect(record.spent).toEqual([])
+    expect(withRefreshToken(record, { refreshToken: 'refresh-2', obtainedAt: now }).spent).toEqual([
+      sha256('refresh-1'),
+    ])
+  })
+
+  test('keeps the expiry of the same refresh token, and takes a new one', () => {
+    const record = recordOf({ refreshTokenExpiresAt: now + 8 * dayMs })
+    const expiry = ({ refreshTokenExpiresAt, refreshTokenWarnAt }: LineageRecord) => [
+      refreshTokenExpiresAt,
+      refreshTokenWarnAt,
+    ]
+    expect(expiry(withRefreshToken(record, { obtainedAt: now + dayMs }))).toEqual([now + 8 * dayMs, now + 7 * dayMs])
+    const prolonged = { refreshTokenExpiresAt: now + 9 * dayMs, obtainedAt: now + dayMs }
+    expect(expiry(withRefreshToken(record, prolonged))).toEqual([now + 9 * dayMs, now + 8 * dayMs])
+  })
+
+  test('does not give the expiry of a refresh token to the one that replaces it', () => {
+    const record = recordOf({ refreshTokenExpiresAt: now + dayMs })
+    const { refreshTokenExpiresAt, refreshTokenWarnAt } = withRefreshToken(record, {
+      refreshToken: 'refresh-2',
+      obtainedAt: now,
+    })
+    expect([refreshTokenExpiresAt, refreshTokenWarnAt]).toEqual([undefined, undefined])
+  })
+
+  test('warns a day before the end, or when three quarters are over', () => {
+    const warnAt = (lifetimeMs: number) => recordOf({ refreshTokenExpiresAt: now + lifetimeMs }).refreshTokenWarnAt
+    expect([30 * dayMs, 4 * dayMs, 4 * hourMs].map(warnAt)).toEqual([
+      now + 29 * dayMs,
+      now + 3 * dayMs,
+      now + 3 * hourMs,
+    ])
+  })
+
+  test('takes no refresh token in where there is none', () => {
+    expect(withRefreshToken(emptyRecord, { obtainedAt: now })).toEqual(emptyRecord)
+  })
+})
+
+describe('keepForMs', () => {
+  test('keeps a refresh token for ever, or for an hour beyond its end', () => {
+    expect(keepForMs(recordOf({ expiresAt: now + 5 }), now)).toBeUndefined()
+    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now + dayMs }), now)).toBe(dayMs + hourMs)
+  })
+
+  test('keeps access tokens alone to the end of the last, or for a day when they have none', () => {
+    const alone = { refreshToken: undefined, expiresAt: now + 5_000 }
+    expect(keepForMs(recordOf(alone), now)).toBe(5_000)
+    const two = answered(recordOf(alone), 'another', answerOf({ ...alone, expiresAt: now + 9_000 }))
+    expect(keepForMs(two, now)).toBe(9_000)
+    expect(keepForMs(recordOf({ refreshToken: undefined }), now)).toBe(dayMs)
+  })
+
+  test('keeps the word that a session is over for an hour at least', () => {
+    expect(keepForMs(forgotten, now)).toBe(hourMs)
+    expect(keepForMs(ended(recordOf({ expiresAt: now + 5_000 })), now)).toBe(hourMs)
+    expect(keepForMs(ended(recordOf({ expiresAt: now + dayMs })), now)).toBe(dayMs)
+  })
+
+  test('is a whole number of milliseconds, and never less than a second', () => {
+    expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now + 1_234.5 }), now)).toBe(1_235)
+    expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now }), now + dayMs)).toBe(1_000)
+    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now }), now + dayMs)).toBe(1_000)
+  })
+})
+
+describe('isEmpty', () => {
+  test('is true of nothing but nothing', () => {
+    expect(isEmpty(emptyRecord)).toBe(true)
+    expect(isEmpty(discarded(recordOf({ refreshToken: undefined }), 'e', 'access-1'))).toBe(true)
+    const records = [recordOf(), recordOf({ refreshToken: undefined }), forgotten, startingOver(recordOf())]
+    for (const record of records) expect(isEmpty(record)).toBe(false)
+  })
+})
+
+describe('tokenSetOf', () => {
+  test('is what the server answered, with the refresh token in force', () => {
+    const members = {
+      idToken: 'id',
+      scope: 'a',
+      missingScope: ['b'],
+      expiresAt: now + 9,
+      refreshTokenExpiresAt: now + 99,
+    }
+    const record = recordOf(members)
+    const tokenSet = tokenSetOf(record, tokenOf(record), now)
+    expect(tokenSet).toMatchObject({ ...members, accessToken: 'access-1', refreshToken: 'refresh-1', obtainedAt: now })
+  })
+
+  test('a token from the future lives as long, from now', () => {
+    const record = recordOf({ obtainedAt: now + 30_000, expiresAt: now + 90_000 })
+    expect(tokenSetOf(record, tokenOf(record), now)).toMatchObject({ obtainedAt: now, expiresAt: now + 60_000 })
+  })
+
+  test('a token from the past stays as old as it is, and one without an end has none', () => {
+    const record = recordOf({ obtainedAt: now - 30_000 })
+    expect(tokenSetOf(record, tokenOf(record), now)).toMatchObject({ obtainedAt: now - 30_000, expiresAt: undefined })
+  })
+})
+
+describe('isSameToken', () => {
+  test('tells two answers with the same access token apart', () => {
+    const one = tokenOf(recordOf())
+    expect(isSameToken(one, { ...one, scope: 'another' })).toBe(true)
+    expect(isSameToken(one, { ...one, obtainedAt: now + 1 })).toBe(false)
+    expect(isSameToken(one, { ...one, accessToken: 'another' })).toBe(false)
+  })
+})
