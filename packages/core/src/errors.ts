@@ -132,13 +132,32 @@ export class OriginError extends GrantKitError {
   }
 }
 
+/** Why only the user can help. */
+export type LoginReason =
+  /** None was ever there, or none came with the last login. */
+  | 'no_refresh_token'
+  | 'refresh_token_expired'
+  /** The server refused it. */
+  | 'invalid_grant'
+  /** It was sent as often as it may be, and no answer came back: its last answer died with the process that asked. */
+  | 'unknown_outcome'
+  /** `forget()` was called. */
+  | 'forgotten'
+
+export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
+  readonly subject?: string | undefined
+  readonly reason?: LoginReason | undefined
+}
+
 /** Only the user can help: no refresh token, or a dead one. `code` is `ERR_LOGIN_REQUIRED`. */
 export class LoginRequiredError extends GrantKitError {
   readonly subject: string | undefined
+  readonly reason: LoginReason | undefined
 
-  constructor(message: string, options: GrantKitErrorOptions & { readonly subject?: string | undefined } = {}) {
+  constructor(message: string, options: LoginRequiredErrorOptions = {}) {
     super('ERR_LOGIN_REQUIRED', message, options)
     this.subject = options.subject
+    this.reason = options.reason
   }
 }
 

@@ -1,5 +1,7 @@
 /** What happened, step by step, for logs and metrics: typed, and without secrets. */
 
+import type { LoginReason } from './errors.js'
+
 /** Why a token was asked for. */
 export type RenewalReason =
   /** None was held. */
@@ -78,18 +80,6 @@ export interface LoginRequiredEvent extends TokenEvent {
   readonly subject: string
   readonly reason: LoginReason
 }
-
-/** Why only the user can help. */
-export type LoginReason =
-  /** None was ever there, or none came with the last login. */
-  | 'no_refresh_token'
-  | 'refresh_token_expired'
-  /** The server refused it. */
-  | 'invalid_grant'
-  /** It was sent as often as it may be, and no answer came back: its last answer died with the process that asked. */
-  | 'unknown_outcome'
-  /** `forget()` was called. */
-  | 'forgotten'
 
 /** The token store failed. An application's tokens go on without it, a refresh token waits for it. */
 export interface StoreFailedEvent extends TokenEvent {

@@ -15,7 +15,9 @@ export {
   GrantKitError,
   type GrantKitErrorOptions,
   isGrantKitError,
+  type LoginReason,
   LoginRequiredError,
+  type LoginRequiredErrorOptions,
   OriginError,
   type RefusalKind,
   TokenResponseError,
@@ -28,7 +30,6 @@ export {
 export type {
   EventListener,
   GrantKitEvent,
-  LoginReason,
   LoginRequiredEvent,
   RefreshTokenExpiringEvent,
   RenewalReason,

@@ -2,7 +2,7 @@
  * What a store keeps of one lineage, and the steps that change it. Pure: the model in `test/lifecycle/model/` walks through
  * these very functions.
  */
-import type { LoginReason } from '../events.js'
+import type { LoginReason } from '../errors.js'
 import { sha256 } from '../secret.js'
 import { TokenSet } from '../token-set.js'
 

@@ -4,8 +4,14 @@
  * in `test/lifecycle/model/` goes through every order they can happen in.
  */
 import type { Client } from '../client.js'
-import { AuthorizationServerError, LoginRequiredError, TokenStoreError, TransportError } from '../errors.js'
-import { type LoginReason, notify, type RenewalReason } from '../events.js'
+import {
+  AuthorizationServerError,
+  type LoginReason,
+  LoginRequiredError,
+  TokenStoreError,
+  TransportError,
+} from '../errors.js'
+import { notify, type RenewalReason } from '../events.js'
 import { refreshToken } from '../grants/refresh-token.js'
 import type { TokenSet } from '../token-set.js'
 import { firstRestMs, refuseWhileResting } from './cooldown.js'
@@ -222,5 +228,5 @@ function loginRequired(client: Client, lineage: Lineage, subject: string, reason
     })
   }
   const message = `The user must log in: ${problems[reason]}`
-  return new LoginRequiredError(message, { provider: provider.name, subject, cause })
+  return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
 }
