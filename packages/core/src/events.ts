@@ -74,7 +74,10 @@ export interface RefreshTokenExpiringEvent extends TokenEvent {
   readonly expiresAt: number
 }
 
-/** A user's session is over: nothing but a login brings another token. Told once for each end. */
+/**
+ * A user's session is over: nothing but a login brings another token. Told once for each end, by every process that meets
+ * it.
+ */
 export interface LoginRequiredEvent extends TokenEvent {
   readonly type: 'login_required'
   readonly subject: string

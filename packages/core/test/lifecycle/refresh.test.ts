@@ -135,7 +135,7 @@ describe('a refresh token whose outcome is not known', () => {
       const { server, processes, outcomes } = await resent(answer)
       expect(outcomes[2]).toBe('ERR_LOGIN_REQUIRED')
       expect(server.requests).toHaveLength(2)
-      await expect(processes[0].user().getTokenSet()).rejects.toMatchObject({ reason: 'unknown_outcome' })
+      await expect(processes[2].user().getTokenSet()).rejects.toMatchObject({ reason: 'unknown_outcome' })
       const told = processes.flatMap(({ events }) => events).filter(({ type }) => type === 'login_required')
       expect(told).toMatchObject([{ subject: 'alice', reason: 'unknown_outcome', level: 'error' }])
     })
