@@ -17,8 +17,12 @@ export interface Lease {
   check(): Promise<boolean>
   /** Whether it surely holds for so many milliseconds more. */
   outlasts(milliseconds: number): boolean
-  /** Gives it back, once all that came of the request is saved. */
-  release(): Promise<void>
+  /**
+   * Gives it back.
+   *
+   * @param isReady asked again and again, for as long as the lease would last, while nobody else should have it yet
+   */
+  release(isReady?: () => boolean): Promise<void>
 }
 
 /**
@@ -73,9 +77,8 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     return isTold || isLong || !lineage.isToldOfChanges
   }
 
-  async function release(): Promise<void> {
-    // nobody is to decide by a record that lacks what is known here
-    if (lineage.unsaved !== undefined) return void setTimeout(release, 250).unref()
+  async function release(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
+    if (!isReady() && performance.now() < untilAt) return void setTimeout(release, 250, isReady, untilAt).unref()
     clearInterval(keeper)
     await asking.catch(() => {})
     if (mayBeHeld) await giveBack(performance.now() + durationMs)
@@ -98,7 +101,7 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     },
     check,
     outlasts: milliseconds => heldUntil > performance.now() + milliseconds,
-    release,
+    release: isReady => release(isReady),
   }
 }
 

@@ -62,7 +62,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
         if (tokenSet !== undefined) return tokenSet
       }
     } finally {
-      await lease.release()
+      // nobody is to decide by a record that lacks what is known here
+      await lease.release(() => lineage.unsaved === undefined)
     }
   }
 

@@ -134,6 +134,17 @@ describe('an application’s token', () => {
     vi.restoreAllMocks()
   })
 
+  test('is had although its record cannot be read, by the key of another configuration, and others are not held up', async () => {
+    const { start } = machines()
+    const process = start()
+    await process.application().getTokenSet()
+    const misconfigured = start({}, { get: async () => ({ version: '1', value: 'sealed by another key' }) })
+    const source = misconfigured.application()
+    expect(await accessTokenOf(source)).toBe('token-2')
+    expect(await outcomeOf(process.application().getTokenSet({ force: true }))).toBe('token-3')
+    expect(misconfigured.events.map(({ type }) => type)).toContain('store_failed')
+  })
+
   test('is handed out although the store failed to take it', async () => {
     const { server, start, backend } = machines()
     let fails = true
