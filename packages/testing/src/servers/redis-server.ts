@@ -174,19 +174,16 @@ async function untilReady(started: ChildProcess, port: number): Promise<void> {
   await Promise.race([ready, failed])
 }
 
-const children = new Set<ChildProcess>()
-
-function endWithUs(child: ChildProcess): void {
-  if (children.size === 0) process.on('exit', killAll)
-  children.add(child)
-  child.once('close', () => {
-    children.delete(child)
-    if (children.size === 0) process.off('exit', killAll)
+/** A shell that ends the server when its input ends: with us, even if we are killed. */
+function endWithUs(server: ChildProcess): void {
+  if (server.pid === undefined) return
+  const guard = spawn('/bin/sh', ['-c', 'read -r line; kill -9 "$0"', String(server.pid)], {
+    ...unprivileged(),
+    stdio: ['pipe', 'ignore', 'ignore'],
   })
-}
-
-function killAll(): void {
-  for (const child of children) child.kill('SIGKILL')
+  guard.on('error', () => {})
+  guard.unref()
+  server.once('close', () => guard.kill('SIGKILL'))
 }
 
 async function end(child: ChildProcess): Promise<void> {
