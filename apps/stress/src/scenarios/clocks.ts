@@ -9,7 +9,7 @@ const lives = {
   accessTokenSeconds: 40,
   mostDelayMs: 300,
   timeoutMs: 10_000,
-  thresholds: { refreshBeforeMs: 20_000, expiryMarginMs: 300 },
+  thresholds: { refreshBeforeMs: 20_000, expiryMarginMs: 800 },
 }
 
 const aheadMs = [30_000, -30_000]

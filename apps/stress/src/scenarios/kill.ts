@@ -1,13 +1,13 @@
 /** A random process is killed every second: what dies with it is an answer that it alone had, and nothing else. */
 import { setTimeout as wait } from 'node:timers/promises'
-import { Evidence } from '../evidence.js'
+import { Evidence, tally } from '../evidence.js'
 import { atLeast, exactly, type Figure, information, type Result } from '../figure.js'
 import { type Scene, startScene, type Worker } from '../scene.js'
 import type { Family } from '../servers/ledger.js'
 import { type Ended, endLoad, named, type ScenarioOptions, setting, shortLived, startWorkers } from './scenario.js'
 
 /** A lease outlasts its process by as long as a request may take and a few seconds: users wait for that. */
-const timeoutMs = 2_000
+const timeoutMs = 5_000
 
 export async function kill(options: ScenarioOptions): Promise<readonly Result[]> {
   const evidence = new Evidence()
@@ -95,6 +95,7 @@ async function figuresOf(scene: Scene, aftermath: Aftermath): Promise<Figure[]> 
     information('  their answer died with its holder', count('its answer died with its holder')),
     information('  given up after two holders died', count('given up after two holders died')),
     exactly(0, '  lost otherwise', count('unexplained')),
+    ...(await unexplained(scene, losses, aftermath)),
     exactly(0, '  lost without a LoginRequiredError', untyped.length),
     exactly(0, '  lost without an event', [...losses.keys()].filter(subject => !told.has(subject)).length),
     exactly(
@@ -127,19 +128,42 @@ async function lossesOf({ servers, users }: Scene, aftermath: Aftermath): Promis
   return new Map(families.filter(isLost).map(family => [family.subject, lossOf(family, aftermath)]))
 }
 
-function lossOf(family: Family, { evidence, killedAt }: Aftermath): Loss {
-  if (hasDiedWithHolder(family, evidence, killedAt)) return 'its answer died with its holder'
+function lossOf(family: Family, aftermath: Aftermath): Loss {
+  const { evidence, killedAt } = aftermath
+  if (hasDiedWithHolder(family, aftermath)) return 'its answer died with its holder'
   const isGivenUp = evidence.logins.some(
     ({ subject, reason }) => subject === family.subject && reason === 'unknown_outcome',
   )
   return isGivenUp && killedAt.size > 1 ? 'given up after two holders died' : 'unexplained'
 }
 
-/** The process it was answered to was killed later, never said that it kept the answer, and nobody ever used it. */
-function hasDiedWithHolder({ refreshTokens }: Family, evidence: Evidence, killedAt: Aftermath['killedAt']): boolean {
+/** What is known of the losses that should not be: the last two refresh tokens, and who brought them. */
+async function unexplained({ servers }: Scene, losses: Map<string, Loss>, aftermath: Aftermath): Promise<Figure[]> {
+  const { evidence, killedAt, outcomes } = aftermath
+  const subjects = [...losses].filter(([, loss]) => loss === 'unexplained').map(([subject]) => subject)
+  const families = (await servers.call('families', subjects)).filter(family => family !== undefined)
+  return families.map(({ subject, refreshTokens }) => {
+    const story = refreshTokens.slice(-2).map(({ token, redemptions }) => {
+      const brought = redemptions.map(({ by, at, successor }) => {
+        const died = killedAt.get(by)
+        const end = died === undefined ? '' : ` (killed ${died - at} ms later)`
+        return `${successor === undefined ? 'refused' : 'answered'} to ${by}${end}`
+      })
+      return `[${evidence.wasSaved(token) ? 'saved' : 'not saved'}; ${brought.join(', ')}]`
+    })
+    const said = evidence.logins.find(login => login.subject === subject)
+    const failed = evidence.failed.filter(one => one.subject === subject).map(({ code }) => code)
+    return information(`    ${subject}`, [...story, said?.reason, outcomes.get(subject), tally(failed)].join(' '))
+  })
+}
+
+/** The process it was answered to was killed, had not given it up or said that it kept it, and nobody ever used it. */
+function hasDiedWithHolder({ subject, refreshTokens }: Family, { evidence, killedAt }: Aftermath): boolean {
   const [before, last] = refreshTokens.slice(-2)
   const answered = before?.redemptions.find(({ successor }) => successor !== undefined)
   if (answered === undefined || last === undefined || answered.successor !== last.token) return false
-  const diedAt = killedAt.get(answered.by) ?? 0
-  return diedAt >= answered.at && last.redemptions.length === 0 && !evidence.wasSaved(last.token)
+  const gaveUp = evidence.failed.some(
+    ({ worker, subject: of, at }) => worker === answered.by && of === subject && at >= answered.at,
+  )
+  return killedAt.has(answered.by) && !gaveUp && !evidence.wasSaved(last.token) && last.redemptions.length === 0
 }

@@ -16,12 +16,12 @@ export interface ScenarioOptions {
 
 export type Scenario = (options: ScenarioOptions) => Promise<readonly Result[]>
 
-/** Tokens that end after five seconds: a user's next token is asked for when they do, and everybody waits for it. */
+/** Tokens that end after eight seconds: a user's next token is asked for when they do, and everybody waits for it. */
 export const shortLived = {
-  accessTokenSeconds: 5,
+  accessTokenSeconds: 8,
   mostDelayMs: 300,
   timeoutMs: 10_000,
-  thresholds: { refreshBeforeMs: 0, expiryMarginMs: 300 },
+  thresholds: { refreshBeforeMs: 0, expiryMarginMs: 800 },
 }
 
 /** How long calls may take to end once the load ends: longer than any wait the library allows itself. */

@@ -14,7 +14,7 @@ interface LoadOptions extends WorkerOptions {
 }
 
 /** A caller comes back within this time, unless it comes back when the token is due. */
-const longestPauseMs = 4_000
+const longestPauseMs = 6_000
 /** When a token is due, everybody comes within this time. */
 const rushMs = 100
 

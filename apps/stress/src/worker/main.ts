@@ -1,4 +1,5 @@
 /** A process like any of a service: users' tokens and the application's own, asked for by several callers at once. */
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   type Client,
   clientCredentials,
@@ -6,6 +7,7 @@ import {
   createTokenSource,
   createUserTokenSources,
   type GrantKitEvent,
+  isGrantKitError,
   type TokenStore,
   type UserTokenSource,
 } from '@grantkit/core'
@@ -101,8 +103,20 @@ export type WorkerCalls = typeof offered
 
 async function sharedTokens(client: Client, store: TokenStore, { users, thresholds }: WorkerOptions) {
   const tokens = createUserTokenSources({ client, store, ...thresholds })
-  await Promise.all(users.map(({ subject, refreshToken }) => tokens.for(subject).import({ refreshToken })))
+  await Promise.all(users.map(user => take(user, tokens.for(user.subject))))
   return tokens.for
+}
+
+/** Takes a user's token over, as soon as the store lets it. */
+async function take(user: User, tokens: UserTokenSource): Promise<void> {
+  for (;;) {
+    try {
+      return await tokens.import({ refreshToken: user.refreshToken })
+    } catch (error) {
+      if (!isGrantKitError(error) || !error.retryable) throw error
+      await wait(100)
+    }
+  }
 }
 
 function tellOfLogin(event: GrantKitEvent): void {
