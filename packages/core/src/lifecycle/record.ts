@@ -17,8 +17,8 @@ export interface LineageRecord {
   readonly sending?: Mark | undefined
   /** Hashes of the refresh tokens that are used up, the latest last: who still brings one is served by what came after. */
   readonly spent: readonly string[]
-  /** Hash of the refresh token that it all began with: a process that starts may bring it from its configuration. */
-  readonly origin?: string | undefined
+  /** Hashes of the refresh tokens that logins brought, the latest last: a process that starts may bring one of them again. */
+  readonly origins: readonly string[]
   /** Why there is no refresh token any more. */
   readonly ended?: 'invalid_grant' | 'forgotten' | undefined
 }
@@ -69,7 +69,7 @@ export interface Wanted {
   readonly resends: number
 }
 
-export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [] }
+export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [], origins: [] }
 
 /** Step `decide`: what is to be done, going by the record alone. */
 export function decide(record: LineageRecord, { entry, serves, now, leased, resends }: Wanted): Decision {
@@ -94,7 +94,7 @@ export function marked(record: LineageRecord, holder: string, now: number): Line
   return { ...record, sending: { hash: sha256(refreshToken), holder, at: now, sends } }
 }
 
-/** Step `settle`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
+/** Step `save`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
 export function answered(record: LineageRecord, entry: string, answer: TokenSet): LineageRecord {
   const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope } = answer
   const before = record.accessTokens[entry]
@@ -131,8 +131,8 @@ export function unknown(record: LineageRecord, failure: Mark['failure'], restUnt
 
 /** Step `end`: the server says it is dead, and nobody has written since. Access tokens live to their own end. */
 export function ended(record: LineageRecord): LineageRecord {
-  const { accessTokens, origin } = record
-  return { accessTokens, origin, spent: spentWith(record), ended: 'invalid_grant' }
+  const { accessTokens, origins } = record
+  return { accessTokens, origins, spent: spentWith(record), ended: 'invalid_grant' }
 }
 
 /** An API rejected an access token. */
@@ -147,7 +147,7 @@ export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
 
 /** Whether a refresh token is this lineage's own, now or before. */
 export function knows(record: LineageRecord, refreshToken: string): boolean {
-  return record.refreshToken === refreshToken || [record.origin, ...record.spent].includes(sha256(refreshToken))
+  return record.refreshToken === refreshToken || [...record.origins, ...record.spent].includes(sha256(refreshToken))
 }
 
 /** A refresh token that somebody brings, and what comes with it. */
@@ -160,7 +160,7 @@ export interface BroughtRefreshToken {
 
 /** A new login: nothing of the old one is left but what must not be sent again. */
 export function startingOver(record: LineageRecord): LineageRecord {
-  return { ...emptyRecord, spent: spentWith(record) }
+  return { ...emptyRecord, spent: spentWith(record), origins: record.origins }
 }
 
 /** Takes a refresh token in; the one it replaces is spent. */
@@ -168,13 +168,14 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
   const { refreshToken = record.refreshToken, refreshTokenExpiresAt, obtainedAt } = brought
   const isSame = refreshToken === record.refreshToken
   const { accessTokens } = record
-  if (refreshToken === undefined) return { accessTokens, spent: record.spent }
+  if (refreshToken === undefined) return { accessTokens, spent: record.spent, origins: record.origins }
   const expiry =
     refreshTokenExpiresAt === undefined && isSame
       ? { refreshTokenExpiresAt: record.refreshTokenExpiresAt, refreshTokenWarnAt: record.refreshTokenWarnAt }
       : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
-  const origin = record.origin ?? sha256(refreshToken)
-  return { refreshToken, ...expiry, accessTokens, origin, spent: isSame ? record.spent : spentWith(record) }
+  const isFirst = record.refreshToken === undefined
+  const origins = isFirst ? latest([...record.origins, sha256(refreshToken)]) : record.origins
+  return { refreshToken, ...expiry, accessTokens, origins, spent: isSame ? record.spent : spentWith(record) }
 }
 
 /** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
@@ -215,8 +216,10 @@ export function isSameToken(one: KeptToken, other: KeptToken): boolean {
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-/** Of refresh tokens that were used up: a latecomer is late by one or two, and each hash is 43 characters. */
-const mostSpent = 8
+/** A latecomer is late by one or two, and each hash is 43 characters. */
+function latest(hashes: readonly string[]): readonly string[] {
+  return hashes.slice(-8)
+}
 
 function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefined {
   return sending?.hash === sha256(refreshToken) ? sending : undefined
@@ -228,7 +231,7 @@ function isUnderWay(mark: Mark | undefined): boolean {
 }
 
 function spentWith({ refreshToken, spent }: LineageRecord): readonly string[] {
-  return refreshToken === undefined ? spent : [...spent, sha256(refreshToken)].slice(-mostSpent)
+  return refreshToken === undefined ? spent : latest([...spent, sha256(refreshToken)])
 }
 
 /** A day before the end, or when three quarters are over. */

@@ -127,10 +127,11 @@ async function putUnsaved(lineage: Lineage, { version, change, mayReplace }: Uns
 }
 
 function flushLater(lineage: Lineage, now: Now): void {
+  const { unsaved } = lineage
   const again = () =>
     flush(lineage, now).catch((error: Partial<TokenStoreError>) => {
       if (error.retryable) flushLater(lineage, now)
-      else lineage.unsaved = undefined
+      else if (lineage.unsaved === unsaved) lineage.unsaved = undefined
     })
   setTimeout(again, 1_000).unref()
 }

@@ -14,7 +14,7 @@ import {
 import { type Answer, json, type Setup, setUp } from '../scripted-server.js'
 
 /** What a test may put in the way of a process's store. */
-export type Interference = Partial<TokenStore>
+export type Interference = { readonly [operation in keyof TokenStore]?: TokenStore[operation] | undefined }
 
 export interface Process {
   readonly client: Client

@@ -291,6 +291,17 @@ describe('knows', () => {
     ])
   })
 
+  test('the one that each login began with, however often it was rotated since', () => {
+    const again = withRefreshToken(startingOver(rotatedTimes(100)), { refreshToken: 'second', obtainedAt: now })
+    const rotated = Array.from({ length: 100 }, (_, index) => `rotated-${index}`).reduce(
+      (record, refreshToken) => withRefreshToken(record, { refreshToken, obtainedAt: now }),
+      again,
+    )
+    expect(knows(rotated, 'refresh-1')).toBe(true)
+    expect(knows(rotated, 'second')).toBe(true)
+    expect(knows(rotated, 'rotated-1')).toBe(false)
+  })
+
   test('by hashes alone, and of few', () => {
     const { spent } = rotatedTimes(100)
     expect(spent).toHaveLength(8)
@@ -301,7 +312,8 @@ describe('knows', () => {
 describe('startingOver', () => {
   test('leaves nothing of the login before but the hashes of its refresh tokens', () => {
     const before = marked(recordOf({ refreshTokenExpiresAt: now + dayMs }), 'a holder', now)
-    expect(startingOver(before)).toEqual({ ...emptyRecord, spent: [sha256('refresh-1')] })
+    const hashes = [sha256('refresh-1')]
+    expect(startingOver(before)).toEqual({ ...emptyRecord, spent: hashes, origins: hashes })
     expect(startingOver(emptyRecord)).toEqual(emptyRecord)
   })
 })

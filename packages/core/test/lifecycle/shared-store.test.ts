@@ -346,14 +346,16 @@ describe('a store that lost what was written last', () => {
     const authorizationServer = rotating()
     const { start, backend, clock } = machines(authorizationServer.answer)
     const user = start().user()
-    const keys = new Set<string>()
-    backend.watch?.(key => keys.add(key))
+    let key = ''
+    backend.watch?.(changed => {
+      key = changed
+    })
     await user.import({ refreshToken: 'refresh-0' })
-    const [name] = [...keys]
-    const before = await backend.get(String(name))
+    const before = await backend.get(key)
     await user.getTokenSet()
-    const after = await backend.get(String(name))
-    await backend.compareAndSet(String(name), after?.version, { ...(before as never), keepForMs: undefined } as never)
+    const after = await backend.get(key)
+    const { version = '', value = '' } = before ?? {}
+    await backend.compareAndSet(key, after?.version, { version, value, keepForMs: undefined })
     clock.advance(3_600_000)
     expect(await accessTokenOf(user)).toBe('token-2')
     expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
