@@ -61,7 +61,7 @@ export function machines(answer?: Answer, conform: Conform = {}): Machines {
       const events: GrantKitEvent[] = []
       const client = setup.another({ onEvent: event => void events.push(event), ...options })
       let connected = true
-      const reach: TokenStore = { ...backend, ...interference, secrecy: 'elsewhere' }
+      const reach = { ...backend, ...interference, secrecy: 'elsewhere' } as TokenStore
       const reached = Object.entries(reach).map(([name, operation]) => [
         name,
         ['get', 'compareAndSet', 'delete', 'lease', 'release'].includes(name)
