@@ -1,4 +1,5 @@
 /** Runs scenarios and prints what they have shown, as one table; exits 1 when something is not as it must be. */
+import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Backend, type StoreKind, startBackend } from './backends.js'
 import { isOk, type Result } from './figure.js'
@@ -9,7 +10,7 @@ import { killAtStep } from './scenarios/kill-at-step.js'
 import { reference } from './scenarios/reference.js'
 import type { Scenario } from './scenarios/scenario.js'
 import { steady } from './scenarios/steady.js'
-import { storeCut } from './scenarios/store-cut.js'
+import { storeCut, storeStall } from './scenarios/store-cut.js'
 import { storeRestart } from './scenarios/store-restart.js'
 import { formatTable } from './table.js'
 
@@ -20,6 +21,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   clocks,
   reference,
   'store-restart': storeRestart,
+  'store-stall': storeStall,
   'store-cut': storeCut,
   'fail-over': failOver,
 }
@@ -32,24 +34,31 @@ const { values: options, positionals } = parseArgs({
     processes: { type: 'string', default: '8' },
     users: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '30' },
+    lifetime: { type: 'string', default: '8' },
     json: { type: 'boolean', default: false },
   },
 })
 
 // what was started ends with this process, and a process that ends by a signal does not tell
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
 const results = await runAll(positionals.length === 0 ? Object.keys(scenarios) : positionals)
 console.log(options.json ? results.map(formatJson).join('\n') : formatTable(results))
 process.exit(results.every(isOk) ? 0 : 1)
 
 async function runAll(names: readonly string[]): Promise<Result[]> {
   const chosen = names.map(name => [name, scenarioCalled(name)] as const)
-  const settings = { processes: count('processes'), users: count('users'), seconds: count('seconds') }
+  const settings = {
+    processes: count('processes'),
+    users: count('users'),
+    seconds: count('seconds'),
+    accessTokenSeconds: count('lifetime'),
+  }
   const results: Result[] = []
   for (const [name, scenario] of chosen) {
     process.stderr.write(`${name} …\n`)
     await using backend = await chosenBackend()
-    results.push(...(await scenario({ ...settings, backend })))
+    results.push(...(await scenario({ ...settings, backend, only: options.store as StoreKind | undefined })))
   }
   return results
 }
@@ -59,7 +68,7 @@ function scenarioCalled(name: string): Scenario {
   return scenario ?? giveUp(`There is no scenario ${name}: name ${Object.keys(scenarios).join(', ')}, or none for all`)
 }
 
-function count(option: 'processes' | 'users' | 'seconds'): number {
+function count(option: 'processes' | 'users' | 'seconds' | 'lifetime'): number {
   const value = Number(options[option])
   return Number.isInteger(value) && value > 0 ? value : giveUp(`--${option} must be a whole number of at least 1`)
 }

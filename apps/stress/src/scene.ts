@@ -62,6 +62,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
         servers: address,
         store: shares ? { address: options.backend.address, sealingKey, watches } : undefined,
         callers: 2,
+        longestPauseMs: Math.min(options.accessTokenSeconds * 750, 6_000),
         clockAheadMs: 0,
         thresholds: options.thresholds,
         timeoutMs: options.timeoutMs,

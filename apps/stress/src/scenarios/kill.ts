@@ -4,14 +4,23 @@ import { Evidence, tally } from '../evidence.js'
 import { atLeast, exactly, type Figure, information, type Result } from '../figure.js'
 import { type Scene, startScene, type Worker } from '../scene.js'
 import type { Family } from '../servers/ledger.js'
-import { type Ended, endLoad, named, type ScenarioOptions, setting, shortLived, startWorkers } from './scenario.js'
+import {
+  type Ended,
+  endLoad,
+  failures,
+  named,
+  type ScenarioOptions,
+  setting,
+  shortLived,
+  startWorkers,
+} from './scenario.js'
 
 /** A lease outlasts its process by as long as a request may take and a few seconds: users wait for that. */
 const timeoutMs = 5_000
 
 export async function kill(options: ScenarioOptions): Promise<readonly Result[]> {
   const evidence = new Evidence()
-  await using scene = await startScene({ ...options, ...shortLived, timeoutMs, onReport: evidence.take })
+  await using scene = await startScene({ ...shortLived, ...options, timeoutMs, onReport: evidence.take })
   const workers = await startWorkers(options.processes, () => scene.startWorker())
   await Promise.all(workers.map(worker => worker.call('run')))
   const killedAt = await killAndReplace(scene, workers, options.seconds)
@@ -98,14 +107,7 @@ async function figuresOf(scene: Scene, aftermath: Aftermath): Promise<Figure[]> 
     ...(await unexplained(scene, losses, aftermath)),
     exactly(0, '  lost without a LoginRequiredError', untyped.length),
     exactly(0, '  lost without an event', [...losses.keys()].filter(subject => !told.has(subject)).length),
-    exactly(
-      0,
-      named(
-        'other calls that failed',
-        failed.map(({ code }) => code),
-      ),
-      failed.length,
-    ),
+    ...failures(failed),
     exactly(
       0,
       named(

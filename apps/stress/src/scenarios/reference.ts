@@ -9,7 +9,7 @@ import { application, named, runFor, type ScenarioOptions, setting, shortLived, 
 
 export async function reference(options: ScenarioOptions): Promise<readonly Result[]> {
   const evidence = new Evidence()
-  await using scene = await startScene({ ...options, ...shortLived, onReport: evidence.take })
+  await using scene = await startScene({ ...shortLived, ...options, onReport: evidence.take })
   const { calls } = await runFor(
     await startWorkers(options.processes, () => scene.startWorker({ shares: false })),
     options.seconds,

@@ -19,7 +19,7 @@ export async function steady(options: ScenarioOptions): Promise<readonly Result[
 
 async function run(options: ScenarioOptions, watches: boolean): Promise<Result> {
   const evidence = new Evidence()
-  await using scene = await startScene({ ...options, ...shortLived, onReport: evidence.take })
+  await using scene = await startScene({ ...shortLived, ...options, onReport: evidence.take })
   const workers = await startWorkers(options.processes, () => scene.startWorker({ watches }))
   const ended = await runFor(workers, options.seconds)
   return {

@@ -19,7 +19,7 @@ export interface ApiManagerAddress {
   readonly ca: string
 }
 
-/** How many tokens it was asked for, and how many of those while the one before had a third of its life to go. */
+/** How many tokens it was asked for, and how many of those while the one before had half of its life to go. */
 export interface ApiManagerSummary {
   readonly tokenRequests: number
   readonly needless: number
@@ -45,7 +45,7 @@ export async function startApiManager({ accessTokenSeconds, mostDelayMs }: ApiMa
     address: { tokenEndpoint, apiUrl, clientId, signingKey, kid, certificate, ca },
     summary() {
       const issued = system.issuedTokens
-      const dueMs = (accessTokenSeconds * 1000) / 3
+      const dueMs = (accessTokenSeconds * 1000) / 2
       const isNeedless = (at: number, index: number) => at < (issued[index - 1]?.expiresAt ?? 0) - dueMs
       return {
         tokenRequests: issued.length,

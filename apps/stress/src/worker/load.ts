@@ -13,8 +13,6 @@ interface LoadOptions extends WorkerOptions {
   readonly applicationTokens: ManagedTokenSource
 }
 
-/** A caller comes back within this time, unless it comes back when the token is due. */
-const longestPauseMs = 6_000
 /** When a token is due, everybody comes within this time. */
 const rushMs = 100
 
@@ -44,7 +42,7 @@ export class Load {
 
   async #userLoop(subject: string): Promise<void> {
     const source = this.#options.tokensOf(subject)
-    await this.#pause(Math.random() * longestPauseMs)
+    await this.#pause(Math.random() * this.#options.longestPauseMs)
     while (!this.#stopped.signal.aborted) {
       const tokenSet = await this.#attempt(subject, () => source.getTokenSet())
       if (tokenSet === 'login required') return
@@ -102,7 +100,7 @@ export class Load {
 
   /** Half of the time whenever, half of the time with everybody else, when the token is due. */
   #untilNextCall(tokenSet: TokenSet | undefined): number {
-    const { clock, thresholds } = this.#options
+    const { clock, thresholds, longestPauseMs } = this.#options
     const { expiresAt } = tokenSet ?? {}
     if (expiresAt === undefined || Math.random() < 0.5) return Math.random() * longestPauseMs
     return Math.max(expiresAt - thresholds.expiryMarginMs - clock.now(), 0) + Math.random() * rushMs

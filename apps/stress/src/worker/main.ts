@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly users: readonly User[]
   /** How many callers ask for one user's token at the same time. */
   readonly callers: number
+  /** A caller comes back within this time, unless it comes back when the token is due. */
+  readonly longestPauseMs: number
   /** How far this worker's clock is ahead. */
   readonly clockAheadMs: number
   readonly thresholds: { readonly refreshBeforeMs: number; readonly expiryMarginMs: number }

@@ -1,10 +1,5 @@
-/** The store of a worker: on whatever backend, sealed as users should have it. */
+/** The store of a worker: on whatever backend, sealed as users should have it. Only what is needed is loaded. */
 import { sealedStore, type TokenStore } from '@grantkit/core'
-import { fileStore } from '@grantkit/file-store'
-import { migrate, postgresStore } from '@grantkit/postgres'
-import { redisStore } from '@grantkit/redis'
-import pg from 'pg'
-import { createClient } from 'redis'
 import type { RedisAddress, StoreAddress } from '../backends.js'
 import { tellOfLosses } from './losses.js'
 
@@ -22,12 +17,19 @@ export async function openStore({ address, sealingKey, watches }: StoreOptions):
   return watches && watch !== undefined ? { ...store, watch } : store
 }
 
-function open(address: StoreAddress): TokenStore | Promise<TokenStore> {
-  if (address.kind === 'file') return fileStore({ directory: address.directory })
+function open(address: StoreAddress): Promise<TokenStore> {
+  if (address.kind === 'file') return openFiles(address.directory)
   return address.kind === 'redis' ? openRedis(address) : openPostgres(address.url)
 }
 
+async function openFiles(directory: string): Promise<TokenStore> {
+  const { fileStore } = await import('@grantkit/file-store')
+  return fileStore({ directory })
+}
+
 async function openRedis({ url, waitForReplicas }: RedisAddress): Promise<TokenStore> {
+  const { createClient } = await import('redis')
+  const { redisStore } = await import('@grantkit/redis')
   const client = createClient({ url })
   // it connects again by itself; a client without a listener would end the process
   client.on('error', () => {})
@@ -36,6 +38,8 @@ async function openRedis({ url, waitForReplicas }: RedisAddress): Promise<TokenS
 }
 
 async function openPostgres(connectionString: string): Promise<TokenStore> {
+  const { default: pg } = await import('pg')
+  const { migrate, postgresStore } = await import('@grantkit/postgres')
   const pool = new pg.Pool({ connectionString })
   pool.on('error', () => {})
   await migrate(pool)
