@@ -15,13 +15,13 @@ export interface RedisRelay extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** Opens a relay to a server at this port of 127.0.0.1. */
-export async function redisRelay({ port }: { readonly port: number }): Promise<RedisRelay> {
+/** Opens a relay to a server at this port of 127.0.0.1, which is looked up for each connection: it may lead elsewhere later. */
+export async function redisRelay(to: { readonly port: number }): Promise<RedisRelay> {
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'stalled' = 'open'
   const server = createServer(near => {
     if (state === 'cut') return near.destroy()
-    join(near, createConnection({ host: '127.0.0.1', port }), sockets)
+    join(near, createConnection({ host: '127.0.0.1', port: to.port }), sockets)
     if (state === 'stalled') pauseAll()
   })
   const pauseAll = () => {
