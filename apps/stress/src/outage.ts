@@ -15,6 +15,7 @@ export class Outage {
   /** How many writes the store refused, since too few replicas had them. */
   refused = 0
   readonly #waited: From<WaitedReport>[] = []
+  #renewed = () => {}
   readonly #saved = new Map<string, From<SavedReport>>()
 
   readonly take = (report: WorkerReport, worker: string): void => {
@@ -23,7 +24,17 @@ export class Outage {
     if (report.type === 'restored') this.restored.push({ ...report, worker })
     if (report.type === 'refused') this.refused++
     if (report.type === 'waited') this.#waited.push({ ...report, worker })
-    if (report.type === 'saved') this.#saved.set(report.accessToken, { ...report, worker })
+    if (report.type === 'saved') {
+      this.#saved.set(report.accessToken, { ...report, worker })
+      this.#renewed()
+    }
+  }
+
+  /** Waits until a token is renewed. */
+  nextRenewal(): Promise<void> {
+    return new Promise(resolve => {
+      this.#renewed = resolve
+    })
   }
 
   isDuring(at: number): boolean {
@@ -51,17 +62,6 @@ export class Outage {
   /** How long a call for a user's token took at most until it failed. */
   longestFailureMs(): number {
     return longest(this.failedOfUsers.map(({ askedAt, at }) => at - askedAt))
-  }
-
-  /** How long those who obtained a token waited for it, each the longest of its callers, in milliseconds, in order. */
-  renewalsMs(): number[] {
-    const renewals = new Map<string, number>()
-    for (const { worker, accessToken, askedAt, gotAt } of this.#waited) {
-      const saved = this.#saved.get(accessToken)
-      if (saved?.worker === worker && askedAt < saved.at)
-        renewals.set(accessToken, Math.max(renewals.get(accessToken) ?? 0, gotAt - askedAt))
-    }
-    return [...renewals.values()].sort((a, b) => a - b)
   }
 }
 

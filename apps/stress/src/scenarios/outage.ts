@@ -4,7 +4,7 @@ import type { StoreAddress } from '../backends.js'
 import { Evidence } from '../evidence.js'
 import { atLeast, exactly, type Figure, information } from '../figure.js'
 import { Outage } from '../outage.js'
-import { startScene, type Worker } from '../scene.js'
+import { type Scene, startScene, type Worker } from '../scene.js'
 import type { ServersSummary } from '../servers/main.js'
 import { instant } from '../worker/reports.js'
 import { askForAll } from './kill.js'
@@ -31,8 +31,21 @@ export interface Aftermath {
   readonly servers: ServersSummary
 }
 
+/** So that every token ends while the store is away, where there is time for that. */
+const lifetimeSeconds = 5
+
+/** A lease that a fail-over brings back lasts as long as a request may take and a few seconds more: users wait for that. */
+const timeoutMs = 5_000
+
 /** How long a store is away, in milliseconds. */
-export const awayMs = 5_000
+export function awayMs({ seconds }: LoadOptions): number {
+  return Math.min(5_000, quietMs({ seconds }) / 2)
+}
+
+/** How long nothing is wrong, before and after. */
+function quietMs({ seconds }: Pick<LoadOptions, 'seconds'>): number {
+  return Math.max((seconds * 2_000) / 3, seconds * 1_000 - 5_000)
+}
 
 /** Takes the store away in the middle of the load, and says what must be so when it has lost nothing. */
 export async function throughOutage(
@@ -43,7 +56,7 @@ export async function throughOutage(
   const aftermath = await disturb(address, options, async outage => {
     outage.goneAt = instant()
     await begin()
-    await wait(awayMs)
+    await wait(awayMs(options))
     await end()
     outage.backAt = instant()
   })
@@ -57,29 +70,46 @@ export async function throughOutage(
  */
 export async function disturb(
   address: StoreAddress,
-  { processes, users, seconds }: LoadOptions,
+  options: LoadOptions,
   happen: (outage: Outage) => Promise<void>,
 ): Promise<Aftermath> {
   const evidence = new Evidence()
   const outage = new Outage()
   await using scene = await startScene({
     ...shortLived,
-    users,
+    users: options.users,
+    timeoutMs,
+    accessTokenSeconds: Math.min(options.accessTokenSeconds ?? lifetimeSeconds, lifetimeSeconds),
     backend: { address, server: undefined, [Symbol.asyncDispose]: async () => {} },
     onReport(report, worker) {
       evidence.take(report, worker)
       outage.take(report, worker)
     },
   })
-  const workers = await startWorkers(processes, () => scene.startWorker())
-  const quietMs = Math.max(seconds * 1_000 - awayMs, 0)
+  const workers = await startWorkers(options.processes, () => scene.startWorker())
   await Promise.all(workers.map(worker => worker.call('run')))
-  await wait(quietMs * 0.4)
+  await wait(quietMs(options) * 0.4)
   await happen(outage)
-  await wait(quietMs * 0.6)
+  await wait(quietMs(options) * 0.6)
   const ended = await endLoad(workers)
-  const outcomes = await askForAll(scene, workers[0] as Worker)
+  const outcomes = await askUntilSettled(scene, workers[0] as Worker)
   return { workers, evidence, outage, ended, outcomes, servers: await scene.servers.call('summary') }
+}
+
+/** A store that is slow is no loss: who gets an error that may pass is asked for again. */
+async function askUntilSettled(scene: Scene, worker: Worker): Promise<Map<string, string>> {
+  const outcomes = await askForAll(scene, worker)
+  for (let tries = 0; tries < 10; tries++) {
+    const open = scene.users.filter(({ subject }) => !isSettled(outcomes.get(subject)))
+    if (open.length === 0) break
+    await wait(1_000)
+    for (const [subject, outcome] of await askForAll({ ...scene, users: open }, worker)) outcomes.set(subject, outcome)
+  }
+  return outcomes
+}
+
+function isSettled(outcome: string | undefined): boolean {
+  return outcome === 'alive' || outcome === 'ERR_LOGIN_REQUIRED'
 }
 
 function lossless({ evidence, outage, ended, outcomes, servers }: Aftermath): Figure[] {
