@@ -5,9 +5,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** What a child can be asked: functions by name, called in the child. */
-export type Calls<Names extends string = string> = Readonly<Record<Names, (argument: never) => Promise<unknown>>>
-
 type Argument<Call> = Call extends (...args: infer Args) => unknown ? Args : never
 type Answer<Call> = Call extends (...args: never) => Promise<infer Result> ? Result : never
 

@@ -29,7 +29,7 @@ export interface Scene extends AsyncDisposable {
 }
 
 /** What may be different about a worker. */
-export type WorkerChanges = Partial<Pick<WorkerOptions, 'clockAheadMs' | 'users'>> & {
+type WorkerChanges = Partial<Pick<WorkerOptions, 'clockAheadMs' | 'users'>> & {
   /** Whether it is told of changes. Default `true`. */
   readonly watches?: boolean
   /** Whether it shares the store with the others. Default `true`. */
