@@ -14,11 +14,13 @@ export class Evidence {
   readonly failed: From<FailedReport>[] = []
   readonly badTokens: From<BadTokenReport>[] = []
   readonly logins: From<LoginRequiredReport>[] = []
+  readonly #askedAt: number[] = []
   readonly #waited: From<WaitedReport>[] = []
   readonly #saved = new Map<string, From<SavedReport>>()
   readonly #savedRefreshTokens = new Set<string>()
 
   readonly take = (report: WorkerReport, worker: string): void => {
+    if (report.type === 'asked') this.#askedAt.push(report.at)
     if (report.type === 'failed') this.failed.push({ ...report, worker })
     if (report.type === 'bad_token') this.badTokens.push({ ...report, worker })
     if (report.type === 'login_required') this.logins.push({ ...report, worker })
@@ -27,6 +29,12 @@ export class Evidence {
       this.#saved.set(report.accessToken, { ...report, worker })
       if (report.refreshToken !== undefined) this.#savedRefreshTokens.add(report.refreshToken)
     }
+  }
+
+  /** Requests for an application token that came sooner after the one before than this, in milliseconds. */
+  askedWithin(ms: number): number {
+    const inOrder = this.#askedAt.toSorted((a, b) => a - b)
+    return inOrder.filter((at, index) => at - (inOrder[index - 1] ?? Number.NEGATIVE_INFINITY) < ms).length
   }
 
   /** Whether a worker said that this refresh token is in the store. */

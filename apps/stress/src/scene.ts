@@ -24,6 +24,8 @@ export interface Scene extends AsyncDisposable {
   readonly servers: Child<ServersCalls>
   readonly address: ServersAddress
   readonly users: readonly User[]
+  /** How long access tokens live, in milliseconds. */
+  readonly accessTokenMs: number
   /** Starts a worker that has all the users' first refresh tokens, and waits until it is ready. */
   startWorker(changes?: WorkerChanges): Promise<Worker>
 }
@@ -50,6 +52,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     servers,
     address,
     users,
+    accessTokenMs: accessTokenSeconds * 1_000,
     async startWorker({ watches = true, shares = true, ...changes } = {}) {
       const name = `worker-${started.length + 1}`
       const program = new URL('./worker/main.js', import.meta.url)

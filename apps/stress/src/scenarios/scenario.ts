@@ -89,18 +89,19 @@ export function failures(failed: readonly FailedReport[]): Figure[] {
 export const tooLate = 'failed calls: store or server took too long'
 
 /** What came of the application's own token, where each request for one revokes the one before. */
-export async function application(scene: Scene, { badTokens }: Evidence): Promise<ApplicationFigures> {
-  const { tokenRequests, needless } = (await scene.servers.call('summary')).apiManager
+export async function application(scene: Scene, evidence: Evidence): Promise<ApplicationFigures> {
+  const { applicationTokens: requests } = await scene.servers.call('summary')
+  const needless = evidence.askedWithin(scene.accessTokenMs / 2)
   return {
-    requests: tokenRequests,
-    requestsPerExpiry: tokenRequests / (tokenRequests - needless),
-    refused: badTokens.filter(({ subject }) => subject === undefined).length,
+    requests,
+    requestsPerExpiry: requests / (requests - needless),
+    refused: evidence.badTokens.filter(({ subject }) => subject === undefined).length,
   }
 }
 
 export interface ApplicationFigures {
   readonly requests: number
-  /** Of the requests, those that came while the token before had half of its life to go are not for an expiry. */
+  /** A request that comes within half the life of the token before is not for an expiry. */
   readonly requestsPerExpiry: number
   /** API calls that were refused with a token and with the one that replaced it. */
   readonly refused: number

@@ -19,15 +19,10 @@ export interface ApiManagerAddress {
   readonly ca: string
 }
 
-/** How many tokens it was asked for, and how many of those while the one before had half of its life to go. */
-export interface ApiManagerSummary {
-  readonly tokenRequests: number
-  readonly needless: number
-}
-
 export interface ApiManager {
   readonly address: ApiManagerAddress
-  summary(): ApiManagerSummary
+  /** How many tokens it was asked for. */
+  tokenRequests(): number
 }
 
 export async function startApiManager({ accessTokenSeconds, mostDelayMs }: ApiManagerOptions): Promise<ApiManager> {
@@ -43,14 +38,6 @@ export async function startApiManager({ accessTokenSeconds, mostDelayMs }: ApiMa
   const { tokenEndpoint, apiUrl, clientId, signingKey, kid, certificate } = system
   return {
     address: { tokenEndpoint, apiUrl, clientId, signingKey, kid, certificate, ca },
-    summary() {
-      const issued = system.issuedTokens
-      const dueMs = (accessTokenSeconds * 1000) / 2
-      const isNeedless = (at: number, index: number) => at < (issued[index - 1]?.expiresAt ?? 0) - dueMs
-      return {
-        tokenRequests: issued.length,
-        needless: issued.filter(({ issuedAt }, index) => isNeedless(issuedAt, index)).length,
-      }
-    },
+    tokenRequests: () => system.issuedTokens.length,
   }
 }

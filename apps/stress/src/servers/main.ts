@@ -1,6 +1,6 @@
 /** The process the authorization servers run in. */
 import { answerParent } from '../child.js'
-import { type ApiManager, type ApiManagerAddress, type ApiManagerSummary, startApiManager } from './api-manager.js'
+import { type ApiManager, type ApiManagerAddress, startApiManager } from './api-manager.js'
 import {
   type AuthorizationServer,
   type AuthorizationServerAddress,
@@ -23,7 +23,8 @@ export interface ServersAddress {
 
 export interface ServersSummary {
   readonly ledger: LedgerSummary
-  readonly apiManager: ApiManagerSummary
+  /** How many application tokens the API Manager was asked for. */
+  readonly applicationTokens: number
 }
 
 let authorizationServer: AuthorizationServer
@@ -47,7 +48,7 @@ const offered = {
     return subjects.map(subject => authorizationServer.ledger.family(subject))
   },
   async summary(): Promise<ServersSummary> {
-    return { ledger: authorizationServer.ledger.summary(), apiManager: apiManager.summary() }
+    return { ledger: authorizationServer.ledger.summary(), applicationTokens: apiManager.tokenRequests() }
   },
 }
 

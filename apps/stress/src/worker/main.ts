@@ -18,7 +18,7 @@ import { apiManagerClient, authorizationServerClient } from './clients.js'
 import { Answers } from './instruments.js'
 import { Load } from './load.js'
 import { ownTokens } from './own-tokens.js'
-import { instant, type LoginRequiredReport } from './reports.js'
+import { type AskedReport, instant, type LoginRequiredReport } from './reports.js'
 import { type Crash, StepCounter, Steps } from './steps.js'
 import { openStore, type StoreOptions } from './store.js'
 
@@ -68,7 +68,7 @@ const offered = {
   async start(options: WorkerOptions): Promise<void> {
     const { servers, users, thresholds } = options
     const clock = { now: () => Date.now() + options.clockAheadMs }
-    const made = { clock, transport: { timeoutMs: options.timeoutMs }, onEvent: tellOfLogin }
+    const made = { clock, transport: { timeoutMs: options.timeoutMs }, onEvent: tell }
     const store = options.store && counter.storeOf(answers.keptBy(await openStore(options.store)))
     const client = counter.clientOf(
       answers.of(createClient({ ...authorizationServerClient(servers), ...made }), options.name),
@@ -121,7 +121,9 @@ async function take(user: User, tokens: UserTokenSource): Promise<void> {
   }
 }
 
-function tellOfLogin(event: GrantKitEvent): void {
+function tell(event: GrantKitEvent): void {
+  if (event.type === 'token_requested' && event.grantType === 'client_credentials')
+    report({ type: 'asked', at: instant() } satisfies AskedReport)
   if (event.type !== 'login_required') return
   const { type, subject, reason } = event
   report({ type, subject, reason, at: instant() } satisfies LoginRequiredReport)

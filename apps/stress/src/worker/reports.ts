@@ -55,7 +55,14 @@ export interface RefusedReport {
   readonly at: number
 }
 
+/** An application token is asked for; how long it lives counts from here. */
+export interface AskedReport {
+  readonly type: 'asked'
+  readonly at: number
+}
+
 export type WorkerReport =
+  | AskedReport
   | SavedReport
   | WaitedReport
   | FailedReport
