@@ -100,8 +100,11 @@ const copyMs = 10_000
 function hold(store: TokenStore, isShared: boolean): Holdings {
   const lineages = new Map<string, Lineage>()
   const inProcess = store.secrecy === 'process'
+  const lookAgain = () => {
+    for (const lineage of lineages.values()) becomeStale(lineage)
+  }
   const place = {
-    store: inProcess ? store : boundedStore(store),
+    store: inProcess ? store : boundedStore(store, lookAgain),
     copyMs: inProcess ? Number.POSITIVE_INFINITY : copyMs,
     isToldOfChanges: store.watch !== undefined,
   }

@@ -13,9 +13,10 @@ export type BoundedStore = Pick<TokenStore, 'get' | 'compareAndSet' | 'delete' |
 /**
  * The operations of a store, each of which ends in time.
  *
+ * @param isBack called when the store answers again: it may have lost something meanwhile
  * @throws TokenStoreError, the same object while the store rests
  */
-export function boundedStore(store: TokenStore): BoundedStore {
+export function boundedStore(store: TokenStore, isBack: () => void): BoundedStore {
   let failure: TokenStoreError | undefined
   let restUntil = 0
 
@@ -23,7 +24,9 @@ export function boundedStore(store: TokenStore): BoundedStore {
     if (failure !== undefined && performance.now() < restUntil) throw failure
     try {
       const answer = await inTime(run())
+      const wasAway = failure?.retryable === true
       failure = undefined
+      if (wasAway) isBack()
       return answer
     } catch (cause) {
       failure = asStoreError(operation, cause, written)

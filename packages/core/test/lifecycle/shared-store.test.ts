@@ -362,6 +362,27 @@ describe('a store that lost what was written last', () => {
   })
 })
 
+test('a store that was away is looked at again by all who have copies: what it lost is back before it is missed', async () => {
+  const { start, backend } = machines(rotating().answer)
+  const process = start()
+  let key = ''
+  backend.watch?.(changed => {
+    key = changed
+  })
+  const user = process.user()
+  await user.import({ refreshToken: 'refresh-0' })
+  const before = await backend.get(key)
+  await user.getTokenSet()
+  const after = await backend.get(key)
+  process.disconnect()
+  await outcomeOf(process.user('somebody else').getTokenSet())
+  await backend.compareAndSet(key, after?.version, { version: '', value: '', ...before, keepForMs: undefined })
+  process.reconnect()
+  await vi.waitFor(() => process.user('somebody else').import({ accessToken: 'a' }), { timeout: 5_000 })
+  expect(await accessTokenOf(user)).toBe('token-1')
+  expect((await backend.get(key))?.value).toContain('refresh-1')
+})
+
 describe('a clock that is wrong', () => {
   for (const [name, skew] of [
     ['ahead', 30_000],
