@@ -10,7 +10,7 @@ import { tokenEndpoint } from './metadata.js'
 import { checkOptions, checkText, optionError } from './options.js'
 import type { Provider } from './provider.js'
 import { identityOf, type Secret } from './secret.js'
-import { createTransport, type Transport, type TransportOptions } from './transport.js'
+import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
 
 export interface ClientOptions {
   /** What a provider package's function returned. */
@@ -22,7 +22,7 @@ export interface ClientOptions {
   readonly auth?: ClientAuth | undefined
   /** Client certificate, private CA, server name and connect address, for this client's connections alone. */
   readonly tls?: TlsOptions | undefined
-  /** Limits and proxy of the built-in transport, or a transport of your own. */
+  /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s for each request. */
   readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
   /** Told of every step; what it throws is ignored. */
   readonly onEvent?: EventListener | undefined
@@ -38,7 +38,7 @@ export interface Client {
   readonly transport: Transport
   /** Tells this client's connection from others in a key. */
   readonly connection: string
-  /** How long a request takes at most, in milliseconds; taken to be 30,000 for a transport of the user's own. */
+  /** How long a request takes at most, in milliseconds. */
   readonly timeoutMs: number
   readonly clock: Clock
   readonly onEvent: EventListener | undefined
@@ -128,15 +128,16 @@ interface ChosenTransport {
 }
 
 function chooseTransport(transport: ClientOptions['transport'], tls: TlsOptions): ChosenTransport {
-  if (typeof transport === 'function')
-    return {
-      send: transport,
-      identity: identityOf(transport),
-      timeoutMs: 30_000,
-      injected: true,
-      close: async () => {},
-    }
+  if (typeof transport === 'function') return userTransport(transport)
   const made = createTransport({ ...transport, ...tls })
   const { identity, timeoutMs } = made
   return { send: made, identity, timeoutMs, injected: false, close: () => made.close() }
+}
+
+/** One that was made by `createTransport()` has its deadline; one of the user's own is given it. */
+function userTransport(transport: Transport & { readonly timeoutMs?: unknown }): ChosenTransport {
+  const chosen = { identity: identityOf(transport), injected: true, close: async () => {} }
+  const { timeoutMs } = transport
+  if (typeof timeoutMs === 'number') return { ...chosen, send: transport, timeoutMs }
+  return { ...chosen, send: withDeadline(transport, 30_000), timeoutMs: 30_000 }
 }

@@ -156,7 +156,10 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
           lifetime.started(flight.catch(() => {}))
           return flight
         },
-        import: tokens => importTokens(client, entry(), tokens),
+        async import(tokens) {
+          lifetime.check()
+          await importTokens(client, entry(), tokens)
+        },
       }
     },
     close: lifetime.close,
@@ -193,7 +196,15 @@ interface Place {
 function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Place): HoldingTokenSource {
   const { client, origins } = options
   const now = () => client.clock.now()
-  const read = cached({ client, entry, renew, thresholds: options, started: lifetime.started, looked })
+  const read = cached({
+    client,
+    entry,
+    renew,
+    thresholds: options,
+    started: lifetime.started,
+    checkOpen: lifetime.check,
+    looked,
+  })
   const allowed = origins && parseOrigins(origins)
   const source: HoldingTokenSource = {
     client,
@@ -206,10 +217,12 @@ function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Pla
       return { ...headers }
     },
     async drop(rejected) {
+      lifetime.check()
       const { lineage, key } = entry()
       await discard(lineage, key, rejected, now)
     },
     async forget() {
+      lifetime.check()
       const { lineage } = entry()
       dropCopies(lineage)
       await update(lineage, () => ({ ...forgotten }), now)

@@ -67,7 +67,7 @@ export interface TokenRejectedEvent extends TokenEvent {
   readonly replayed: boolean
 }
 
-/** A user's refresh token comes near its end: time to log in again before it does. Told once for each. */
+/** A user's refresh token comes near its end: time to log in before it does. Told once for each, by every process. */
 export interface RefreshTokenExpiringEvent extends TokenEvent {
   readonly type: 'refresh_token_expiring'
   readonly subject: string
@@ -89,6 +89,10 @@ export interface StoreFailedEvent extends TokenEvent {
   readonly type: 'store_failed'
   /** What was asked of it, such as `compareAndSet`. */
   readonly operation: string
+  /** What it said, without secrets. */
+  readonly message: string
+  /** Whether it may work again by itself; a record that cannot be read does not. */
+  readonly retryable: boolean
 }
 
 export type GrantKitEvent =

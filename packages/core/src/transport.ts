@@ -92,6 +92,24 @@ export function createTransport(options: TransportOptions = {}): ClosableTranspo
   return Object.assign(send, { identity: connectionIdentity(options), timeoutMs: settings.timeoutMs, close })
 }
 
+/** A transport of the user's own, held to a deadline: what nobody ends would keep everybody waiting. */
+export function withDeadline(send: Transport, timeoutMs: number): Transport {
+  return request =>
+    new Promise((resolve, reject) => {
+      const ending = new AbortController()
+      const signal = request.signal ? AbortSignal.any([request.signal, ending.signal]) : ending.signal
+      const end = () => {
+        const error = timeoutError(request, timeoutMs, false)
+        reject(error)
+        ending.abort(error)
+      }
+      const timer = setTimeout(end, timeoutMs)
+      const settled = () => clearTimeout(timer)
+      const answer = async () => send({ ...request, signal })
+      answer().finally(settled).then(resolve, reject)
+    })
+}
+
 /** What `setTimeout` can count to. */
 const longestTimer = 2 ** 31 - 1
 

@@ -44,11 +44,13 @@ export interface CachedOptions {
   readonly thresholds: Thresholds
   /** Told of every renewal it started, so that somebody can wait for it. */
   readonly started: (flight: Promise<unknown>) => void
+  /** Throws once the source was closed. */
+  readonly checkOpen: () => void
   /** Called whenever more than a glance was needed; returns the instant by when it wants to be called again. */
   readonly looked: (entry: Entry) => number
 }
 
-export function cached({ client, entry: findEntry, renew, thresholds, started, looked }: CachedOptions) {
+export function cached({ client, entry: findEntry, renew, thresholds, started, checkOpen, looked }: CachedOptions) {
   const { clock, tls } = client
   let entry: Entry | undefined
   let seen: Copy | undefined
@@ -76,11 +78,11 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, l
       await detachable(drop(held, rejected), signal)
       held = look()
     }
-    const tokenSet = held.copy?.tokenSet.accessToken === rejected ? undefined : held.copy?.tokenSet
+    const tokenSet = held.copy?.tokenSet
     const reason = reasonToRenew(tokenSet, force, rejected !== undefined)
     if (reason === undefined) return tokenSet as TokenSet
-    const serves = servesInstead(held.copy?.token, rejected)
-    const flight = singleFlight(held, () => renew(held, { reason, serves }))
+    const serves = servesInstead(held)
+    const flight = singleFlight(held, () => renew(held, { reason, serves, checkOpen }))
     started(flight.catch(() => {}))
     if (reason === 'soft') return tokenSet as TokenSet
     return reason === 'hard' ? orStale(held, detachable(flight, signal), signal) : detachable(flight, signal)
@@ -126,9 +128,10 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, l
   }
 
   /** Whether a token that turns up while a renewal waits is as good as a new one. */
-  function servesInstead(replaced: KeptToken | undefined, rejected: string | undefined) {
+  function servesInstead({ copy, lineage }: Entry) {
+    const replaced = copy?.token
     return (token: KeptToken): boolean => {
-      if (token.accessToken === rejected || (replaced !== undefined && isSameToken(token, replaced))) return false
+      if (token.accessToken === lineage.rejected || (replaced && isSameToken(token, replaced))) return false
       const reason = reasonToRenew(tokenSetOf(emptyRecord, token, clock.now()), false, false)
       return reason === undefined || reason === 'soft'
     }

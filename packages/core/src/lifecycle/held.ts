@@ -27,8 +27,10 @@ export interface Lineage {
   /** Whoever still points here has to look again. */
   evicted: boolean
   known: Known | undefined
-  /** When that was known to be so, by `performance.now()`. */
+  /** When that was known to be so, by `performance.now()`; `-Infinity` once a later version was told of. */
   knownAt: number
+  /** The version this process wrote last. */
+  writtenVersion: string | undefined
   /** Versions that came before the known one: a store that shows one of them has lost what came after. */
   readonly ancestors: string[]
   /** Counts what is learnt, so that a slow answer of the store does not undo it. */
@@ -39,10 +41,14 @@ export interface Lineage {
   reading: Promise<void> | undefined
   /** An answer of the server that the store has not taken yet. */
   unsaved: Unsaved | undefined
+  /** Whether a timer will try that. */
+  isFlushing: boolean
+  /** The access token that an API rejected last: not served again, even if the store still has it. */
+  rejected: string | undefined
   /** Called at the next change, by those who wait for one. */
   readonly waiting: Set<() => void>
   /** The version whose end, or whose need for a login, was told. */
-  told: { expiring?: string; login?: string }
+  readonly told: { expiring?: string; login?: string }
 }
 
 /** What still has to be written, under which version, and over what it may be. */
@@ -50,6 +56,8 @@ export interface Unsaved {
   readonly version: string
   readonly change: (current: LineageRecord) => LineageRecord
   readonly mayReplace: (current: Known) => boolean
+  /** Whether it is in the store; `undefined` until that is known. */
+  isKept: boolean | undefined
 }
 
 /** A token of the record, as callers get it. */
@@ -111,7 +119,10 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   // the store has the listener, and the listener what is held: all of it goes when the store does
   store.watch?.((key, version) => {
     const lineage = lineages.get(key)
-    if (lineage !== undefined && (version === undefined || version !== lineage.known?.version)) becomeStale(lineage)
+    if (lineage === undefined || (version !== undefined && version === lineage.known?.version)) return
+    // a late word of a version we have seen replaced says nothing about the one we know
+    if (version === undefined || !lineage.ancestors.includes(version)) lineage.knownAt = Number.NEGATIVE_INFINITY
+    becomeStale(lineage)
   })
   const find = (key: string): Lineage => {
     let lineage = lineages.get(key)
@@ -145,11 +156,14 @@ function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isTo
     evicted: false,
     known: undefined,
     knownAt: 0,
+    writtenVersion: undefined,
     ancestors: [],
     epoch: 0,
     turn: Promise.resolve(),
     reading: undefined,
     unsaved: undefined,
+    isFlushing: false,
+    rejected: undefined,
     waiting: new Set(),
     told: {},
   }
@@ -157,15 +171,27 @@ function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isTo
 
 /** Takes in what was read or written: every copy follows. */
 export function learn(lineage: Lineage, known: Known, now: number): Known {
-  const before = lineage.known?.version
-  if (before !== undefined && before !== known.version) lineage.ancestors.push(before)
-  if (lineage.ancestors.length > 8) lineage.ancestors.shift()
+  noteAncestor(lineage, known)
   lineage.known = known
   lineage.knownAt = performance.now()
   lineage.epoch++
   for (const entry of lineage.entries.values()) entry.copy = copyFrom(known.record, entry, now)
   for (const wake of lineage.waiting) wake()
   return known
+}
+
+/** The same, unless something else was learnt while the store answered: which of both is later the store has to say. */
+export function learnUnlessLater(lineage: Lineage, known: Known, knownBefore: string | undefined, now: number): void {
+  if (lineage.known?.version === knownBefore) learn(lineage, known, now)
+  else becomeStale(lineage)
+}
+
+/** What is known now has replaced what was known before, unless it is older itself. */
+function noteAncestor({ known: before, ancestors }: Lineage, { version }: Known): void {
+  const at = version === undefined ? -1 : ancestors.indexOf(version)
+  if (at !== -1) ancestors.splice(at)
+  else if (before?.version !== undefined && before.version !== version) ancestors.push(before.version)
+  if (ancestors.length > 8) ancestors.shift()
 }
 
 /** Every copy has to be looked at again. */
@@ -197,7 +223,7 @@ export function inTurn<T>(lineage: Lineage, renew: () => Promise<T>): Promise<T>
 /** The same token set as before when nothing has changed: callers compare. */
 function copyFrom(record: LineageRecord, { key, lineage, copy }: Entry, now: number): Copy | undefined {
   const token = record.accessTokens[key]
-  if (token === undefined) return undefined
+  if (token === undefined || token.accessToken === lineage.rejected) return undefined
   const isSame =
     copy !== undefined &&
     isSameToken(copy.token, token) &&

@@ -29,11 +29,12 @@ export interface Lease {
  * A lease of `durationMs` that is kept by a timer until it is released.
  *
  * @param durationMs longer than the request it is for, so that whoever gets it next knows that request to be over
+ * @param waitMs how long somebody else may have it
  */
-export function leaseOf(lineage: Lineage, durationMs: number): Lease {
+export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): Lease {
   const { key, store } = lineage
   const holder = randomUUID()
-  const giveUpAt = performance.now() + 2 * durationMs
+  const giveUpAt = performance.now() + waitMs
   let heldUntil = 0
   let mayBeHeld = false
   let pauseMs = 25
@@ -77,8 +78,8 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     return isTold || isLong || !lineage.isToldOfChanges
   }
 
-  async function release(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
-    if (!isReady() && performance.now() < untilAt) return void setTimeout(release, 250, isReady, untilAt).unref()
+  async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
+    if (!isReady() && performance.now() < untilAt) return void setTimeout(end, 250, isReady, untilAt).unref()
     clearInterval(keeper)
     await asking.catch(() => {})
     if (mayBeHeld) await giveBack(performance.now() + durationMs)
@@ -101,7 +102,7 @@ export function leaseOf(lineage: Lineage, durationMs: number): Lease {
     },
     check,
     outlasts: milliseconds => heldUntil > performance.now() + milliseconds,
-    release: isReady => release(isReady),
+    release: isReady => end(isReady),
   }
 }
 
@@ -111,13 +112,13 @@ const longestBlindPauseMs = 250
 /** Whether there was a change within that time. */
 function changeOf({ waiting }: Lineage, mostMs: number): Promise<boolean> {
   return new Promise(resolve => {
-    const end = (isTold: boolean) => {
+    const stop = (isTold: boolean) => {
       clearTimeout(timer)
       waiting.delete(told)
       resolve(isTold)
     }
-    const told = () => end(true)
-    const timer = setTimeout(end, mostMs, false)
+    const told = () => stop(true)
+    const timer = setTimeout(stop, mostMs, false)
     waiting.add(told)
   })
 }

@@ -81,7 +81,8 @@ export function decide(record: LineageRecord, { entry, serves, now, leased, rese
   if (!leased && isUnderWay(mark)) return { step: 'wait' }
   if (refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= now)
     return { step: 'log_in', reason: 'refresh_token_expired' }
-  if (mark?.restUntil !== undefined && mark.restUntil > now) return { step: 'rest', mark, until: mark.restUntil }
+  const until = mark === undefined ? undefined : restUntilOf(mark, now)
+  if (mark !== undefined && until !== undefined) return { step: 'rest', mark, until }
   if (mark !== undefined && mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
   return leased ? { step: 'send', refreshToken } : { step: 'wait' }
 }
@@ -106,7 +107,9 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
     scope: scope ?? before?.scope,
     missingScope,
   }
-  return { ...withRefreshToken(record, answer), accessTokens: { ...record.accessTokens, [entry]: token } }
+  // certificates and scopes come and go, and each has a token of its own
+  const alive = Object.entries(record.accessTokens).filter(([, kept]) => endOf(kept) > obtainedAt)
+  return { ...withRefreshToken(record, answer), accessTokens: { ...Object.fromEntries(alive), [entry]: token } }
 }
 
 /** Step `unsent`: it never left; what was known before the mark is what is known. */
@@ -175,16 +178,22 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
       : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
   const isFirst = record.refreshToken === undefined
   const origins = isFirst ? latest([...record.origins, sha256(refreshToken)]) : record.origins
-  return { refreshToken, ...expiry, accessTokens, origins, spent: isSame ? record.spent : spentWith(record) }
+  return {
+    refreshToken,
+    ...expiry,
+    accessTokens,
+    origins,
+    spent: isSame ? record.spent : spentWith(record, refreshToken),
+  }
 }
 
 /** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
 export function keepForMs(record: LineageRecord, now: number): number | undefined {
   if (record.refreshToken !== undefined)
     return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
-  const ends = Object.values(record.accessTokens).map(({ obtainedAt, expiresAt }) => expiresAt ?? obtainedAt + dayMs)
-  const isOnlyTokens = record.ended === undefined && record.spent.length === 0
-  return atLeast(Math.max(0, ...ends) - now, isOnlyTokens ? 1_000 : hourMs)
+  const ends = Object.values(record.accessTokens).map(endOf)
+  const least = record.ended === 'forgotten' ? hourMs : record.spent.length > 0 ? monthMs : 1_000
+  return atLeast(Math.max(0, ...ends) - now, least)
 }
 
 /** Whether nothing is worth keeping. */
@@ -216,6 +225,14 @@ export function isSameToken(one: KeptToken, other: KeptToken): boolean {
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
+const mostAheadMs = 60_000
+/** So long it is remembered which refresh tokens are dead. */
+const monthMs = 30 * dayMs
+
+/** When a token is over; one without an end is not kept for ever. */
+function endOf({ obtainedAt, expiresAt }: KeptToken): number {
+  return expiresAt ?? obtainedAt + dayMs
+}
 /** A latecomer is late by one or two, and each hash is 43 characters. */
 function latest(hashes: readonly string[]): readonly string[] {
   return hashes.slice(-8)
@@ -225,13 +242,20 @@ function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefi
   return sending?.hash === sha256(refreshToken) ? sending : undefined
 }
 
+/** Until when it rests, if it does. A clock that is far ahead has written what nobody should wait for. */
+function restUntilOf({ at, restUntil = 0 }: Mark, now: number): number | undefined {
+  return restUntil > now && at - now < mostAheadMs ? restUntil : undefined
+}
+
 /** As far as the record tells: whoever has the lease knows better. */
 function isUnderWay(mark: Mark | undefined): boolean {
   return mark !== undefined && mark.restUntil === undefined
 }
 
-function spentWith({ refreshToken, spent }: LineageRecord): readonly string[] {
-  return refreshToken === undefined ? spent : latest([...spent, sha256(refreshToken)])
+/** A server may hand out again what it has handed out before. */
+function spentWith({ refreshToken, spent }: LineageRecord, next?: string): readonly string[] {
+  const hashes = refreshToken === undefined ? spent : latest([...spent, sha256(refreshToken)])
+  return next === undefined ? hashes : hashes.filter(hash => hash !== sha256(next))
 }
 
 /** A day before the end, or when three quarters are over. */

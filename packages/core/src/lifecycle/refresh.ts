@@ -38,29 +38,39 @@ const leaseMarginMs = 5_000
 /** How long an answer is offered to a store that fails while its caller waits; afterwards by a timer. */
 const patienceMs = 10_000
 
+/** Somebody else has the last word now and then, not every time. */
+const mostSent = 20
+
 /** One user's refresh token is sent by one at a time; only the user can replace a dead one. */
 export function byRefreshToken(client: Client, scope: string | undefined, subject: string): Renew {
   const resends = client.provider.conform.refreshTokenResends ?? 1
   const now = () => client.clock.now()
 
-  async function renew(entry: Entry, { reason, serves }: Ask): Promise<TokenSet> {
+  async function renew(entry: Entry, { reason, serves, checkOpen }: Ask): Promise<TokenSet> {
     const { lineage } = entry
     const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends })
     // for a login that is missing nobody has to wait
-    if (lineage.known !== undefined) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
-    const lease = leaseOf(lineage, Math.ceil(client.timeoutMs) + leaseMarginMs)
+    const isFresh = performance.now() - lineage.knownAt < lineage.copyMs
+    if (lineage.known !== undefined && isFresh) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
+    const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
+    const lease = leaseOf(lineage, leaseMs, 2 * leaseMs)
     try {
-      for (;;) {
+      for (let sent = 0; sent < mostSent; ) {
         await lease.takeOrWait()
         const known = await read(lineage, now)
         // a lease that ran out while the store answered is nothing to decide by
         const decision = decide(known.record, wanted(lease.outlasts(0)))
         throwIfFinal(lineage, decision)
         if (decision.step === 'serve') return heldBy(entry, known, decision.token)
-        if (decision.step !== 'send') continue
+        if (decision.step !== 'send') {
+          checkOpen()
+          continue
+        }
+        sent++
         const tokenSet = await send(entry, known, decision.refreshToken, reason, lease)
         if (tokenSet !== undefined) return tokenSet
       }
+      throw new TokenStoreError('the record is another one each time', { operation: 'compareAndSet' })
     } finally {
       // nobody is to decide by a record that lacks what is known here
       await lease.release(() => lineage.unsaved === undefined)
@@ -106,7 +116,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       now,
       patienceMs,
     })
-    return isSaved ? entry.copy?.tokenSet : undefined
+    return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
   }
 
   /** Step `mark`; `undefined` when somebody else has written. One that fails may be there all the same: it is taken back. */
@@ -184,10 +194,14 @@ type Outcome =
   /** Nobody knows. */
   | 'unknown'
 
+/** Codes of what fails before a request is handed to the transport. */
+const beforeSending = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_OPTION', 'ERR_TOKEN_STORE'])
+
 function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
   if (!hasLeft) return 'unsent'
-  const { code, kind, status = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
-  if (neverSent) return 'unsent'
+  const { code = '', kind, status = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
+  // a second attempt begins only where the first did nothing
+  if (neverSent || beforeSending.has(code)) return 'unsent'
   if (code !== 'ERR_SERVER_REFUSED') return 'unknown'
   if (kind === 'invalid_grant') return 'dead'
   if (status === 429 || status === 503) return 'later'
@@ -215,7 +229,8 @@ const problems: Readonly<Record<LoginReason, string>> = {
 /** Tells the listener when the session ends, and makes the error for everybody who asks from then on. */
 function loginRequired(client: Client, lineage: Lineage, subject: string, reason: LoginReason, cause?: unknown) {
   const { provider, clock, onEvent } = client
-  const end = `${lineage.known?.version} ${reason}`
+  const { refreshToken: last = lineage.known?.record.spent.at(-1) } = lineage.known?.record ?? {}
+  const end = `${reason} ${last}`
   const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
   if (isLoss && lineage.told.login !== end) {
     lineage.told.login = end

@@ -14,6 +14,8 @@ import { requestToken } from './token-request.js'
 export interface Ask {
   readonly reason: RenewalReason
   readonly serves: (token: KeptToken) => boolean
+  /** Called when another process is renewing; throws when nobody wants to wait for it any more. */
+  readonly checkOpen: () => void
 }
 
 /** Replaces what an entry holds by a new token set and returns it. */
@@ -26,8 +28,8 @@ const leaseMs = 10_000
 export function byGrant(client: Client, grant: Grant): Renew {
   const now = () => client.clock.now()
 
-  async function renew(entry: Entry, { reason, serves }: Ask): Promise<TokenSet> {
-    const lease = leaseOf(entry.lineage, leaseMs)
+  async function renew(entry: Entry, { reason, serves, checkOpen }: Ask): Promise<TokenSet> {
+    const lease = leaseOf(entry.lineage, leaseMs, client.timeoutMs + leaseMs)
     try {
       for (;;) {
         const leased = await lease.takeOrWait()
@@ -35,6 +37,7 @@ export function byGrant(client: Client, grant: Grant): Renew {
         const token = known.record.accessTokens[entry.key]
         if (token !== undefined && serves(token)) return heldBy(entry, known, token)
         if (leased) return await keep(entry, known, await ask(entry, reason))
+        checkOpen()
       }
     } finally {
       await lease.release()
@@ -64,7 +67,8 @@ export function byGrant(client: Client, grant: Grant): Renew {
       tellIfStoreFailed(client, error)
       learn(lineage, { version: before.version, record: change(before.record) }, now())
     }
-    return entry.copy?.tokenSet ?? answer
+    // a copy may be older than the answer while it is uncertain what is kept
+    return entry.copy !== undefined && entry.copy.token.obtainedAt >= answer.obtainedAt ? entry.copy.tokenSet : answer
   }
 
   return async (entry, wanted) => {
@@ -89,7 +93,7 @@ export async function redeem(client: Client, entry: Entry, grant: Grant): Promis
   const answer = await requestToken(client, entry, grant, 'login')
   const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
   await save(lineage, change, () => true, { now, patienceMs: 10_000 })
-  return entry.copy?.tokenSet ?? answer
+  return entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : answer
 }
 
 /** A token that was just read, as the object that others have it too. */
@@ -104,7 +108,16 @@ export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: u
   if (!isGrantKitError(error) || error.code !== 'ERR_TOKEN_STORE') return false
   if (toldFailures.has(error)) return true
   toldFailures.add(error)
-  const { operation } = error as TokenStoreError
-  notify(onEvent, { type: 'store_failed', level: 'warn', at: clock.now(), provider: provider.name, operation })
+  const { operation, message, retryable } = error as TokenStoreError
+  const level = retryable ? 'warn' : 'error'
+  notify(onEvent, {
+    type: 'store_failed',
+    level,
+    at: clock.now(),
+    provider: provider.name,
+    operation,
+    message,
+    retryable,
+  })
   return true
 }

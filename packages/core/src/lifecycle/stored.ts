@@ -4,8 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { TokenStoreError } from '../errors.js'
+import { sha256 } from '../secret.js'
 import type { RecordToKeep } from '../store/token-store.js'
-import { type Known, type Lineage, learn, type Unsaved } from './held.js'
+import { type Known, type Lineage, learn, learnUnlessLater, type Unsaved } from './held.js'
 import { discarded, emptyRecord, isEmpty, keepForMs, type LineageRecord } from './record.js'
 
 /** The time a record's instants are compared with. */
@@ -21,7 +22,11 @@ export function load(lineage: Lineage, now: Now): Promise<void> {
   return lineage.reading
 }
 
-/** Step `re_read`: the record as it is in the store after this call began. */
+/**
+ * Step `re_read`: the record as it is in the store after this call began.
+ *
+ * @throws TokenStoreError when the store fails, or goes on showing what has been replaced
+ */
 export async function read(lineage: Lineage, now: Now): Promise<Known> {
   if (lineage.unsaved !== undefined) await flush(lineage, now)
   for (let tries = 0; ; tries++) {
@@ -30,12 +35,18 @@ export async function read(lineage: Lineage, now: Now): Promise<Known> {
     const isLast = tries === mostTries
     // what was learnt while the store answered is later than its answer
     if (lineage.epoch !== epoch && !isLast) continue
-    if (!hasLost(lineage, shown) || isLast) return learn(lineage, shown, now())
+    if (!hasLost(lineage, shown)) return learn(lineage, shown, now())
+    if (isLast) throw keepsChanging('get')
     await write(lineage, shown, lineage.known?.record ?? emptyRecord, now)
   }
 }
 
-const mostTries = 10
+/** Others may come first now and then, not every time: then the store is at fault, or its replicas disagree. */
+const mostTries = 20
+
+function keepsChanging(operation: string): TokenStoreError {
+  return new TokenStoreError('the record is another one each time', { operation })
+}
 
 /**
  * Writes a record over the one that is known.
@@ -52,24 +63,26 @@ export async function write(
   return (await put(lineage, over.version, known, now)) ? known : undefined
 }
 
-/** Writes whatever a change makes of the record, as often as others come first. */
+/** Writes whatever a change makes of the record, also when others come first. */
 export async function update(
   lineage: Lineage,
   change: (record: LineageRecord) => LineageRecord,
   now: Now,
 ): Promise<Known> {
-  for (;;) {
+  for (let tries = 0; tries < mostTries; tries++) {
     const over = await read(lineage, now)
     const record = change(over.record)
     if (record === over.record) return over
     const known = await write(lineage, over, record, now)
     if (known !== undefined) return known
   }
+  throw keepsChanging('compareAndSet')
 }
 
 /** Drops an access token that an API rejected, here and in the store, if it is still the one that is kept there. */
 export async function discard(lineage: Lineage, entry: string, accessToken: string, now: Now): Promise<void> {
   const held = lineage.entries.get(entry)
+  lineage.rejected = accessToken
   if (held?.copy?.tokenSet.accessToken === accessToken) held.copy = undefined
   await update(lineage, record => discarded(record, entry, accessToken), now)
 }
@@ -87,11 +100,16 @@ export async function save(
   mayReplace: Unsaved['mayReplace'],
   { now, patienceMs }: { now: Now; patienceMs: number },
 ): Promise<boolean> {
-  lineage.unsaved = { version: randomUUID(), change, mayReplace }
+  const { unsaved: pending } = lineage
+  if (pending !== undefined && !mayReplace(asIfKept(lineage, pending))) return false
+  const unsaved: Unsaved = { version: randomUUID(), change, mayReplace, isKept: undefined }
+  lineage.unsaved = unsaved
   const giveUpAt = performance.now() + patienceMs
   for (;;) {
     try {
-      return await flush(lineage, now)
+      await flush(lineage, now)
+      // somebody who read the record may have written it, and `forget()` or a login may have taken it away
+      return unsaved.isKept ?? false
     } catch (error) {
       if (performance.now() >= giveUpAt) {
         flushLater(lineage, now)
@@ -102,51 +120,70 @@ export async function save(
   }
 }
 
-/** Tries what is unsaved once; whether it is kept now. */
-async function flush(lineage: Lineage, now: Now): Promise<boolean> {
+function asIfKept({ known = nothing }: Lineage, { version, change }: Unsaved): Known {
+  return { version, record: change(known.record) }
+}
+
+/** Tries what is unsaved once. */
+async function flush(lineage: Lineage, now: Now): Promise<void> {
   const { unsaved } = lineage
-  if (unsaved === undefined) return false
-  const kept = await putUnsaved(lineage, unsaved, now)
+  if (unsaved === undefined) return
+  unsaved.isKept = await putUnsaved(lineage, unsaved, now)
   if (lineage.unsaved === unsaved) lineage.unsaved = undefined
-  return kept
 }
 
 async function putUnsaved(lineage: Lineage, { version, change, mayReplace }: Unsaved, now: Now): Promise<boolean> {
   let current = lineage.known ?? nothing
   // somebody who read the record has written it already
   if (current.version === version) return true
-  for (;;) {
+  for (let tries = 0; tries < mostTries; tries++) {
     const known = { version, record: change(current.record) }
     if (mayReplace(current) && (await put(lineage, current.version, known, now))) return true
+    const { version: knownBefore } = lineage.known ?? nothing
     current = await fetchRecord(lineage)
     const isKept = current.version === version
     if (mayReplace(current) && !isKept) continue
-    learn(lineage, current, now())
+    learnUnlessLater(lineage, current, knownBefore, now())
     return isKept
   }
+  throw keepsChanging('compareAndSet')
 }
 
+/** One timer for each lineage, until it is kept, or never can be. */
 function flushLater(lineage: Lineage, now: Now): void {
-  const { unsaved } = lineage
-  const again = () =>
-    flush(lineage, now).catch((error: Partial<TokenStoreError>) => {
+  if (lineage.isFlushing) return
+  lineage.isFlushing = true
+  const again = async () => {
+    lineage.isFlushing = false
+    const { unsaved } = lineage
+    await flush(lineage, now).catch((error: Partial<TokenStoreError>) => {
       if (error.retryable) flushLater(lineage, now)
       else if (lineage.unsaved === unsaved) lineage.unsaved = undefined
     })
-  setTimeout(again, 1_000).unref()
+  }
+  setTimeout(again, 250).unref()
 }
 
-/** How long what this process knows of a record counts against what the store shows. Far less than tombstones are kept. */
+/**
+ * How long what this process knows of a record counts against what the store shows, unless it is told of a change. Far less
+ * than tombstones are kept.
+ */
 const trustMs = 600_000
 
 /**
- * Whether the store shows a version we have seen replaced, or nothing where a refresh token was: it has lost what came
- * after, by a fail-over or a restart, and gets it back. What was forgotten on purpose is not lost, but written.
+ * Whether the store has lost what came after what it shows, by a fail-over or a restart, so that it gets it back: it shows
+ * what we have seen replaced; or nothing, or a refresh token that is used up, where we wrote last ourselves. Others might
+ * have written since without our knowing. What was forgotten on purpose is not lost, but written.
  */
-function hasLost({ known, knownAt, ancestors }: Lineage, shown: Known): boolean {
+function hasLost(lineage: Lineage, shown: Known): boolean {
+  const { known, knownAt, ancestors, writtenVersion, isToldOfChanges, copyMs } = lineage
   if (known?.version === undefined || known.record.refreshToken === undefined) return false
-  const isOlder = shown.version === undefined || ancestors.includes(shown.version)
-  return isOlder && performance.now() - knownAt < trustMs
+  const isOld = performance.now() - knownAt >= (isToldOfChanges ? trustMs : copyMs)
+  if (shown.version === known.version || isOld) return false
+  if (shown.version !== undefined && ancestors.includes(shown.version)) return true
+  const { refreshToken } = shown.record
+  const isUsedUp = refreshToken !== undefined && known.record.spent.includes(sha256(refreshToken))
+  return writtenVersion === known.version && (shown.version === undefined || isUsedUp)
 }
 
 async function fetchRecord({ store, key }: Lineage): Promise<Known> {
@@ -169,13 +206,15 @@ async function put(
     value: JSON.stringify({ format, ...known.record }),
     keepForMs: keepForMs(known.record, now()),
   }
-  if (!isEmpty(known.record)) {
-    if (!(await store.compareAndSet(key, expected, record))) return false
-    learn(lineage, known, now())
+  const { version: knownBefore } = lineage.known ?? nothing
+  if (isEmpty(known.record)) {
+    if (expected !== undefined && !(await store.delete(key, expected))) return false
+    learnUnlessLater(lineage, nothing, knownBefore, now())
     return true
   }
-  if (expected !== undefined && !(await store.delete(key, expected))) return false
-  learn(lineage, nothing, now())
+  if (!(await store.compareAndSet(key, expected, record))) return false
+  lineage.writtenVersion = known.version
+  learnUnlessLater(lineage, known, knownBefore, now())
   return true
 }
 
@@ -183,14 +222,14 @@ async function put(
 const format = 1
 
 function parseRecord(value: string): LineageRecord {
-  const record = parseJson(value)
-  if (record?.format === format) return { ...emptyRecord, ...record }
+  const { format: written, ...record } = parseJson(value) ?? {}
+  if (written === format) return { ...emptyRecord, ...record }
   const problem = 'the record is none of ours, or was written by a later release'
   throw new TokenStoreError(problem, { operation: 'get', retryable: false })
 }
 
 /** Its error is left out: it quotes the text. */
-function parseJson(value: string): (LineageRecord & { format?: number }) | undefined {
+function parseJson(value: string): (Partial<LineageRecord> & { format?: number }) | undefined {
   try {
     return JSON.parse(value)
   } catch {

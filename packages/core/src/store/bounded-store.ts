@@ -18,37 +18,49 @@ export type BoundedStore = Pick<TokenStore, 'get' | 'compareAndSet' | 'delete' |
  */
 export function boundedStore(store: TokenStore, isBack: () => void): BoundedStore {
   let failure: TokenStoreError | undefined
+  let failedKey: string | undefined
+  /** Whether all of the store is at fault, or one record alone. */
+  let isStores = false
   let restUntil = 0
 
-  async function ask<T>(operation: string, run: () => Promise<T>, written = ''): Promise<T> {
-    if (failure !== undefined && performance.now() < restUntil) throw failure
+  async function ask<T>(operation: string, key: string, run: () => Promise<T>, written = ''): Promise<T> {
+    const rests = failure !== undefined && performance.now() < restUntil
+    if (rests && (isStores || key === failedKey)) throw failure
     try {
       const answer = await inTime(run())
-      const wasAway = failure?.retryable === true
+      const wasAway = isStores
       failure = undefined
+      failedKey = undefined
+      isStores = false
       if (wasAway) isBack()
       return answer
     } catch (cause) {
       failure = asStoreError(operation, cause, written)
+      // a time-out, or a second record at fault, says that it is the store
+      const isAnother = failedKey !== undefined && failedKey !== key
+      isStores ||= failure.retryable && (cause instanceof NoAnswer || isAnother)
       restUntil = performance.now() + (failure.retryable ? restMs : 0)
+      failedKey = key
       throw failure
     }
   }
 
   return {
-    get: key => ask('get', () => store.get(key)),
+    get: key => ask('get', key, () => store.get(key)),
     compareAndSet: (key, expected, record) =>
-      ask('compareAndSet', () => store.compareAndSet(key, expected, record), record.value),
-    delete: (key, version) => ask('delete', () => store.delete(key, version)),
-    lease: (key, holder, durationMs) => ask('lease', () => store.lease(key, holder, durationMs)),
-    release: (key, holder) => ask('release', () => store.release(key, holder)),
+      ask('compareAndSet', key, () => store.compareAndSet(key, expected, record), record.value),
+    delete: (key, version) => ask('delete', key, () => store.delete(key, version)),
+    lease: (key, holder, durationMs) => ask('lease', key, () => store.lease(key, holder, durationMs)),
+    release: (key, holder) => ask('release', key, () => store.release(key, holder)),
   }
 }
+
+class NoAnswer extends Error {}
 
 /** What the store goes on to do after its time is of no interest. */
 function inTime<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`no answer within ${timeoutMs} ms`))
+    const late = () => reject(new NoAnswer(`no answer within ${timeoutMs} ms`))
     const timer = setTimeout(late, timeoutMs)
     answer.then(resolve, reject).finally(() => clearTimeout(timer))
   })
@@ -68,7 +80,11 @@ function reduced(error: unknown, written: string): Error {
       .trim()
       .slice(0, 200),
   )
-  return Object.assign(cause, { name }, code === undefined ? {} : { code: String(code).slice(0, 40) })
+  return Object.assign(
+    cause,
+    { name: String(name).slice(0, 40) },
+    code === undefined ? {} : { code: String(code).slice(0, 40) },
+  )
 }
 
 /** Takes out every text of the record, whatever looks like a token, and what cannot be printed. */
@@ -76,6 +92,6 @@ function withoutSecrets(message: string, written: string): string {
   const texts = [...written.matchAll(/[^"\\]{3,}/g)].map(([text]) => text).sort((a, b) => b.length - a.length)
   return texts
     .reduce((text, secret) => text.replaceAll(secret, '…'), message)
-    .replace(/eyJ[\w.-]+|[\w.~+/=-]{40,}|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/gi, '…')
+    .replace(/\/\/[^@\s/]*@|eyJ[\w.-]+|[\w.~+/=-]{40,}|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/gi, '…')
     .replace(/[^\x21-\x7e…]+/g, ' ')
 }

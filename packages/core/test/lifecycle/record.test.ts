@@ -375,16 +375,36 @@ describe('keepForMs', () => {
     expect(keepForMs(recordOf({ refreshToken: undefined }), now)).toBe(dayMs)
   })
 
-  test('keeps the word that a session is over for an hour at least', () => {
+  test('keeps the word that tokens were forgotten for an hour, and which refresh tokens are dead for thirty days', () => {
     expect(keepForMs(forgotten, now)).toBe(hourMs)
-    expect(keepForMs(ended(recordOf({ expiresAt: now + 5_000 })), now)).toBe(hourMs)
-    expect(keepForMs(ended(recordOf({ expiresAt: now + dayMs })), now)).toBe(dayMs)
+    expect(keepForMs(ended(recordOf({ expiresAt: now + 5_000 })), now)).toBe(30 * dayMs)
+    expect(keepForMs(ended(recordOf({ expiresAt: now + 31 * dayMs })), now)).toBe(31 * dayMs)
   })
 
   test('is a whole number of milliseconds, and never less than a second', () => {
     expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now + 1_234.5 }), now)).toBe(1_235)
     expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now }), now + dayMs)).toBe(1_000)
     expect(keepForMs(recordOf({ refreshTokenExpiresAt: now }), now + dayMs)).toBe(1_000)
+  })
+})
+
+describe('answered, again and again', () => {
+  test('drops the tokens that are over: scopes and certificates come and go', () => {
+    const tokens = Array.from({ length: 100 }, (_, day) => ({ entry: `scope-${day}`, obtainedAt: now + day * dayMs }))
+    const record = tokens.reduce(
+      (record, { entry, obtainedAt }) =>
+        answered(record, entry, answerOf({ obtainedAt, expiresAt: obtainedAt + hourMs })),
+      emptyRecord,
+    )
+    expect(Object.keys(record.accessTokens)).toEqual(['scope-99'])
+  })
+
+  test('does not count a refresh token as spent that the server hands out again', () => {
+    const again = ['one', 'two', 'one'].reduce(
+      (record, refreshToken) => withRefreshToken(record, { refreshToken, obtainedAt: now }),
+      emptyRecord,
+    )
+    expect(again.spent).toEqual([sha256('two')])
   })
 })
 

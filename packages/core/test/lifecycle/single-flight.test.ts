@@ -186,16 +186,23 @@ describe('an abort', () => {
   })
 
   test('never reaches the transport: the shared request does not borrow a caller’s signal', async () => {
-    const setup = setUp()
-    const signals: unknown[] = []
+    const { answer, open } = gate()
+    const setup = setUp(answer)
+    const signals: (AbortSignal | undefined)[] = []
     const client = setup.another({
       transport: request => {
         signals.push(request.signal)
         return setup.server.transport(request)
       },
     })
-    await sourceOf({ client }).getTokenSet({ signal: new AbortController().signal })
-    expect(signals).toEqual([undefined])
+    const caller = new AbortController()
+    const call = sourceOf({ client }).getTokenSet({ signal: caller.signal })
+    await setup.server.arrived(1)
+    caller.abort(new Error('gone'))
+    await expect(call).rejects.toThrow('gone')
+    open()
+    // the deadline's signal, which is nobody else's
+    expect(signals.map(signal => signal?.aborted)).toEqual([false])
   })
 })
 
