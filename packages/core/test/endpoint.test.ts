@@ -39,6 +39,8 @@ describe('a request', () => {
         url: 'https://as.example.com/token',
         headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: 'grant_type=client_credentials&client_id=client-1&client_secret=s3cret',
+        // of its deadline
+        signal: expect.any(AbortSignal),
       },
     ])
   })

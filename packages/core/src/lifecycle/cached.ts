@@ -131,7 +131,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
   function servesInstead({ copy, lineage }: Entry) {
     const replaced = copy?.token
     return (token: KeptToken): boolean => {
-      if (token.accessToken === lineage.rejected || (replaced && isSameToken(token, replaced))) return false
+      if (isSameToken(token, lineage.rejected) || isSameToken(token, replaced)) return false
       const reason = reasonToRenew(tokenSetOf(emptyRecord, token, clock.now()), false, false)
       return reason === undefined || reason === 'soft'
     }

@@ -43,8 +43,8 @@ export interface Lineage {
   unsaved: Unsaved | undefined
   /** Whether a timer will try that. */
   isFlushing: boolean
-  /** The access token that an API rejected last: not served again, even if the store still has it. */
-  rejected: string | undefined
+  /** The token that an API rejected last: not served again, even if the store still has it. */
+  rejected: KeptToken | undefined
   /** Called at the next change, by those who wait for one. */
   readonly waiting: Set<() => void>
   /** The version whose end, or whose need for a login, was told. */
@@ -223,10 +223,10 @@ export function inTurn<T>(lineage: Lineage, renew: () => Promise<T>): Promise<T>
 /** The same token set as before when nothing has changed: callers compare. */
 function copyFrom(record: LineageRecord, { key, lineage, copy }: Entry, now: number): Copy | undefined {
   const token = record.accessTokens[key]
-  if (token === undefined || token.accessToken === lineage.rejected) return undefined
+  if (token === undefined || isSameToken(token, lineage.rejected)) return undefined
   const isSame =
     copy !== undefined &&
-    isSameToken(copy.token, token) &&
+    isSameToken(token, copy.token) &&
     copy.tokenSet.refreshToken === record.refreshToken &&
     copy.tokenSet.refreshTokenExpiresAt === record.refreshTokenExpiresAt
   return { tokenSet: isSame ? copy.tokenSet : tokenSetOf(record, token, now), token, goodUntil: now + lineage.copyMs }

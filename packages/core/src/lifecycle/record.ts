@@ -219,8 +219,8 @@ export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number)
 }
 
 /** Whether both are the answer to one request. A server may answer two with the same access token. */
-export function isSameToken(one: KeptToken, other: KeptToken): boolean {
-  return one.accessToken === other.accessToken && one.obtainedAt === other.obtainedAt
+export function isSameToken(one: KeptToken, other: KeptToken | undefined): boolean {
+  return one.accessToken === other?.accessToken && one.obtainedAt === other.obtainedAt
 }
 
 const hourMs = 3_600_000

@@ -82,8 +82,10 @@ export async function update(
 /** Drops an access token that an API rejected, here and in the store, if it is still the one that is kept there. */
 export async function discard(lineage: Lineage, entry: string, accessToken: string, now: Now): Promise<void> {
   const held = lineage.entries.get(entry)
-  lineage.rejected = accessToken
-  if (held?.copy?.tokenSet.accessToken === accessToken) held.copy = undefined
+  if (held?.copy?.tokenSet.accessToken === accessToken) {
+    lineage.rejected = held.copy.token
+    held.copy = undefined
+  }
   await update(lineage, record => discarded(record, entry, accessToken), now)
 }
 
