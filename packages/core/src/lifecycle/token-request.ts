@@ -32,6 +32,8 @@ export function requestToken(client: Client, entry: Entry, grant: Grant, reason:
     notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
     try {
       const tokenSet = await requestTokenSet(client, grant)
+      // if it is the same text again, it is the server's word that it is good
+      entry.lineage.rejected = undefined
       const { expiresAt, scope, missingScope } = tokenSet
       const level = missingScope.length === 0 ? 'debug' : 'warn'
       const at = clock.now()
