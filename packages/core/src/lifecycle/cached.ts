@@ -6,9 +6,10 @@ import type { TokenSet } from '../token-set.js'
 import type { GetTokenSetOptions } from '../token-source.js'
 import type { Copy, Entry } from './held.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
-import { type Renew, tellIfStoreFailed } from './renewal.js'
+import type { Renew } from './renewal.js'
 import { detachable, singleFlight } from './single-flight.js'
 import { discard, load } from './stored.js'
+import { tellIfStoreFailed } from './told.js'
 
 export interface Thresholds {
   /**

@@ -4,34 +4,19 @@
  * in `test/lifecycle/model/` goes through every order they can happen in.
  */
 import type { Client } from '../client.js'
-import {
-  AuthorizationServerError,
-  type LoginReason,
-  LoginRequiredError,
-  TokenStoreError,
-  TransportError,
-} from '../errors.js'
-import { notify, type RenewalReason } from '../events.js'
+import { TokenStoreError } from '../errors.js'
+import type { RenewalReason } from '../events.js'
 import { refreshToken } from '../grants/refresh-token.js'
 import type { TokenSet } from '../token-set.js'
-import { firstRestMs, refuseWhileResting } from './cooldown.js'
+import { refuseWhileResting } from './cooldown.js'
 import { type Entry, inTurn, type Known, type Lineage } from './held.js'
 import { type Lease, leaseOf } from './lease.js'
-import {
-  answered,
-  type Decision,
-  decide,
-  ended,
-  type LineageRecord,
-  type Mark,
-  marked,
-  nothingDone,
-  unknown,
-  unsent,
-} from './record.js'
-import { type Ask, heldBy, type Renew, tellIfStoreFailed } from './renewal.js'
+import { changeAfter, outcomeOf } from './outcome.js'
+import { answered, type Decision, decide, ended, type LineageRecord, marked, unsent } from './record.js'
+import { type Ask, heldBy, type Renew } from './renewal.js'
 import { read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
+import { loginRequired, restingError, tellIfStoreFailed } from './told.js'
 
 /** How much longer than a request a lease holds: for a signature and a write or two between taking it and sending. */
 const leaseMarginMs = 5_000
@@ -103,7 +88,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     } catch (error) {
       const outcome = outcomeOf(error, sending.hasLeft())
       if (outcome === 'dead') return endSession(lineage, mark, error)
-      const change = changeAfter(outcome, error, known.record)
+      const change = changeAfter(outcome, error, { before: known.record, now: now() })
       await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
       if (error instanceof LeaseLost) return undefined
       throw error
@@ -139,17 +124,6 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     return undefined
   }
 
-  function changeAfter(outcome: Outcome, error: unknown, before: LineageRecord) {
-    const { status, error: code, retryAfterMs = firstRestMs } = error as Partial<AuthorizationServerError>
-    const failure = { status, error: typeof code === 'string' ? code : undefined }
-    const restUntil = now() + retryAfterMs
-    return (record: LineageRecord): LineageRecord => {
-      if (outcome === 'unsent') return unsent(record, before)
-      if (outcome === 'unknown') return unknown(record, failure, restUntil)
-      return nothingDone(record, failure, outcome === 'later' ? restUntil : undefined)
-    }
-  }
-
   return async (entry, ask) => {
     try {
       return await inTurn(entry.lineage, () => renew(entry, ask))
@@ -180,69 +154,3 @@ function whileLeased(client: Client, lease: Lease) {
 
 /** This process was held up, and somebody else may be sending: all is decided again. */
 class LeaseLost extends TokenStoreError {}
-
-/** What a request that failed has done to the refresh token. */
-type Outcome =
-  /** It never left. */
-  | 'unsent'
-  /** The server has not touched it, and wants time. */
-  | 'later'
-  /** The server has not touched it: something else is wrong. */
-  | 'refused'
-  /** `invalid_grant`. */
-  | 'dead'
-  /** Nobody knows. */
-  | 'unknown'
-
-/** Codes of what fails before a request is handed to the transport. */
-const beforeSending = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_OPTION', 'ERR_TOKEN_STORE'])
-
-function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
-  if (!hasLeft) return 'unsent'
-  const { code = '', kind, status = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
-  // a second attempt begins only where the first did nothing
-  if (neverSent || beforeSending.has(code)) return 'unsent'
-  if (code !== 'ERR_SERVER_REFUSED') return 'unknown'
-  if (kind === 'invalid_grant') return 'dead'
-  if (status === 429 || status === 503) return 'later'
-  if (status >= 500 || status < 400) return 'unknown'
-  return kind === 'transient' ? 'later' : 'refused'
-}
-
-/** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
-function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
-  const options = { provider: name, retryAfterMs }
-  if (failure?.status !== undefined)
-    return new AuthorizationServerError({ ...options, status: failure.status, error: failure.error, kind: 'transient' })
-  const message = 'The answer to the last refresh was lost; the next one waits for the cool-down'
-  return new TransportError('ERR_TRANSPORT', message, { ...options, neverSent: false })
-}
-
-const problems: Readonly<Record<LoginReason, string>> = {
-  no_refresh_token: 'there is no refresh token',
-  refresh_token_expired: 'the refresh token has expired',
-  invalid_grant: 'the refresh token is dead',
-  unknown_outcome: 'the refresh token was sent and its answer was lost, and it may not be sent again',
-  forgotten: 'the tokens were forgotten',
-}
-
-/** Tells the listener when the session ends, and makes the error for everybody who asks from then on. */
-function loginRequired(client: Client, lineage: Lineage, subject: string, reason: LoginReason, cause?: unknown) {
-  const { provider, clock, onEvent } = client
-  const { refreshToken: last = lineage.known?.record.spent.at(-1) } = lineage.known?.record ?? {}
-  const end = `${reason} ${last}`
-  const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
-  if (isLoss && lineage.told.login !== end) {
-    lineage.told.login = end
-    notify(onEvent, {
-      type: 'login_required',
-      level: 'error',
-      at: clock.now(),
-      provider: provider.name,
-      subject,
-      reason,
-    })
-  }
-  const message = `The user must log in: ${problems[reason]}`
-  return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
-}

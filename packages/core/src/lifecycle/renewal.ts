@@ -1,7 +1,6 @@
 /** From what is held to what comes next, where nothing can be lost: an application's token, and a user's first. */
 import type { Client } from '../client.js'
-import { isGrantKitError, type TokenStoreError } from '../errors.js'
-import { notify, type RenewalReason } from '../events.js'
+import type { RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { TokenSet } from '../token-set.js'
 import { type Entry, type Known, learn } from './held.js'
@@ -9,6 +8,7 @@ import { leaseOf } from './lease.js'
 import { answered, emptyRecord, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
 import { read, save } from './stored.js'
 import { requestToken } from './token-request.js'
+import { tellIfStoreFailed } from './told.js'
 
 /** Why a token set is wanted, and which of those that somebody else has obtained meanwhile would do. */
 export interface Ask {
@@ -99,25 +99,4 @@ export async function redeem(client: Client, entry: Entry, grant: Grant): Promis
 /** A token that was just read, as the object that others have it too. */
 export function heldBy(entry: Entry, { record }: Known, token: KeptToken): TokenSet {
   return entry.copy?.token === token ? entry.copy.tokenSet : tokenSetOf(record, token, token.obtainedAt)
-}
-
-const toldFailures = new WeakSet<object>()
-
-/** Whether an error is the store's; it is told once. */
-export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
-  if (!isGrantKitError(error) || error.code !== 'ERR_TOKEN_STORE') return false
-  if (toldFailures.has(error)) return true
-  toldFailures.add(error)
-  const { operation, message, retryable } = error as TokenStoreError
-  const level = retryable ? 'warn' : 'error'
-  notify(onEvent, {
-    type: 'store_failed',
-    level,
-    at: clock.now(),
-    provider: provider.name,
-    operation,
-    message,
-    retryable,
-  })
-  return true
 }

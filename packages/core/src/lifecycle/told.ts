@@ -1,0 +1,72 @@
+/** What callers and listeners are told when no token can be had: by errors, and by events that come once. */
+import type { Client } from '../client.js'
+import {
+  AuthorizationServerError,
+  isGrantKitError,
+  type LoginReason,
+  LoginRequiredError,
+  type TokenStoreError,
+  TransportError,
+} from '../errors.js'
+import { notify } from '../events.js'
+import type { Lineage } from './held.js'
+import type { Mark } from './record.js'
+
+/** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
+export function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
+  const options = { provider: name, retryAfterMs }
+  if (failure?.status !== undefined)
+    return new AuthorizationServerError({ ...options, status: failure.status, error: failure.error, kind: 'transient' })
+  const message = 'The answer to the last refresh was lost; the next one waits for the cool-down'
+  return new TransportError('ERR_TRANSPORT', message, { ...options, neverSent: false })
+}
+
+const problems: Readonly<Record<LoginReason, string>> = {
+  no_refresh_token: 'there is no refresh token',
+  refresh_token_expired: 'the refresh token has expired',
+  invalid_grant: 'the refresh token is dead',
+  unknown_outcome: 'the refresh token was sent and its answer was lost, and it may not be sent again',
+  forgotten: 'the tokens were forgotten',
+}
+
+/** Tells the listener when the session ends, and makes the error for everybody who asks from then on. */
+export function loginRequired(client: Client, lineage: Lineage, subject: string, reason: LoginReason, cause?: unknown) {
+  const { provider, clock, onEvent } = client
+  const { refreshToken: last = lineage.known?.record.spent.at(-1) } = lineage.known?.record ?? {}
+  const end = `${reason} ${last}`
+  const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
+  if (isLoss && lineage.told.login !== end) {
+    lineage.told.login = end
+    notify(onEvent, {
+      type: 'login_required',
+      level: 'error',
+      at: clock.now(),
+      provider: provider.name,
+      subject,
+      reason,
+    })
+  }
+  const message = `The user must log in: ${problems[reason]}`
+  return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
+}
+
+const toldFailures = new WeakSet<object>()
+
+/** Whether an error is the store's; it is told once. */
+export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
+  if (!isGrantKitError(error) || error.code !== 'ERR_TOKEN_STORE') return false
+  if (toldFailures.has(error)) return true
+  toldFailures.add(error)
+  const { operation, message, retryable } = error as TokenStoreError
+  const level = retryable ? 'warn' : 'error'
+  notify(onEvent, {
+    type: 'store_failed',
+    level,
+    at: clock.now(),
+    provider: provider.name,
+    operation,
+    message,
+    retryable,
+  })
+  return true
+}
