@@ -183,6 +183,7 @@ for (const client of clients) {
       const controller = new AbortController()
       const aborted = rejection(instance.get('/a', { signal: controller.signal }))
       const waiting = instance.get('/b')
+      await vi.waitFor(() => expect(server.requests).toBe(1))
       controller.abort()
       expect(axios.isCancel(await aborted)).toBe(true)
       open()
@@ -223,7 +224,8 @@ for (const client of clients) {
       const { answer } = server
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
       server.answer = number => {
-        vi.advanceTimersByTime(60_000)
+        // more than the request has, less than the token request
+        vi.advanceTimersByTime(20_000)
         vi.useRealTimers()
         return answer(number)
       }
