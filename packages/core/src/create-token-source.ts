@@ -2,14 +2,14 @@
 import { attach } from './attach.js'
 import type { Client } from './client.js'
 import { ClosedError } from './errors.js'
-import { notify } from './events.js'
 import { type Grant, splitScope } from './grants/grant.js'
 import { cached, type Thresholds } from './lifecycle/cached.js'
-import { dropCopies, type Entry, heldIn, type Lineage } from './lifecycle/held.js'
+import { dropCopies, type Entry, heldIn } from './lifecycle/held.js'
 import { answered, forgotten, knows, type LineageRecord, startingOver, withRefreshToken } from './lifecycle/record.js'
 import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
 import { discard, update } from './lifecycle/stored.js'
+import { tellOfExpiry } from './lifecycle/told.js'
 import { checkNumber, checkOptions, checkText, optionError } from './options.js'
 import { parseOrigins } from './origins.js'
 import { checkStore, type TokenStore } from './store/token-store.js'
@@ -143,8 +143,10 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   return {
     for(subject) {
       checkText('subject', subject)
-      const key = () => lineageKey(client, { subject }, held.isShared)
-      const entry = () => held.entry(key(), entryKey(client, 'refresh_token', { scope }))
+      const entry = () => {
+        const lineage = lineageKey(client, { subject }, held.isShared)
+        return held.entry(lineage, entryKey(client, 'refresh_token', { scope }))
+      }
       const renew = byRefreshToken(client, scope, subject)
       const looked = (entry: Entry) => tellOfExpiry(client, entry.lineage, subject)
       return {
@@ -252,20 +254,6 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
       : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
   }
   await update(lineage, take, now)
-}
-
-/** Tells, once for each refresh token, that its end is near; returns when it will be. */
-function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Lineage, subject: string): number {
-  const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt } = lineage.known?.record ?? {}
-  if (refreshToken === undefined || refreshTokenExpiresAt === undefined || refreshTokenWarnAt === undefined)
-    return Number.POSITIVE_INFINITY
-  const at = clock.now()
-  if (at < refreshTokenWarnAt) return refreshTokenWarnAt
-  if (lineage.told.expiring === refreshToken) return Number.POSITIVE_INFINITY
-  lineage.told.expiring = refreshToken
-  const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
-  notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
-  return Number.POSITIVE_INFINITY
 }
 
 /** Open until closed; knows the requests under way. */

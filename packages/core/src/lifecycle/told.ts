@@ -1,4 +1,4 @@
-/** What callers and listeners are told when no token can be had: by errors, and by events that come once. */
+/** What callers and listeners are told when no token can be had, or soon will not be: by errors, and by events that come once. */
 import type { Client } from '../client.js'
 import {
   AuthorizationServerError,
@@ -69,4 +69,18 @@ export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: u
     retryable,
   })
   return true
+}
+
+/** Tells, once for each refresh token, that its end is near; returns when it will be. */
+export function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Lineage, subject: string): number {
+  const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt } = lineage.known?.record ?? {}
+  if (refreshToken === undefined || refreshTokenExpiresAt === undefined || refreshTokenWarnAt === undefined)
+    return Number.POSITIVE_INFINITY
+  const at = clock.now()
+  if (at < refreshTokenWarnAt) return refreshTokenWarnAt
+  if (lineage.told.expiring === refreshToken) return Number.POSITIVE_INFINITY
+  lineage.told.expiring = refreshToken
+  const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
+  notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
+  return Number.POSITIVE_INFINITY
 }
