@@ -1,4 +1,4 @@
-/** What callers and listeners are told when no token can be had, or soon will not be: by errors, and by events that come once. */
+/** What callers and listeners are told when there is no token, or soon will be none: errors, and events that come once. */
 import type { Client } from '../client.js'
 import {
   AuthorizationServerError,
