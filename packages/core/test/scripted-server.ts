@@ -10,7 +10,7 @@ import {
   type TransportResponse,
 } from '../src/index.js'
 
-export interface Received {
+interface Received {
   /** Counted from 1. */
   readonly number: number
   readonly url: string

@@ -14,9 +14,9 @@ import {
 import { type Answer, json, type Setup, setUp } from '../scripted-server.js'
 
 /** What a test may put in the way of a process's store. */
-export type Interference = { readonly [operation in keyof TokenStore]?: TokenStore[operation] | undefined }
+type Interference = { readonly [operation in keyof TokenStore]?: TokenStore[operation] | undefined }
 
-export interface Process {
+interface Process {
   readonly client: Client
   readonly events: GrantKitEvent[]
   /** Of every process, since all write to one list. */
@@ -94,10 +94,10 @@ export function rotating(members: Readonly<Record<string, unknown>> = {}) {
   let current = 'refresh-0'
   let count = 0
   const seen: string[] = []
-  const server = {
+  const server: { readonly seen: readonly string[]; revoked: boolean; readonly answer: Answer } = {
     seen,
     revoked: false,
-    answer: (({ form }) => {
+    answer: ({ form }) => {
       const sent = String(form.refresh_token)
       server.revoked ||= seen.includes(sent)
       seen.push(sent)
@@ -105,7 +105,7 @@ export function rotating(members: Readonly<Record<string, unknown>> = {}) {
       current = `refresh-${++count}`
       const tokens = { access_token: `token-${count}`, refresh_token: current, token_type: 'Bearer' }
       return json(200, { ...tokens, expires_in: 3600, ...members })
-    }) satisfies Answer,
+    },
   }
   return server
 }
