@@ -81,8 +81,6 @@ export interface Entry {
 export interface Holdings {
   /** Whether the store was named by the user, so that its keys must mean the same in other processes. */
   readonly isShared: boolean
-  /** The lineage under a key of `token-key.ts`, made when there is none. */
-  lineage(key: string): Lineage
   /** The entry under two keys of `token-key.ts`, made empty when there is none. */
   entry(lineageKey: string, entryKey: string): Entry
 }
@@ -135,7 +133,6 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   }
   return {
     isShared,
-    lineage: find,
     entry(lineageKey, entryKey) {
       const lineage = find(lineageKey)
       let entry = lineage.entries.get(entryKey)

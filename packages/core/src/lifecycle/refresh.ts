@@ -14,7 +14,7 @@ import { type Lease, leaseOf } from './lease.js'
 import { changeAfter, outcomeOf } from './outcome.js'
 import { answered, type Decision, decide, ended, type LineageRecord, marked, unsent } from './record.js'
 import { type Ask, heldBy, type Renew } from './renewal.js'
-import { read, save, write } from './stored.js'
+import { keepsChanging, read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
 import { loginRequired, restingError, tellIfStoreFailed } from './told.js'
 
@@ -55,7 +55,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
         const tokenSet = await send(entry, known, decision.refreshToken, reason, lease)
         if (tokenSet !== undefined) return tokenSet
       }
-      throw new TokenStoreError('the record is another one each time', { operation: 'compareAndSet' })
+      throw keepsChanging('compareAndSet')
     } finally {
       // nobody is to decide by a record that lacks what is known here
       await lease.release(() => lineage.unsaved === undefined)

@@ -44,7 +44,8 @@ export async function read(lineage: Lineage, now: Now): Promise<Known> {
 /** Others may come first now and then, not every time: then the store is at fault, or its replicas disagree. */
 const mostTries = 20
 
-function keepsChanging(operation: string): TokenStoreError {
+/** For who has come second each time. */
+export function keepsChanging(operation: string): TokenStoreError {
   return new TokenStoreError('the record is another one each time', { operation })
 }
 
@@ -68,13 +69,11 @@ export async function update(
   lineage: Lineage,
   change: (record: LineageRecord) => LineageRecord,
   now: Now,
-): Promise<Known> {
+): Promise<void> {
   for (let tries = 0; tries < mostTries; tries++) {
     const over = await read(lineage, now)
     const record = change(over.record)
-    if (record === over.record) return over
-    const known = await write(lineage, over, record, now)
-    if (known !== undefined) return known
+    if (record === over.record || (await write(lineage, over, record, now)) !== undefined) return
   }
   throw keepsChanging('compareAndSet')
 }

@@ -122,7 +122,7 @@ describe('inTurn', () => {
 
   test('does not make another lineage wait', async () => {
     const held = heldIn(memoryStore())
-    inTurn(held.lineage('slow'), () => new Promise(() => {}))
-    expect(await inTurn(held.lineage('quick'), async () => 'done')).toBe('done')
+    inTurn(held.entry('slow', 'e').lineage, () => new Promise(() => {}))
+    expect(await inTurn(held.entry('quick', 'e').lineage, async () => 'done')).toBe('done')
   })
 })
