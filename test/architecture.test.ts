@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 const coreInOrder = [
   'options',
   'errors',
+  'rescue',
   'events',
   'clock',
   'secret',

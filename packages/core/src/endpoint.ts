@@ -104,12 +104,38 @@ function refused(
   })
 }
 
-/** The reading of RFC 6749 §5.2: the status first, then the code. */
-function standardKind({ status, error }: Refusal): RefusalKind {
+/**
+ * The reading of RFC 6749 §5.2: the status first, then the code. A 401 that names no other reason is about the client:
+ * some say 401 of a dead refresh token too, but then with its code.
+ */
+function standardKind({ status, error = '' }: Refusal): RefusalKind {
+  if (pendingCodes.has(error)) return 'pending'
   if (status >= 500 || status === 429 || status === 408) return 'transient'
-  if (error === 'invalid_grant') return 'invalid_grant'
-  return error === 'temporarily_unavailable' || (status < 400 && error === 'server_error') ? 'transient' : 'terminal'
+  if (status < 400 && error === 'server_error') return 'transient'
+  const named = kindsByCode[error]
+  if (status === 401 && (named === undefined ? !namesAnother.test(error) : named === 'denied')) return 'invalid_client'
+  return named ?? 'terminal'
 }
+
+/** Codes that mean nothing but: not yet. */
+const pendingCodes = new Set(['authorization_pending', 'slow_down'])
+
+const kindsByCode: Readonly<Record<string, RefusalKind>> = {
+  __proto__: null as never,
+  invalid_grant: 'invalid_grant',
+  invalid_client: 'invalid_client',
+  unauthorized_client: 'invalid_client',
+  temporarily_unavailable: 'transient',
+  access_denied: 'denied',
+  interaction_required: 'interaction_required',
+  login_required: 'interaction_required',
+  consent_required: 'interaction_required',
+  account_selection_required: 'interaction_required',
+  unmet_authentication_requirements: 'interaction_required',
+}
+
+/** What a code beyond the RFCs is about when it is not the client: one code, token, scope, resource or request. */
+const namesAnother = /^[\w.-]*(grant|code|token|scope|target|resource|request|user|session|consent)[\w.-]*$/i
 
 const harmlessParameters = new Set([
   'grant_type',

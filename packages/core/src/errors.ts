@@ -41,10 +41,18 @@ export function isGrantKitError(error: unknown): error is GrantKitError {
 export type RefusalKind =
   /** The server could not answer now: repeat after the cool-down. */
   | 'transient'
-  /** Somebody has to change something: credentials, scope, configuration. */
+  /** Somebody has to change something about this request: a scope, a resource, the configuration. */
   | 'terminal'
+  /** The client's own credentials were refused, or it may not use the grant: nothing else of it is worth sending now. */
+  | 'invalid_client'
   /** The refresh token or the code is dead; a refused refresh token ends the user's session. */
   | 'invalid_grant'
+  /** Only the user can help, at the server: a login, a consent, a stronger authentication (OpenID Connect Core §3.1.2.6). */
+  | 'interaction_required'
+  /** The user, or somebody for them, said no (RFC 6749 §4.1.2.1, RFC 8628 §3.5). */
+  | 'denied'
+  /** The answer is still to come: ask again later (RFC 8628 §3.5). No fault of anybody. */
+  | 'pending'
   /** The assertion was taken for replayed or expired: worth one repetition with a new one. */
   | 'stale_assertion'
 

@@ -24,7 +24,7 @@ describe.each(['schema', 'examples', 'sample', 'scim'] as const)('an error in th
       status: 401,
       error: '10002',
       error_description: 'Invalid token or client not registered',
-      kind: 'terminal',
+      kind: 'invalid_client',
     })
   })
 

@@ -48,8 +48,12 @@ export function wso2Apk(options: Wso2ApkOptions = {}): Provider {
   })
 }
 
-/** `server_error` with status 400 is final; it is also all that a dead code or refresh token gives. */
+/**
+ * `server_error` with status 400 is final; it is also all that a dead code or refresh token gives. `unauthorized_client`
+ * with status 400 is about a redirect URI, with 401 about the client.
+ */
 function classifyError({ status, error, grantType }: Refusal, standard: RefusalKind): RefusalKind {
-  const isDeadGrant = status === 400 && error === 'server_error' && grantType !== 'client_credentials'
-  return isDeadGrant ? 'invalid_grant' : standard
+  if (status !== 400) return standard
+  if (error === 'server_error' && grantType !== 'client_credentials') return 'invalid_grant'
+  return error === 'unauthorized_client' ? 'terminal' : standard
 }

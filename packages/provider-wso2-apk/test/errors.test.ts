@@ -26,17 +26,22 @@ describe('APK 1', () => {
     [
       'a missing header is 401 access_denied',
       apk => refusal(apk.client({ auth: none() })),
-      { status: 401, error: 'access_denied', error_description: 'Unauthorized', kind: 'terminal' },
+      { status: 401, error: 'access_denied', error_description: 'Unauthorized', kind: 'invalid_client' },
     ],
     [
       'an unknown client is 401 access_denied',
       apk => refusal(apk.client({ clientId: 'nobody' })),
-      { status: 401, error: 'access_denied', error_description: 'Invalide Client Id/Secret', kind: 'terminal' },
+      { status: 401, error: 'access_denied', error_description: 'Invalide Client Id/Secret', kind: 'invalid_client' },
     ],
     [
       'a wrong secret is 401 unauthorized_client',
       apk => refusal(apk.client({ clientSecret: 'wrong' })),
-      { status: 401, error: 'unauthorized_client', error_description: 'Invalide Client Id/Secret', kind: 'terminal' },
+      {
+        status: 401,
+        error: 'unauthorized_client',
+        error_description: 'Invalide Client Id/Secret',
+        kind: 'invalid_client',
+      },
     ],
     [
       'a grant the application may not use is 400 unsupported_grant_type',

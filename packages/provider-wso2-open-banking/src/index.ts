@@ -71,10 +71,11 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
   })
 }
 
-/** A replayed or expired assertion is 400 `invalid_request` here, told apart by the text alone. */
+/** A replayed or expired assertion is 400 `invalid_request` here, told apart by the text alone; a 401 is about the client. */
 function classifyError({ status, error, errorDescription = '' }: Refusal, standard: RefusalKind): RefusalKind {
   const isStale = status === 400 && error === 'invalid_request' && /replayed|expired/i.test(errorDescription)
-  return isStale ? 'stale_assertion' : standard
+  if (isStale) return 'stale_assertion'
+  return status === 401 && standard === 'terminal' ? 'invalid_client' : standard
 }
 
 /**

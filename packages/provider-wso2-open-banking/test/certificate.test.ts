@@ -40,13 +40,13 @@ test('a request without one is 400 invalid_request, and final', async () => {
 })
 
 test.each([
-  ['foreign', 400, 'invalid_request'],
-  ['expired', 401, 'Invalid mutual TLS request. Client certificate is expired'],
-] as const)('a certificate that is %s is %i, and final', async (which, status, code) => {
+  ['foreign', 400, 'invalid_request', 'terminal'],
+  ['expired', 401, 'Invalid mutual TLS request. Client certificate is expired', 'invalid_client'],
+] as const)('a certificate that is %s is %i, and final', async (which, status, code, kind) => {
   await using bank = await startOpenBanking()
   const certificate = clientCertificate(bank.sandbox.certificates[which])
   const error = await rejection(requestTokenSet(bank.client({ tls: { ca: bank.sandbox.ca, certificate } }), grant))
-  expect(error).toMatchObject({ status, error: code, kind: 'terminal' })
+  expect(error).toMatchObject({ status, error: code, kind })
   expect(bank.tokenRequests()).toHaveLength(1)
 })
 

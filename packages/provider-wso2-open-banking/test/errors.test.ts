@@ -30,13 +30,13 @@ describe('every documented refusal is read, and sorted by status and code', () =
     [400, 'invalid_request', 'Invalid request with repeated parameters.', 'terminal'],
     [400, 'invalid_request', 'Invalid request with sensitive data in the URL.', 'terminal'],
     [400, 'Could not retrieve Client ID', 'Client ID not found in the request.', 'terminal'],
-    [401, 'Invalid mutual TLS request. Client certificate is expired', 'Certificate … is expired', 'terminal'],
-    [401, 'invalid_request', 'Error occurred while parsing the signed assertion', 'terminal'],
-    [401, 'invalid_client', 'Registered algorithm does not match with the token signed algorithm', 'terminal'],
-    [401, 'invalid_client', 'A valid OAuth client could not be found for client_id: AbC123', 'terminal'],
-    [401, 'invalid_client', 'Client credentials are invalid.', 'terminal'],
-    [401, 'invalid_client', 'Client ID not found in the request.', 'terminal'],
-    [401, 'invalid_client', 'Unsupported Client Authentication Method!', 'terminal'],
+    [401, 'Invalid mutual TLS request. Client certificate is expired', 'Certificate … is expired', 'invalid_client'],
+    [401, 'invalid_request', 'Error occurred while parsing the signed assertion', 'invalid_client'],
+    [401, 'invalid_client', 'Registered algorithm does not match with the token signed algorithm', 'invalid_client'],
+    [401, 'invalid_client', 'A valid OAuth client could not be found for client_id: AbC123', 'invalid_client'],
+    [401, 'invalid_client', 'Client credentials are invalid.', 'invalid_client'],
+    [401, 'invalid_client', 'Client ID not found in the request.', 'invalid_client'],
+    [401, 'invalid_client', 'Unsupported Client Authentication Method!', 'invalid_client'],
     [400, assertionRefused, 'Failed to match audience values.', 'terminal'],
     [400, assertionRefused, 'JWT Token is expired. Expired Time: Thu Jan 01 00:00:00 UTC 2026', 'stale_assertion'],
     [400, assertionRefused, 'JWT Token with jti: 1 has been replayed', 'stale_assertion'],
@@ -49,7 +49,7 @@ describe('every documented refusal is read, and sorted by status and code', () =
     [400, 'invalid_grant', 'Refresh token is expired.', 'invalid_grant'],
     [400, 'invalid_grant', 'Invalid refresh token value in the request', 'invalid_grant'],
     [400, 'unsupported_grant_type', 'Unsupported grant_type value', 'terminal'],
-    [400, 'unauthorized_client', 'The authenticated client is not authorized', 'terminal'],
+    [400, 'unauthorized_client', 'The authenticated client is not authorized', 'invalid_client'],
     [400, 'invalid_scope', 'Provided scope is wider than the scope of the refresh token', 'terminal'],
     [500, 'server_error', 'Internal Server Error.', 'transient'],
     [502, 'server_error', 'Service Unavailable Error.', 'transient'],
@@ -72,7 +72,7 @@ describe('the server’s own words', () => {
       status: 401,
       error: 'invalid_client',
       error_description: 'Client credentials are invalid.',
-      kind: 'terminal',
+      kind: 'invalid_client',
     })
     expect(bank.tokenRequests().map(({ headers }) => headers.authorization)).toEqual([undefined])
   })
@@ -81,7 +81,7 @@ describe('the server’s own words', () => {
     await using bank = await startOpenBanking()
     const client = bank.client({ clientId: 'nobody' })
     const error = await rejection(requestTokenSet(client, clientCredentials({ scope: 'accounts' })))
-    expect(error).toMatchObject({ status: 401, error: 'invalid_client', kind: 'terminal' })
+    expect(error).toMatchObject({ status: 401, error: 'invalid_client', kind: 'invalid_client' })
   })
 
   test('another redirect URI: 400 invalid_grant', async () => {
