@@ -230,7 +230,7 @@ describe('the algorithm', () => {
       status: 401,
       error: 'invalid_client',
       error_description: 'Registered algorithm does not match with the token signed algorithm',
-      kind: 'terminal',
+      kind: 'invalid_client',
     })
   })
 
@@ -247,7 +247,7 @@ describe('the key', () => {
     expect(await refusal(bank.client({ auth: bank.auth({ kid: 'another' }) }))).toMatchObject({
       status: 401,
       error: 'invalid_client',
-      kind: 'terminal',
+      kind: 'invalid_client',
     })
   })
 
