@@ -93,8 +93,10 @@ type GetAdapter = (adapter: unknown, config: Config) => Adapter
 
 /** @throws TypeError when the instance was not made by axios */
 export function workingsOf(instance: AxiosLike<Config>): Workings {
-  const { create, getAdapter = getAdapterOf(instance) } = instance as AxiosLike<Config> & Hidden
-  if (typeof create !== 'function') throw optionError('instance', 'must be axios itself or come from axios.create()')
+  const { create, interceptors } = Object(instance) as Partial<AxiosLike<Config>> & Hidden
+  if (typeof create !== 'function' || typeof interceptors?.request?.use !== 'function')
+    throw optionError('instance', 'must be axios itself or come from axios.create()')
+  const { getAdapter = getAdapterOf(instance) } = instance as AxiosLike<Config> & Hidden
   const blank = create()
   for (const name of Object.keys(blank.defaults)) delete blank.defaults[name]
   return {

@@ -1,10 +1,12 @@
 /** Attaches a token source to an axios instance: axios's hooks translated to core's `attach()`. */
 import {
   checkOptions,
+  checkSource,
   httpsAgent,
   optionError,
   originOf,
   parseOrigins,
+  refuseSource,
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
@@ -43,15 +45,16 @@ export function attachTokenSource<RequestConfig>(
   source: TokenSource | ((config: RequestConfig) => TokenSource | Promise<TokenSource>),
   options: AttachTokenSourceOptions = {},
 ): () => void {
+  const order = 'attachTokenSource(instance, source, options)'
+  refuseSource('instance', instance, order)
+  checkSource(source, order)
   checkOptions('attachTokenSource', options, ['origins', 'otherOrigins', 'tls'])
   const { otherOrigins = 'refuse', tls } = options
-  if (typeof source !== 'function' && typeof source?.getTokenSet !== 'function')
-    throw optionError('source', 'must be a token source, or a function that returns one')
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
-  const list = options.origins ?? (source as TokenSource).origins ?? originOfBase(instance.defaults?.baseURL)
-  const attachment = { source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) }
   const registration = registrationOf(instance as unknown as AxiosLike<Config>)
+  const list = options.origins ?? (source as TokenSource).origins ?? originOfBase(instance?.defaults?.baseURL)
+  const attachment = { source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) }
   for (const { origins } of registration.all)
     for (const origin of list)
       if (origins.has(origin)) throw optionError('origins', `${origin} has a token source already; detach that first`)
@@ -80,9 +83,9 @@ function registrationOf(instance: AxiosLike<Config>): Registration {
 }
 
 function register(instance: AxiosLike<Config>): Registration {
-  const { request } = instance.interceptors
   const all = new Set<Attachment>()
   const attachments = { all, ...workingsOf(instance) }
+  const { request } = instance.interceptors
   let id = 0
   return {
     ...attachments,

@@ -271,6 +271,31 @@ describe('options', () => {
       expect(attach).toThrow(expect.objectContaining({ name: 'TypeError', option }))
     })
 
+  describe('swapped arguments, and what is no source, are told in words', () => {
+    const instance = axios.create({ baseURL: 'https://a.example' })
+    const order = 'the order is attachTokenSource(instance, source, options)'
+    test.each<[string, unknown[], string]>([
+      ['source first', [source, instance], `instance: is a token source; ${order}`],
+      ['a function that chooses first', [() => source, instance], `source: is an HTTP client; ${order}`],
+      ['options second', [instance, { origins: ['https://a.example'] }, source], order],
+      [
+        'a source that was not awaited',
+        [instance, Promise.resolve(source)],
+        'source: is a promise; did you forget await?',
+      ],
+      ['options that were not awaited', [instance, source, Promise.resolve({})], 'did you forget await?'],
+      ['the sources of many users', [instance, { for: () => source }], 'a function that returns users.for(subject)'],
+      ['a client', [instance, { transport: async () => {} }], 'createTokenSource({ client, grant })'],
+      ['a token set', [instance, new TokenSet({ accessToken: 'secret-token', obtainedAt: 0 })], 'this is one token'],
+      ['nothing', [undefined, source], 'instance: must be axios itself or come from axios.create()'],
+    ])('%s', (_, args, message) => {
+      const attach = () => attachTokenSource(...(args as Parameters<typeof attachTokenSource>))
+      expect(attach).toThrow(TypeError)
+      expect(attach).toThrow(message)
+      expect(attach).not.toThrow('secret-token')
+    })
+  })
+
   test('a second source for an origin is refused until the first is detached', () => {
     const instance = axios.create({ baseURL: 'https://a.example' })
     const detach = attachTokenSource(instance, source)

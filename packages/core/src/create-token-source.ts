@@ -10,7 +10,7 @@ import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
 import { discard, update } from './lifecycle/stored.js'
 import { tellOfExpiry } from './lifecycle/told.js'
-import { checkNumber, checkOptions, checkText, optionError } from './options.js'
+import { checkNumber, checkOptions, checkText, optionError, refusePromise, toBeAwaited } from './options.js'
 import { parseOrigins } from './origins.js'
 import { checkStore, type TokenStore } from './store/token-store.js'
 import { entryKey, lineageKey } from './token-key.js'
@@ -180,12 +180,17 @@ function checkSourceOptions({ client, store, origins, refreshBeforeMs, expiryMar
 }
 
 function checkGrant({ provider }: Client, grant: Grant): void {
+  refusePromise('grant', grant)
   if (typeof grant?.grantType !== 'string')
     throw optionError('grant', 'must come from a grant function such as clientCredentials()')
   const accepted = provider.metadata.grant_types_supported
   if (accepted !== undefined && !accepted.includes(grant.grantType))
     throw optionError('grant', `${provider.name} takes ${accepted.join(', ')}, not ${grant.grantType}`)
 }
+
+/** What programs without types read of a promise when they forget to await it. */
+const ofTokenSet = { members: ['accessToken', 'refreshToken', 'expiresAt', 'scope'], enumerable: false }
+const ofHeaders = { members: ['authorization'], enumerable: true }
 
 /** Where a source's tokens are held, how they are renewed, and how long the source is open. */
 interface Place {
@@ -208,16 +213,18 @@ function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Pla
     looked,
   })
   const allowed = origins && parseOrigins(origins)
+  const headersFor: HoldingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
+    if (allowed === undefined)
+      throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
+    const { headers } = await attach(source, allowed, { method, url, signal })
+    return { ...headers }
+  }
   const source: HoldingTokenSource = {
     client,
     origins,
-    getTokenSet: options => (lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error())),
-    async headersFor(method, url, { signal } = {}) {
-      if (allowed === undefined)
-        throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
-      const { headers } = await attach(source, allowed, { method, url, signal })
-      return { ...headers }
-    },
+    getTokenSet: options =>
+      toBeAwaited(lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error()), 'getTokenSet()', ofTokenSet),
+    headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {
       lifetime.check()
       const { lineage, key } = entry()

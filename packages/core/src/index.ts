@@ -7,6 +7,7 @@ export {
   type OptionError,
   optionError,
   parseUrl,
+  refusePromise,
 } from './options.js'
 export {
   AuthorizationServerError,
@@ -89,7 +90,7 @@ export type { Grant, GrantOptions } from './grants/grant.js'
 export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
 export { TokenSet, type TokenSetMembers } from './token-set.js'
 export { requestTokenSet } from './endpoints/token.js'
-export type { GetTokenSetOptions, TokenSource } from './token-source.js'
+export { checkSource, type GetTokenSetOptions, refuseSource, type TokenSource } from './token-source.js'
 export type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'

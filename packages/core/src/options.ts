@@ -12,11 +12,16 @@ export function optionError(option: string, problem: string, cause?: unknown): O
   return Object.assign(error, { code: 'ERR_OPTION' as const, option })
 }
 
-/** Refuses what is not an object, and every member that is not among `known`: a misspelt option is not ignored. */
+/**
+ * Refuses what is not an object, every member that is not among `known`, since a misspelt option is not ignored, and every
+ * promise: no option takes one.
+ */
 export function checkOptions(maker: string, options: unknown, known: readonly string[]): void {
+  refusePromise(`${maker}()`, options)
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw optionError(`${maker}()`, 'takes one options object')
-  for (const option of Object.keys(options)) {
+  for (const [option, value] of Object.entries(options)) {
+    refusePromise(option, value)
     if (known.includes(option)) continue
     const meant = known.find(name => name.toLowerCase() === option.replace(/[_-]/g, '').toLowerCase())
     const hint = meant ? `did you mean ${meant}?` : `options are ${known.join(', ')}`
@@ -24,14 +29,44 @@ export function checkOptions(maker: string, options: unknown, known: readonly st
   }
 }
 
+/** Refuses a promise where its value belongs. */
+export function refusePromise(option: string, value: unknown): void {
+  if (isPromise(value)) throw optionError(option, 'is a promise; did you forget await?')
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/**
+ * Has a promise say so when it is taken for what it will bring: plain JavaScript would read `undefined` and go on.
+ *
+ * @param members what would be read; `enumerable` ones are met by a spread and by `new Headers()` too
+ */
+export function toBeAwaited<Value>(
+  promise: Promise<Value>,
+  call: string,
+  { members, enumerable }: { readonly members: readonly string[]; readonly enumerable: boolean },
+): Promise<Value> {
+  for (const member of members) {
+    const get = () => {
+      throw optionError(call, `returns a promise, which has no ${member}; did you forget await?`)
+    }
+    if (!(member in promise)) Object.defineProperty(promise, member, { get, enumerable })
+  }
+  return promise
+}
+
 /** Refuses anything but a non-empty string. */
 export function checkText(option: string, value: unknown): asserts value is string {
+  refusePromise(option, value)
   if (typeof value !== 'string') throw optionError(option, `must be a string, got ${kindOf(value)}`)
   if (value === '') throw optionError(option, 'must not be empty')
 }
 
 /** Refuses anything but a finite number of at least `least`. */
 export function checkNumber(option: string, value: unknown, least: number): asserts value is number {
+  refusePromise(option, value)
   if (typeof value !== 'number' || !Number.isFinite(value) || value < least)
     throw optionError(option, `must be a finite number of at least ${least}, got ${kindOf(value)}`)
 }

@@ -1,6 +1,6 @@
 /** May this URL have the credential? An origin is scheme, host and port; all three must match (RFC 6454 §4). */
 import { OriginError } from './errors.js'
-import { checkText, isLoopback, optionError, parseUrl } from './options.js'
+import { checkText, isLoopback, optionError, parseUrl, refusePromise } from './options.js'
 
 /** The origins a credential may go to. */
 export interface Origins {
@@ -16,6 +16,7 @@ export interface Origins {
  * @throws TypeError when it is empty, or one is not an https origin (http is taken for loopback addresses alone)
  */
 export function parseOrigins(list: readonly string[]): Origins {
+  refusePromise('origins', list)
   if (!Array.isArray(list) || list.length === 0)
     throw optionError('origins', "must list at least one origin, such as ['https://api.example.com']")
   const allowed = new Set(list.map(parseOrigin))

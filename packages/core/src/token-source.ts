@@ -1,5 +1,6 @@
 /** The contract every caller knows, and nothing else: a token set on request. */
 import type { Client } from './client.js'
+import { optionError, refusePromise } from './options.js'
 import type { TokenSet } from './token-set.js'
 
 export interface GetTokenSetOptions {
@@ -18,4 +19,41 @@ export interface TokenSource {
   readonly client?: Client | undefined
   /** The origins the token may be sent to, where the source names them. */
   readonly origins?: readonly string[] | undefined
+}
+
+/**
+ * Refuses what is no token source, and says what it is instead. A function that chooses one for each request passes, an
+ * HTTP client does not, though axios and got are functions too.
+ *
+ * @param order the call as it is meant, such as `attachTokenSource(instance, source, options)`
+ */
+export function checkSource(source: unknown, order: string): void {
+  refusePromise('source', source)
+  if (isHttpClient(source)) throw optionError('source', `is an HTTP client; the order is ${order}`)
+  if (typeof source !== 'function' && !isTokenSource(source))
+    throw optionError('source', `must be a token source, or a function that returns one; ${mistakenFor(source, order)}`)
+}
+
+/** Refuses a token source that stands where `option` belongs: the arguments were swapped. */
+export function refuseSource(option: string, value: unknown, order: string): void {
+  refusePromise(option, value)
+  if (isTokenSource(value)) throw optionError(option, `is a token source; the order is ${order}`)
+}
+
+function isTokenSource(value: unknown): value is TokenSource {
+  return typeof (value as Partial<TokenSource> | null | undefined)?.getTokenSet === 'function'
+}
+
+/** By what axios, got and undici's dispatchers have, and no function of a user's. */
+function isHttpClient(value: unknown): boolean {
+  const { interceptors, extend, mergeOptions, dispatch, compose } = Object(value)
+  return Boolean(interceptors) || [extend ?? mergeOptions, dispatch ?? compose].some(one => typeof one === 'function')
+}
+
+function mistakenFor(source: unknown, order: string): string {
+  const { for: forSubject, transport, accessToken } = Object(source)
+  if (typeof forSubject === 'function') return 'this is for many users: give a function that returns users.for(subject)'
+  if (typeof transport === 'function') return 'this is a client: createTokenSource({ client, grant }) makes one of it'
+  if (accessToken !== undefined) return 'this is one token, which nobody could renew'
+  return `the order is ${order}`
 }

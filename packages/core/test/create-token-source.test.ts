@@ -1,11 +1,14 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
   authorizationCode,
   clientCredentials,
+  clientSecretPost,
   createClient,
   createTokenSource,
   createUserTokenSources,
   type ManagedTokenSource,
+  sealedStore,
   type TokenSourceOptions,
   type UserTokenSourcesOptions,
 } from '../src/index.js'
@@ -77,6 +80,56 @@ describe('createUserTokenSources', () => {
     const { client } = setUp()
     await createUserTokenSources({ client }).for('alice').import({ accessToken: 'imported' })
     expect((await createUserTokenSources({ client }).for('alice').getTokenSet()).accessToken).toBe('imported')
+  })
+})
+
+describe('an await that was forgotten', () => {
+  test.each([
+    ['client', () => createTokenSource({ ...good, client: Promise.resolve(client) as never })],
+    ['store', () => createTokenSource({ ...good, store: Promise.resolve() as never })],
+    ['grant', () => createTokenSource({ ...good, grant: Promise.resolve() as never })],
+    ['provider', () => createClient({ provider: Promise.resolve(client.provider) as never, clientId: 'app' })],
+    ['auth', () => createClient({ provider: client.provider, clientId: 'app', auth: Promise.resolve() as never })],
+    [
+      'clientSecret',
+      () => createClient({ provider: client.provider, clientId: 'app', clientSecret: Promise.resolve('s') as never }),
+    ],
+    ['clientSecret', () => clientSecretPost(Promise.resolve('s') as never)],
+    ['store', () => sealedStore(Promise.resolve() as never, { keys: [] })],
+    ['subject', () => createUserTokenSources({ client }).for(Promise.resolve('alice') as never)],
+  ])('a promise in place of %s is told', (option, make) => {
+    expect(make).toThrow(expect.objectContaining({ name: 'TypeError', option }))
+    expect(make).toThrow('is a promise; did you forget await?')
+  })
+
+  test('a promised grant, and promised tokens, reject with the same', async () => {
+    const alice = createUserTokenSources({ client }).for('alice')
+    const message = 'did you forget await?'
+    await expect(alice.redeem(Promise.resolve() as never)).rejects.toThrow(message)
+    await expect(alice.import(Promise.resolve({ refreshToken: 'r' }) as never)).rejects.toThrow(message)
+    await expect(alice.import({ refreshToken: Promise.resolve('r') as never })).rejects.toThrow(message)
+  })
+
+  test('reading a token off the promise of getTokenSet() throws instead of yielding undefined', async () => {
+    const { client } = setUp()
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    const read = (promise: object) => `Bearer ${(promise as { accessToken: string }).accessToken}`
+    const cold = source.getTokenSet()
+    expect(() => read(cold)).toThrow(
+      'getTokenSet(): returns a promise, which has no accessToken; did you forget await?',
+    )
+    expect(read(await cold)).toMatch(/^Bearer ./)
+    expect(() => read(source.getTokenSet())).toThrow('did you forget await?')
+    expect(inspect(source.getTokenSet())).not.toContain('Getter')
+  })
+
+  test('headers made of the promise of headersFor() throw instead of going out without a token', async () => {
+    const { client } = setUp()
+    const source = createTokenSource({ client, grant: clientCredentials(), origins: ['https://api.example'] })
+    const promise = source.headersFor('GET', 'https://api.example/')
+    expect(() => new Headers(promise as never)).toThrow('did you forget await?')
+    expect(() => ({ ...promise })).toThrow('did you forget await?')
+    expect(Object.keys(await promise)).toEqual(['authorization'])
   })
 })
 

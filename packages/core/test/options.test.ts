@@ -36,6 +36,17 @@ describe('checkOptions', () => {
     })
 })
 
+test('a promise where a value belongs asks for the await that was forgotten', () => {
+  const promise = Promise.resolve('secret-value')
+  for (const [option, check] of [
+    ['make()', () => checkOptions('make', promise, [])],
+    ['scope', () => checkOptions('make', { scope: promise }, ['scope'])],
+    ['scope', () => checkText('scope', promise)],
+    ['least', () => checkNumber('least', promise, 0)],
+  ] as const)
+    expect(refusal(check)).toMatchObject({ option, message: `${option}: is a promise; did you forget await?` })
+})
+
 test('checkText refuses what is empty or no string, and shows no value', () => {
   expect(() => checkText('a', ' ')).not.toThrow()
   for (const wrong of ['', 0, null, undefined, {}, ['secret-value']])

@@ -1,5 +1,5 @@
 /** The application's own token, for handlers: its source stands on the request. */
-import { optionError, type TokenSource } from '@grantkit/core'
+import { checkSource, optionError, type TokenSource } from '@grantkit/core'
 import type { Middleware } from './middleware.js'
 
 declare global {
@@ -18,7 +18,8 @@ declare global {
  * @throws TypeError when `source` is no token source
  */
 export function applicationToken(source: TokenSource): Middleware {
-  if (typeof source?.getTokenSet !== 'function') throw optionError('source', 'must be a token source')
+  checkSource(source, 'app.use(applicationToken(source))')
+  if (typeof source === 'function') throw optionError('source', 'must be one token source, for every request')
   return (request, _response, next) => {
     ;(request as Express.Request).tokenSource = source
     next()

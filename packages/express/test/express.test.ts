@@ -162,5 +162,11 @@ describe.each(versions)('%s', (_, express) => {
 })
 
 test('refuses what is no token source', () => {
+  for (const [wrong, message] of [
+    [Promise.resolve(), 'source: is a promise; did you forget await?'],
+    [() => {}, 'source: must be one token source'],
+    [{ for() {} }, 'for many users'],
+  ] as const)
+    expect(() => applicationToken(wrong as never)).toThrow(message)
   expect(() => applicationToken({} as never)).toThrow(expect.objectContaining({ name: 'TypeError', option: 'source' }))
 })

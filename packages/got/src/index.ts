@@ -1,5 +1,14 @@
 /** Attaches a token source to a got instance: got's hooks translated to core's `attach()`. */
-import { checkOptions, httpsAgent, optionError, parseOrigins, type TlsOptions, type TokenSource } from '@grantkit/core'
+import {
+  checkOptions,
+  checkSource,
+  httpsAgent,
+  optionError,
+  parseOrigins,
+  refuseSource,
+  type TlsOptions,
+  type TokenSource,
+} from '@grantkit/core'
 import type { Options as GotOptions } from 'got'
 import type { Options, RequestError, Response } from './got-like.js'
 import { type Attachment, join, tripOf } from './trip.js'
@@ -44,10 +53,11 @@ export function tokenHooks<RequestOptions = GotOptions>(
   source: TokenSource | ((options: RequestOptions) => TokenSource | Promise<TokenSource>),
   options: TokenHooksOptions = {},
 ): TokenHooks {
+  const order = 'got.extend(tokenHooks(source, options))'
+  refuseSource('options', options, order)
+  checkSource(source, order)
   checkOptions('tokenHooks', options, ['origins', 'otherOrigins', 'tls'])
   const { otherOrigins = 'refuse', tls } = options
-  if (typeof source !== 'function' && typeof source?.getTokenSet !== 'function')
-    throw optionError('source', 'must be a token source, or a function that returns one')
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
   const list = options.origins ?? (source as TokenSource).origins

@@ -366,6 +366,24 @@ describe('options', () => {
       expect(attach).toThrow(expect.objectContaining({ name: 'TypeError', option }))
     })
 
+  describe('swapped arguments, and what is no source, are told in words', () => {
+    const order = 'the order is got.extend(tokenHooks(source, options))'
+    test.each<[string, unknown[], string]>([
+      ['options first', [{ origins }, source], `options: is a token source; ${order}`],
+      ['got itself', [got, source], `options: is a token source; ${order}`],
+      ['got as a source', [got, { origins }], `source: is an HTTP client; ${order}`],
+      [
+        'a source that was not awaited',
+        [Promise.resolve(source), { origins }],
+        'source: is a promise; did you forget await?',
+      ],
+    ])('%s', (_, args, message) => {
+      const attach = () => tokenHooks(...(args as Parameters<typeof tokenHooks>))
+      expect(attach).toThrow(TypeError)
+      expect(attach).toThrow(message)
+    })
+  })
+
   test('the option comes before the source’s origins', async () => {
     const [one, two] = [await recordingServer(), await recordingServer()]
     const { source } = authorizationServer({ origins: [two.origin] })

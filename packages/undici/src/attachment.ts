@@ -1,9 +1,11 @@
 /** Token sources and where their tokens go: read once, looked up for every request. */
 import {
   checkOptions,
+  checkSource,
   type Origins,
   optionError,
   parseOrigins,
+  refuseSource,
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
@@ -41,6 +43,13 @@ export interface Attachment<Request> {
   readonly agent: CertifiedAgent | undefined
 }
 
+/** The calls as they are meant, for who swaps their arguments. */
+export const orders = {
+  tokenInterceptor: 'tokenInterceptor(source, options)',
+  withTokens: 'withTokens(dispatcher, source, options)',
+  fetchWithTokens: 'fetchWithTokens(fetch, source, options)',
+} as const
+
 const tokenOptionNames = ['origins', 'otherOrigins', 'tls'] as const
 
 /**
@@ -49,18 +58,24 @@ const tokenOptionNames = ['origins', 'otherOrigins', 'tls'] as const
  * @throws TypeError naming the option
  */
 export function readAttachments<Request>(
-  maker: string,
+  maker: keyof typeof orders,
   source: SourceOf<Request> | readonly TokenAttachment<Request>[],
   options: TokenOptions,
 ): readonly Attachment<Request>[] {
+  refuseSource('options', options, orders[maker])
+  if (!isList(source)) {
+    checkSource(source, orders[maker])
+    checkOptions(maker, options, tokenOptionNames)
+    return [readAttachment({ ...options, source })]
+  }
   checkOptions(maker, options, tokenOptionNames)
-  if (!isList(source)) return [readAttachment({ ...options, source })]
   for (const name of tokenOptionNames)
     if (options[name] !== undefined) throw optionError(name, 'belongs to each source of the list')
   if (source.length === 0) throw optionError('source', 'must not be an empty list')
   const taken = new Set<string>()
   return source.map(one => {
     checkOptions(maker, one, ['source', ...tokenOptionNames])
+    checkSource(one.source, orders[maker])
     const attachment = readAttachment(one)
     for (const origin of originsOf(one)) {
       const { origin: normal } = new URL(origin)
@@ -79,8 +94,6 @@ function isList<Request>(
 
 function readAttachment<Request>(one: TokenAttachment<Request>): Attachment<Request> {
   const { source, otherOrigins = 'refuse', tls } = one
-  if (typeof source !== 'function' && typeof source?.getTokenSet !== 'function')
-    throw optionError('source', 'must be a token source, or a function that returns one')
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
   return { source, origins: parseOrigins(originsOf(one)), otherOrigins, agent: tls && new CertifiedAgent(tls) }

@@ -1,8 +1,9 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
-import { type Attached, attach, optionError } from '@grantkit/core'
+import { type Attached, attach, optionError, refuseSource } from '@grantkit/core'
 import {
   type Attachment,
   findAttachment,
+  orders,
   readAttachments,
   type SourceOf,
   sourceFor,
@@ -36,6 +37,9 @@ export function fetchWithTokens<AnyFetch extends FetchLike>(
   source: SourceOf<FetchRequest> | readonly TokenAttachment<FetchRequest>[],
   options: TokenOptions = {},
 ): AnyFetch {
+  refuseSource('fetch', fetch, orders.fetchWithTokens)
+  if (source === (globalThis.fetch as unknown))
+    throw optionError('source', `is a fetch; the order is ${orders.fetchWithTokens}`)
   if (typeof fetch !== 'function') throw optionError('fetch', 'must be a function')
   const all = readAttachments('fetchWithTokens', source, options)
   const fetcher = fetch as unknown as Fetch

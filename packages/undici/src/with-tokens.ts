@@ -1,6 +1,6 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
-import { optionError } from '@grantkit/core'
-import { readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
+import { optionError, refuseSource } from '@grantkit/core'
+import { orders, readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
 import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'
 import { hasHeader } from './headers.js'
 import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
@@ -33,11 +33,14 @@ export function withTokens<Composed>(
   source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
   options: TokenOptions & InterceptorsAround = {},
 ): Composed {
+  refuseSource('dispatcher', dispatcher, orders.withTokens)
   const { redirect, retry, cache, deduplicate, ...own } = options
   for (const [name, value] of Object.entries({ redirect, retry, cache, deduplicate }))
     if (value !== undefined && typeof value !== 'function')
       throw optionError(name, `must be what interceptors.${name}() of your undici returns`)
   const attachments = readAttachments('withTokens', source, own)
+  if (typeof dispatcher?.compose !== 'function')
+    throw optionError('dispatcher', 'must be an Agent or another dispatcher of your undici')
   const outward = [byCertificate, cache && markPrivate, deduplicate, cache, attaching(attachments), retry, redirect]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
 }

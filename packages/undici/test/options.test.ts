@@ -49,6 +49,38 @@ for (const [name, attach] of Object.entries(ways) as [string, (source: unknown, 
       })
   })
 
+describe('swapped arguments, and what is no source, are told in words', () => {
+  const waiting = Promise.resolve(source)
+  const cases: Readonly<Record<string, [call: (...args: never[]) => unknown, args: unknown[], message: string]>> = {
+    'withTokens(source, dispatcher)': [
+      withTokens,
+      [source, agent],
+      'dispatcher: is a token source; the order is withTokens(dispatcher, source, options)',
+    ],
+    'withTokens(function, dispatcher)': [withTokens, [() => source, agent, { origins }], 'source: is an HTTP client'],
+    'withTokens(nothing, source)': [withTokens, [undefined, source, { origins }], 'dispatcher: must be an Agent'],
+    'tokenInterceptor(options, source)': [
+      tokenInterceptor,
+      [{ origins }, source],
+      'options: is a token source; the order is tokenInterceptor(source, options)',
+    ],
+    'fetchWithTokens(source, fetch)': [
+      fetchWithTokens,
+      [source, fetch],
+      'fetch: is a token source; the order is fetchWithTokens(fetch, source, options)',
+    ],
+    'fetchWithTokens(function, fetch)': [fetchWithTokens, [() => source, fetch, { origins }], 'source: is a fetch'],
+    'a source that was not awaited': [fetchWithTokens, [fetch, waiting, { origins }], 'did you forget await?'],
+    'one in a list': [tokenInterceptor, [[{ source: waiting, origins }]], 'source: is a promise'],
+  }
+  for (const [name, [call, args, message]] of Object.entries(cases))
+    test(name, () => {
+      const attach = () => call(...(args as never[]))
+      expect(attach).toThrow(TypeError)
+      expect(attach).toThrow(message)
+    })
+})
+
 test('withTokens names an interceptor that is none', () => {
   for (const option of ['retry', 'redirect', 'cache', 'deduplicate'])
     expect(() => withTokens(agent, source, { origins, [option]: { maxRetries: 1 } })).toThrow(

@@ -1,6 +1,6 @@
 /** What the methods that hold a client secret have in common. */
 import { GrantKitError } from '../errors.js'
-import { optionError } from '../options.js'
+import { optionError, refusePromise } from '../options.js'
 import { fingerprint, identityOf, type Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 
@@ -30,6 +30,7 @@ export async function readSecret(secret: Secret, context?: AuthenticationContext
 
 function checkSecret(secret: Secret): void {
   if (typeof secret === 'function') return
+  refusePromise('clientSecret', secret)
   if (typeof secret !== 'string' || secret === '')
     throw optionError('clientSecret', 'must be a string that is not empty, or a function that returns one')
 }

@@ -2,7 +2,7 @@
  * Where token records are kept, so that any number of processes share them: the contract of every store. A store moves
  * opaque text under opaque keys; what a record means, and when a lease is taken, is decided in `lifecycle/`, once.
  */
-import { optionError } from '../options.js'
+import { optionError, refusePromise } from '../options.js'
 
 /** A record as it is kept. */
 export interface StoredRecord {
@@ -81,6 +81,7 @@ export function checkStore(store: TokenStore): void {
 
 /** Refuses what is no store. */
 export function checkOperations(store: TokenStore): void {
+  refusePromise('store', store)
   for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
     if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
 }
