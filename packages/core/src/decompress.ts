@@ -50,5 +50,5 @@ function decoderOf(encoding: string, body: Buffer): typeof zlib.gunzip | undefin
 }
 
 function unreadable(message: string, { status }: AnswerLimits): TokenResponseError {
-  return new TokenResponseError(message, { status, retryable: status === 429 || status >= 500 })
+  return new TokenResponseError(message, { serverStatus: status, retryable: status === 429 || status >= 500 })
 }

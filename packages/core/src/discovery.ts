@@ -51,7 +51,7 @@ async function readMetadata(issuer: string, url: string, transport: Transport): 
   const answer = parseServerResponse(response, issuer)
   if (!('body' in answer) || !isObject(answer.body))
     throw new TokenResponseError(`expected a metadata document, got status ${response.status}`, {
-      status: response.status,
+      serverStatus: response.status,
     })
   const metadata = answer.body as unknown as AuthorizationServerMetadata
   if (metadata.issuer !== issuer) throw new ValidationError('issuer', 'the metadata document is of another issuer')

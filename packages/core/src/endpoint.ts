@@ -96,7 +96,7 @@ function refused(
   const standard = standardKind(refusal)
   return new AuthorizationServerError({
     provider: provider.name,
-    status: refusal.status,
+    serverStatus: refusal.status,
     error: refusal.error && clean(refusal.error, 80, sent),
     errorDescription: refusal.errorDescription && clean(refusal.errorDescription, 300, sent),
     kind: provider.conform.classifyError?.(refusal, standard) ?? standard,

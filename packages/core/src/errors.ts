@@ -57,7 +57,7 @@ export type RefusalKind =
   | 'stale_assertion'
 
 export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
-  readonly status: number
+  readonly serverStatus: number
   /** The OAuth error code, or the server's own code as text. */
   readonly error?: string | undefined
   /** Printable text of at most 300 characters. */
@@ -71,19 +71,24 @@ export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
  * @see RFC 6749 §5.2
  */
 export class AuthorizationServerError extends GrantKitError {
-  readonly status: number
+  /** The HTTP status. Not `status`, since web frameworks take that of an error for the answer to their own caller. */
+  readonly serverStatus: number
   readonly error: string | undefined
   readonly error_description: string | undefined
   readonly kind: RefusalKind
 
   constructor(options: AuthorizationServerErrorOptions) {
-    const { provider, status, error, errorDescription } = options
+    const { provider, serverStatus, error, errorDescription } = options
     const reason = [error, errorDescription].filter(Boolean).join(': ')
-    super('ERR_SERVER_REFUSED', `${provider ?? 'The server'} refused with ${status}${reason ? ` (${reason})` : ''}`, {
-      ...options,
-      retryable: options.kind === 'transient',
-    })
-    this.status = status
+    super(
+      'ERR_SERVER_REFUSED',
+      `${provider ?? 'The server'} refused with ${serverStatus}${reason ? ` (${reason})` : ''}`,
+      {
+        ...options,
+        retryable: options.kind === 'transient',
+      },
+    )
+    this.serverStatus = serverStatus
     this.error = error
     this.error_description = errorDescription
     this.kind = options.kind
@@ -110,11 +115,12 @@ export class TransportError extends GrantKitError {
 
 /** An answer that is not a token response; says what was expected, never the body. `code` is `ERR_TOKEN_RESPONSE`. */
 export class TokenResponseError extends GrantKitError {
-  readonly status: number | undefined
+  /** As in {@link AuthorizationServerError}; `undefined` when the answer had none. */
+  readonly serverStatus: number | undefined
 
-  constructor(message: string, options: GrantKitErrorOptions & { readonly status?: number | undefined } = {}) {
+  constructor(message: string, options: GrantKitErrorOptions & { readonly serverStatus?: number | undefined } = {}) {
     super('ERR_TOKEN_RESPONSE', message, options)
-    this.status = options.status
+    this.serverStatus = options.serverStatus
   }
 }
 

@@ -21,18 +21,18 @@ export function parseServerResponse(
   if (status >= 300 && status < 400)
     throw new TokenResponseError(`expected an answer, got a redirect (${status}); redirects are not followed`, {
       provider,
-      status,
+      serverStatus: status,
     })
   const json = parseJson(text) ?? (encoding === 'form' ? parseForm(text) : undefined)
   if (status >= 400) return { refusal: { status, ...readRefusal(json, text) } }
   if (text.trim() === '')
     throw new TokenResponseError(`expected a JSON object, got status ${status} without a body`, {
       provider,
-      status,
+      serverStatus: status,
       retryable: true,
     })
   if (json === undefined)
-    throw new TokenResponseError('expected a JSON object, got something else', { provider, status })
+    throw new TokenResponseError('expected a JSON object, got something else', { provider, serverStatus: status })
   const refusal = readRefusal(json, '')
   return isObject(json) && json.error !== undefined && json.error !== null
     ? { refusal: { status, ...refusal } }

@@ -179,7 +179,7 @@ describe('replay', () => {
     const setup = setUp()
     const attached = await attach(sourceOf(setup), origins, get)
     setup.server.answer = refuse(503, 'temporarily_unavailable')
-    await expect(attached.replay(unauthorized(), true)).rejects.toMatchObject({ status: 503 })
+    await expect(attached.replay(unauthorized(), true)).rejects.toMatchObject({ serverStatus: 503 })
   })
 
   test('asks the user to log in when there is nothing to renew by', async () => {

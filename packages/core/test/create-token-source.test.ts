@@ -247,7 +247,7 @@ describe('close', () => {
     await server.arrived(1)
     const closing = source.close()
     open()
-    await expect(waiting).rejects.toMatchObject({ status: 503 })
+    await expect(waiting).rejects.toMatchObject({ serverStatus: 503 })
     await expect(closing).resolves.toBeUndefined()
   })
 

@@ -78,7 +78,10 @@ describe('discoverMetadata', () => {
   ])('refuses %s in place of a document', async (_, body, status) => {
     const { transport } = answering(body, status)
 
-    await expect(discoverMetadata({ issuer, transport })).rejects.toMatchObject({ code: 'ERR_TOKEN_RESPONSE', status })
+    await expect(discoverMetadata({ issuer, transport })).rejects.toMatchObject({
+      code: 'ERR_TOKEN_RESPONSE',
+      serverStatus: status,
+    })
   })
 
   test.each([

@@ -202,7 +202,7 @@ describe('a refusal is read by its status first', () => {
         code: 'ERR_SERVER_REFUSED',
         kind,
         retryable: kind === 'transient',
-        status,
+        serverStatus: status,
         error,
       })
     })
@@ -344,7 +344,7 @@ describe("somebody else's code", () => {
     })
 
   test("an error of ours out of a secret function is not taken for the server's", async () => {
-    const inner = new AuthorizationServerError({ status: 400, error: 'invalid_grant', kind: 'invalid_grant' })
+    const inner = new AuthorizationServerError({ serverStatus: 400, error: 'invalid_grant', kind: 'invalid_grant' })
     const client = clientOf(answering(granted).transport, { clientSecret: () => Promise.reject(inner) })
     const error = await failure(requestTokenSet(client, grants.refresh_token as Grant))
     expect(error).toMatchObject({ code: 'ERR_CLIENT_AUTHENTICATION', cause: inner })

@@ -7,20 +7,24 @@ import {
   LoginRequiredError,
   OriginError,
   TokenResponseError,
+  TokenStoreError,
   TransportError,
+  ValidationError,
 } from '../src/errors.js'
 
 const refused = (options: Partial<ConstructorParameters<typeof AuthorizationServerError>[0]> = {}) =>
-  new AuthorizationServerError({ status: 400, kind: 'terminal', ...options })
+  new AuthorizationServerError({ serverStatus: 400, kind: 'terminal', ...options })
 
 const all: readonly [GrantKitError, name: string, code: string][] = [
   [new GrantKitError('ERR_CLIENT_AUTHENTICATION', 'x'), 'GrantKitError', 'ERR_CLIENT_AUTHENTICATION'],
   [refused(), 'AuthorizationServerError', 'ERR_SERVER_REFUSED'],
   [new TransportError('ERR_TRANSPORT_TLS', 'x', { neverSent: true }), 'TransportError', 'ERR_TRANSPORT_TLS'],
-  [new TokenResponseError('x'), 'TokenResponseError', 'ERR_TOKEN_RESPONSE'],
+  [new TokenResponseError('x', { serverStatus: 401 }), 'TokenResponseError', 'ERR_TOKEN_RESPONSE'],
   [new OriginError('x', 'https://a.example'), 'OriginError', 'ERR_ORIGIN'],
   [new LoginRequiredError('x'), 'LoginRequiredError', 'ERR_LOGIN_REQUIRED'],
   [new ClosedError('x'), 'ClosedError', 'ERR_CLOSED'],
+  [new ValidationError('issuer', 'x'), 'ValidationError', 'ERR_VALIDATION'],
+  [new TokenStoreError('x', { operation: 'get' }), 'TokenStoreError', 'ERR_TOKEN_STORE'],
 ]
 
 for (const [error, name, code] of all)
@@ -29,6 +33,10 @@ for (const [error, name, code] of all)
     expect({ name: error.name, code: error.code }).toEqual({ name, code })
     expect(isGrantKitError(error)).toBe(true)
   })
+
+test.each(all)('has nothing that a web framework takes for the answer to its own caller: %s', error => {
+  for (const name of ['status', 'statusCode', 'headers', 'expose']) expect(error).not.toHaveProperty(name)
+})
 
 test('recognises an error thrown by another installed copy', async () => {
   vi.resetModules()
@@ -49,10 +57,10 @@ test('shows no brand when printed', () => {
 })
 
 test('says status, OAuth error and description, as far as they are known', () => {
-  expect(refused({ provider: 'p', status: 401, error: 'invalid_client', errorDescription: 'No.' }).message).toBe(
+  expect(refused({ provider: 'p', serverStatus: 401, error: 'invalid_client', errorDescription: 'No.' }).message).toBe(
     'p refused with 401 (invalid_client: No.)',
   )
-  expect(refused({ status: 403 }).message).toBe('The server refused with 403')
+  expect(refused({ serverStatus: 403 }).message).toBe('The server refused with 403')
 })
 
 test('says that a retry can help for a transient refusal alone', () => {

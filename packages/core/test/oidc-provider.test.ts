@@ -186,7 +186,7 @@ describe('client_credentials', () => {
   test('a scope the client may not have is a refusal of that scope alone', async () => {
     const client = clientOf('narrow', { auth: clientSecretPost(secret) })
     const refused = createTokenSource({ client, grant: clientCredentials({ scope: 'payments' }) })
-    await expect(refused.getTokenSet()).rejects.toMatchObject({ status: 400, error: 'invalid_scope' })
+    await expect(refused.getTokenSet()).rejects.toMatchObject({ serverStatus: 400, error: 'invalid_scope' })
     const taken = createTokenSource({ client, grant: clientCredentials({ scope: 'accounts' }) })
     expect((await taken.getTokenSet()).scope).toBe('accounts')
     await client.close()

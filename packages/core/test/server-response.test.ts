@@ -64,7 +64,7 @@ describe('an answer that is neither', () => {
       expect(await problem({ body })).toMatchObject({
         code: 'ERR_TOKEN_RESPONSE',
         provider: 'example',
-        status: 200,
+        serverStatus: 200,
         retryable: true,
         message: 'expected a JSON object, got status 200 without a body',
       })
@@ -73,7 +73,7 @@ describe('an answer that is neither', () => {
   for (const body of ['<!doctype html><p>Welcome marker', 'marker', '{"access_token":"marker', "{'a': 'marker'}"])
     test(`is an error that does not show it: ${body}`, async () => {
       const error = await problem({ body })
-      expect(error).toMatchObject({ code: 'ERR_TOKEN_RESPONSE', status: 200, retryable: false })
+      expect(error).toMatchObject({ code: 'ERR_TOKEN_RESPONSE', serverStatus: 200, retryable: false })
       expect(error.message).not.toContain('marker')
       expect('cause' in error).toBe(false)
     })
@@ -81,7 +81,7 @@ describe('an answer that is neither', () => {
   for (const status of [301, 302, 303, 307, 308])
     test(`is an error when it redirects with ${status}`, async () => {
       const error = await problem({ status, headers: { location: 'https://evil.example/?x=marker' }, body: '{}' })
-      expect(error).toMatchObject({ code: 'ERR_TOKEN_RESPONSE', status })
+      expect(error).toMatchObject({ code: 'ERR_TOKEN_RESPONSE', serverStatus: status })
       expect(error.message).toContain('redirects are not followed')
       expect(error.message).not.toContain('marker')
     })

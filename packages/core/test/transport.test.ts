@@ -408,7 +408,7 @@ describe('an answer', () => {
     expect((await transport(get(await serve(Buffer.alloc(1000, 'a'))))).body.length).toBe(1000)
     const error = await failure<TokenResponseError>(transport(get(await serve(Buffer.alloc(1001, 'a')))))
     expect(error).toBeInstanceOf(TokenResponseError)
-    expect(error).toMatchObject({ status: 200, retryable: false })
+    expect(error).toMatchObject({ serverStatus: 200, retryable: false })
     expect(error.message).toMatch(/1000 bytes \(maxResponseBytes\)/)
   })
 
@@ -449,7 +449,7 @@ describe('an answer', () => {
     const url = await serve(Buffer.alloc(2000), 'identity', 503)
     expect(await failure(transportFor({ maxResponseBytes: 1000 })(get(url)))).toMatchObject({
       retryable: true,
-      status: 503,
+      serverStatus: 503,
     })
   })
 })

@@ -13,9 +13,9 @@ interface Response {
 /**
  * Error middleware, mounted last: answers what this library threw, and hands on everything else.
  *
- * Without it Express takes the `status` of such an error for its own, so that the authorization server's 401 to a wrong
- * client secret would reach your caller as if it were about them. Here a user who has to log in gets 401, what passes
- * by itself 503 with `Retry-After`, all else 502; the body names the error's `code` and nothing more.
+ * Without it Express answers 500 to each of them. Here a user who has to log in gets 401, what passes by itself 503 with
+ * `Retry-After`, all else 502 (the authorization server's 401 to a wrong client secret is nothing your caller can mend);
+ * the body names the error's `code` and nothing more.
  */
 export function tokenErrors(): ErrorMiddleware {
   return (error, _request, response, next) => {

@@ -20,7 +20,7 @@ async function refusal(bank: Bank, changes?: Partial<ClientOptions>): Promise<Au
 test('bad credentials are 400, in a list of errors', async () => {
   await using bank = await startBank()
   expect(await refusal(bank, { clientSecret: 'wrong' })).toMatchObject({
-    status: 400,
+    serverStatus: 400,
     error: 'E400',
     error_description: 'Invalid client credentials',
     kind: 'terminal',
@@ -30,7 +30,7 @@ test('bad credentials are 400, in a list of errors', async () => {
 test('a client unused for 14 days is 400 with a good secret', async () => {
   await using bank = await startBank()
   bank.system.settings.clientDeactivated = true
-  expect(await refusal(bank)).toMatchObject({ status: 400, kind: 'terminal' })
+  expect(await refusal(bank)).toMatchObject({ serverStatus: 400, kind: 'terminal' })
 })
 
 test('refused credentials are not tried again for each call, and new ones at once', async () => {
@@ -53,5 +53,5 @@ test.each([
 ])('a %i is transient, whatever its body', async (status, body, code) => {
   await using bank = await startBank()
   bank.system.fail({ kind: 'status', status, body })
-  expect(await refusal(bank)).toMatchObject({ status, error: code, kind: 'transient', retryable: true })
+  expect(await refusal(bank)).toMatchObject({ serverStatus: status, error: code, kind: 'transient', retryable: true })
 })

@@ -21,7 +21,7 @@ describe.each(['schema', 'examples', 'sample', 'scim'] as const)('an error in th
     await using ciam = await startCiam()
     ciam.system.settings.errorShape = errorShape
     expect(await refusal(ciam, { clientSecret: 'wrong' })).toMatchObject({
-      status: 401,
+      serverStatus: 401,
       error: '10002',
       error_description: 'Invalid token or client not registered',
       kind: 'invalid_client',
@@ -32,7 +32,7 @@ describe.each(['schema', 'examples', 'sample', 'scim'] as const)('an error in th
     await using ciam = await startCiam()
     Object.assign(ciam.system.settings, { errorShape, bodyFormats: ['form'] })
     expect(await refusal(ciam)).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: '10028',
       error_description: 'grant_type, client_id, client_secret expected in an x-www-form-urlencoded body',
       kind: 'terminal',
@@ -59,7 +59,7 @@ test('Provisioning’s 429 is transient, and its status as a string does no harm
   const body = JSON.stringify({ schemas: ['urn:error'], status: '429', scimType: 'tooMany', detail: 'Slow down' })
   const transport = answering(429, body, { 'content-type': 'application/scim+json', 'retry-after': '3' })
   expect(await rejection(requestTokenSet(clientOf(transport), clientCredentials()))).toMatchObject({
-    status: 429,
+    serverStatus: 429,
     error: 'tooMany',
     error_description: 'Slow down',
     kind: 'transient',

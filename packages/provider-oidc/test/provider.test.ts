@@ -62,7 +62,7 @@ describe('oidc', () => {
   test('fails at start-up when there is no metadata document', async () => {
     await expect(oidc({ issuer: `${issuer}/tenant` })).rejects.toMatchObject({
       code: 'ERR_TOKEN_RESPONSE',
-      status: 404,
+      serverStatus: 404,
     })
   })
 

@@ -26,18 +26,23 @@ describe('APK 1', () => {
     [
       'a missing header is 401 access_denied',
       apk => refusal(apk.client({ auth: none() })),
-      { status: 401, error: 'access_denied', error_description: 'Unauthorized', kind: 'invalid_client' },
+      { serverStatus: 401, error: 'access_denied', error_description: 'Unauthorized', kind: 'invalid_client' },
     ],
     [
       'an unknown client is 401 access_denied',
       apk => refusal(apk.client({ clientId: 'nobody' })),
-      { status: 401, error: 'access_denied', error_description: 'Invalide Client Id/Secret', kind: 'invalid_client' },
+      {
+        serverStatus: 401,
+        error: 'access_denied',
+        error_description: 'Invalide Client Id/Secret',
+        kind: 'invalid_client',
+      },
     ],
     [
       'a wrong secret is 401 unauthorized_client',
       apk => refusal(apk.client({ clientSecret: 'wrong' })),
       {
-        status: 401,
+        serverStatus: 401,
         error: 'unauthorized_client',
         error_description: 'Invalide Client Id/Secret',
         kind: 'invalid_client',
@@ -49,12 +54,12 @@ describe('APK 1', () => {
         apk.system.settings.grantTypes = ['authorization_code']
         return refusal(apk.client())
       },
-      { status: 400, error: 'unsupported_grant_type', kind: 'terminal' },
+      { serverStatus: 400, error: 'unsupported_grant_type', kind: 'terminal' },
     ],
     [
       'a missing redirect URI is 400 invalid_request',
       apk => refusal(apk.client(), authorizationCode({ code: apk.system.approve({ clientId: apk.system.clientId }) })),
-      { status: 400, error: 'invalid_request', kind: 'terminal' },
+      { serverStatus: 400, error: 'invalid_request', kind: 'terminal' },
     ],
     [
       'another redirect URI is 400 unauthorized_client',
@@ -63,7 +68,7 @@ describe('APK 1', () => {
         return refusal(apk.client(), authorizationCode({ code, redirectUri: 'https://app.example.com/other' }))
       },
       {
-        status: 400,
+        serverStatus: 400,
         error: 'unauthorized_client',
         error_description: 'redirectUrl not matched with application',
         kind: 'terminal',
@@ -77,7 +82,7 @@ describe('APK 1', () => {
         return refusal(apk.client(), authorizationCode({ code, redirectUri: apk.system.redirectUri }))
       },
       {
-        status: 400,
+        serverStatus: 400,
         error: 'server_error',
         error_description: 'Server Error occured on generating token',
         kind: 'invalid_grant',
@@ -112,7 +117,7 @@ describe('APK 1', () => {
     apk.system.revoke(refreshToken as string)
     const error = await rejection(source.getTokenSet({ force: true }))
     expect(error).toBeInstanceOf(LoginRequiredError)
-    expect(error).toMatchObject({ subject: 'user', cause: { status: 400, error: 'server_error' } })
+    expect(error).toMatchObject({ subject: 'user', cause: { serverStatus: 400, error: 'server_error' } })
   })
 
   test('500 server_error to a refresh token does not end the session', async () => {
@@ -121,7 +126,7 @@ describe('APK 1', () => {
     const source = createUserTokenSources({ client: apk.client() }).for('user')
     await source.redeem(authorizationCode({ code: apk.system.approve({ clientId }), redirectUri }))
     apk.system.fail({ kind: 'status', status: 500, body: '{"error":"server_error"}' })
-    expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ status: 500, kind: 'transient' })
+    expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ serverStatus: 500, kind: 'transient' })
     apk.sandbox.advance(60_000)
     await source.getTokenSet({ force: true })
     expect(apk.tokenRequests().map(({ status }) => status)).toEqual([200, 500, 200])
@@ -134,7 +139,7 @@ describe('APK 1', () => {
     await source.redeem(authorizationCode({ code: apk.system.approve({ clientId }), redirectUri }))
     for (let outages = 0; outages < 3; outages++) {
       apk.system.fail({ kind: 'status', status: 500, body: '{"error":"server_error"}' })
-      expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ status: 500 })
+      expect(await rejection(source.getTokenSet({ force: true }))).toMatchObject({ serverStatus: 500 })
       apk.sandbox.advance(60_000)
     }
     expect((await source.getTokenSet({ force: true })).accessToken).toBeDefined()
@@ -148,7 +153,7 @@ describe('APK 2', () => {
     // a Basic header instead of client_id in the body
     const error = await refusal(apk.client({}, { tokenEndpoint: apk.system.tokenEndpoint }))
     expect(error).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: undefined,
       error_description: 'client_id is required',
       kind: 'terminal',
@@ -158,6 +163,6 @@ describe('APK 2', () => {
   test('an empty 405 is understood', async () => {
     await using apk = await startApk()
     apk.system.fail({ kind: 'status', status: 405 })
-    expect(await refusal(apk.client())).toMatchObject({ status: 405, error: undefined, kind: 'terminal' })
+    expect(await refusal(apk.client())).toMatchObject({ serverStatus: 405, error: undefined, kind: 'terminal' })
   })
 })

@@ -60,7 +60,7 @@ describe('the audience', () => {
     await using bank = await startOpenBanking()
     const error = await refusal(bank.client({}, { audience: `${bank.system.tokenEndpoint}/` }))
     expect(error).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: 'invalid_request',
       error_description: 'Failed to match audience values.',
       kind: 'terminal',
@@ -107,7 +107,7 @@ describe('the lifetime', () => {
   test.each([60, 299])('of %i seconds is too short for a server with 300 seconds of skew', async lifetimeSeconds => {
     await using bank = await startOpenBanking()
     const error = await refusal(bank.client({ auth: bank.auth({ lifetimeSeconds }) }))
-    expect(error).toMatchObject({ status: 400, error: 'invalid_request', kind: 'stale_assertion' })
+    expect(error).toMatchObject({ serverStatus: 400, error: 'invalid_request', kind: 'stale_assertion' })
     expect(error.error_description).toMatch(/^JWT Token is expired\. Expired Time: /)
   })
 
@@ -227,7 +227,7 @@ describe('the algorithm', () => {
   test('has to be the registered one', async () => {
     await using bank = await startOpenBanking()
     expect(await refusal(bank.client({ auth: bank.auth({ alg: 'RS256' }) }))).toMatchObject({
-      status: 401,
+      serverStatus: 401,
       error: 'invalid_client',
       error_description: 'Registered algorithm does not match with the token signed algorithm',
       kind: 'invalid_client',
@@ -245,7 +245,7 @@ describe('the key', () => {
   test('of a client registered dynamically is looked up by kid', async () => {
     await using bank = await startOpenBanking()
     expect(await refusal(bank.client({ auth: bank.auth({ kid: 'another' }) }))).toMatchObject({
-      status: 401,
+      serverStatus: 401,
       error: 'invalid_client',
       kind: 'invalid_client',
     })

@@ -32,7 +32,7 @@ test('a request without one is 400 invalid_request, and final', async () => {
   await transport.close()
   expect(error).toBeInstanceOf(AuthorizationServerError)
   expect(error).toMatchObject({
-    status: 400,
+    serverStatus: 400,
     error: 'invalid_request',
     error_description: 'Transport certificate not found in the request',
     kind: 'terminal',
@@ -46,7 +46,7 @@ test.each([
   await using bank = await startOpenBanking()
   const certificate = clientCertificate(bank.sandbox.certificates[which])
   const error = await rejection(requestTokenSet(bank.client({ tls: { ca: bank.sandbox.ca, certificate } }), grant))
-  expect(error).toMatchObject({ status, error: code, kind })
+  expect(error).toMatchObject({ serverStatus: status, error: code, kind })
   expect(bank.tokenRequests()).toHaveLength(1)
 })
 

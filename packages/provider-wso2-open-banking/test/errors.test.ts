@@ -57,7 +57,7 @@ describe('every documented refusal is read, and sorted by status and code', () =
     // the description first, as the server often writes it
     const { client, seen } = clientOf(answering(status, JSON.stringify({ error_description: description, error })))
     const refused = await refusalOf(client, clientCredentials({ scope: 'accounts' }))
-    expect(refused).toMatchObject({ status, error, kind, retryable: kind === 'transient' })
+    expect(refused).toMatchObject({ serverStatus: status, error, kind, retryable: kind === 'transient' })
     expect(refused.error_description).toBe(description.replace('…', ' ').replace(/ {2,}/g, ' '))
     expect(seen.requests).toBe(kind === 'stale_assertion' ? 2 : 1)
   })
@@ -69,7 +69,7 @@ describe('the server’s own words', () => {
     const auth = bank.auth({ kid: 'unknown' })
     const error = await rejection(requestTokenSet(bank.client({ auth }), clientCredentials({ scope: 'accounts' })))
     expect(error).toMatchObject({
-      status: 401,
+      serverStatus: 401,
       error: 'invalid_client',
       error_description: 'Client credentials are invalid.',
       kind: 'invalid_client',
@@ -81,14 +81,18 @@ describe('the server’s own words', () => {
     await using bank = await startOpenBanking()
     const client = bank.client({ clientId: 'nobody' })
     const error = await rejection(requestTokenSet(client, clientCredentials({ scope: 'accounts' })))
-    expect(error).toMatchObject({ status: 401, error: 'invalid_client', kind: 'invalid_client' })
+    expect(error).toMatchObject({ serverStatus: 401, error: 'invalid_client', kind: 'invalid_client' })
   })
 
   test('another redirect URI: 400 invalid_grant', async () => {
     await using bank = await startOpenBanking()
     const { code } = bank.approved()
     const error = await refusal(bank, authorizationCode({ code, redirectUri: 'https://tpp.example.com/other' }))
-    expect(error).toMatchObject({ status: 400, error: 'invalid_grant', error_description: 'Callback url mismatch' })
+    expect(error).toMatchObject({
+      serverStatus: 400,
+      error: 'invalid_grant',
+      error_description: 'Callback url mismatch',
+    })
   })
 
   test('wrong verifier: 400 invalid_grant', async () => {
@@ -100,20 +104,28 @@ describe('the server’s own words', () => {
       codeChallenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw',
     })
     const error = await refusal(bank, authorizationCode({ code, redirectUri, codeVerifier: 'w'.repeat(43) }))
-    expect(error).toMatchObject({ status: 400, error: 'invalid_grant', error_description: 'PKCE validation failed' })
+    expect(error).toMatchObject({
+      serverStatus: 400,
+      error: 'invalid_grant',
+      error_description: 'PKCE validation failed',
+    })
   })
 
   test('used code: 400 invalid_grant', async () => {
     await using bank = await startOpenBanking()
     const grant = authorizationCode(bank.approved())
     await requestTokenSet(bank.client(), grant)
-    expect(await refusal(bank, grant)).toMatchObject({ status: 400, error: 'invalid_grant', kind: 'invalid_grant' })
+    expect(await refusal(bank, grant)).toMatchObject({
+      serverStatus: 400,
+      error: 'invalid_grant',
+      kind: 'invalid_grant',
+    })
   })
 
   test('unknown refresh token: 400 invalid_grant', async () => {
     await using bank = await startOpenBanking()
     expect(await refusal(bank, refreshToken({ refreshToken: 'unknown' }))).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: 'invalid_grant',
       error_description: 'Persisted access token data not found',
       kind: 'invalid_grant',
@@ -124,7 +136,7 @@ describe('the server’s own words', () => {
     await using bank = await startOpenBanking()
     bank.system.settings.unregisteredScopes = 'refuse'
     expect(await refusal(bank, clientCredentials({ scope: 'accounts loans' }))).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: 'invalid_scope',
       kind: 'terminal',
     })
@@ -134,7 +146,7 @@ describe('the server’s own words', () => {
     await using bank = await startOpenBanking()
     bank.system.settings.grantTypes = ['authorization_code']
     expect(await refusal(bank, clientCredentials({ scope: 'accounts' }))).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error: 'unauthorized_client',
     })
   })
@@ -167,7 +179,7 @@ describe('a refusal in another shape', () => {
   ])('%s is read as far as it goes', async (_, body, error, error_description) => {
     const { client } = clientOf(answering(400, body))
     expect(await refusalOf(client, clientCredentials())).toMatchObject({
-      status: 400,
+      serverStatus: 400,
       error,
       error_description,
       kind: 'terminal',

@@ -200,7 +200,7 @@ describe('a refresh', () => {
     await narrow.redeem(authorizationCode(bank.approved('accounts')))
     const error = await rejection(wide.getTokenSet())
     expect(error).toBeInstanceOf(AuthorizationServerError)
-    expect(error).toMatchObject({ status: 400, error: 'invalid_scope', kind: 'terminal' })
+    expect(error).toMatchObject({ serverStatus: 400, error: 'invalid_scope', kind: 'terminal' })
     expect((await narrow.getTokenSet({ force: true })).scope).toBe('accounts')
   })
 
@@ -243,7 +243,7 @@ describe('a refresh', () => {
     await user.redeem(authorizationCode(bank.approved()))
     const body = '{"error_description":"Internal Server Error.","error":"server_error"}'
     bank.system.fail({ kind: 'status', status: 500, body })
-    expect(await rejection(user.getTokenSet({ force: true }))).toMatchObject({ status: 500, kind: 'transient' })
+    expect(await rejection(user.getTokenSet({ force: true }))).toMatchObject({ serverStatus: 500, kind: 'transient' })
     bank.sandbox.advance(60_000)
     expect((await user.getTokenSet({ force: true })).accessToken).toBe(bank.system.issuedTokens.at(-1)?.token)
   })

@@ -188,7 +188,7 @@ const everyProvider: readonly Case[] = [
       const source = applicationTokens(provider, provider.clientWithWrongCredentials)
       const error = await rejection(source.getTokenSet())
       assert.ok(error instanceof AuthorizationServerError, inspect(error))
-      assert.equal(error.status, refusedStatus)
+      assert.equal(error.serverStatus, refusedStatus)
       assert.ok(['invalid_client', 'terminal'].includes(error.kind), error.kind)
       assert.equal(error.retryable, false)
       assertShowsNothing(error, provider.secrets)

@@ -22,13 +22,13 @@ const beforeSending = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_OPTION', 'ERR_T
 /** @param hasLeft whether the transport was handed the request, now or at an attempt before */
 export function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
   if (!hasLeft) return 'unsent'
-  const { code = '', kind, status = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
+  const { code = '', kind, serverStatus = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
   // a second attempt begins only where the first did nothing
   if (neverSent || beforeSending.has(code)) return 'unsent'
   if (code !== 'ERR_SERVER_REFUSED') return 'unknown'
   if (kind === 'invalid_grant') return 'dead'
-  if (status === 429 || status === 503) return 'later'
-  if (status >= 500 || status < 400) return 'unknown'
+  if (serverStatus === 429 || serverStatus === 503) return 'later'
+  if (serverStatus >= 500 || serverStatus < 400) return 'unknown'
   return kind === 'transient' ? 'later' : 'refused'
 }
 
@@ -42,7 +42,7 @@ export function changeAfter(
   error: unknown,
   { before, now }: { readonly before: LineageRecord; readonly now: number },
 ): (record: LineageRecord) => LineageRecord {
-  const { status, error: code, retryAfterMs = firstRestMs } = error as Partial<AuthorizationServerError>
+  const { serverStatus: status, error: code, retryAfterMs = firstRestMs } = error as Partial<AuthorizationServerError>
   const failure = { status, error: typeof code === 'string' ? code : undefined }
   const restUntil = now + retryAfterMs
   return record => {

@@ -57,7 +57,7 @@ export function requestToken(client: Client, entry: Entry, grant: Grant, reason:
 }
 
 function describe(failure: unknown) {
-  const { code, retryable, status, error } = failure as Partial<AuthorizationServerError>
+  const { code, retryable, serverStatus: status, error } = failure as Partial<AuthorizationServerError>
   const known = isGrantKitError(failure)
   const level = retryable ? ('warn' as const) : ('error' as const)
   return {

@@ -15,8 +15,9 @@ import type { Mark } from './record.js'
 /** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
 export function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
   const options = { provider: name, retryAfterMs }
-  if (failure?.status !== undefined)
-    return new AuthorizationServerError({ ...options, status: failure.status, error: failure.error, kind: 'transient' })
+  const { status: serverStatus, error } = failure ?? {}
+  if (serverStatus !== undefined)
+    return new AuthorizationServerError({ ...options, serverStatus, error, kind: 'transient' })
   const message = 'The answer to the last refresh was lost; the next one waits for the cool-down'
   return new TransportError('ERR_TRANSPORT', message, { ...options, neverSent: false })
 }

@@ -88,7 +88,7 @@ test('an answer written as a form is read where the provider says so', async () 
 test('a token beside an error is not accepted', async () => {
   const { transport } = answering({ body: { access_token: 'marker', token_type: 'Bearer', error: 'invalid_scope' } })
   const error = await failure(requestTokenSet(clientOf(transport), clientCredentials()))
-  expect(error).toMatchObject({ code: 'ERR_SERVER_REFUSED', status: 200, error: 'invalid_scope' })
+  expect(error).toMatchObject({ code: 'ERR_SERVER_REFUSED', serverStatus: 200, error: 'invalid_scope' })
   expect(error.message).not.toContain('marker')
 })
 

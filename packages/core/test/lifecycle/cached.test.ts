@@ -123,7 +123,7 @@ describe('the hard edge', () => {
     clock.advance(3_599_999)
     expect(await current()).toBe('token-1')
     clock.advance(1)
-    await expect(current()).rejects.toMatchObject({ status: 503 })
+    await expect(current()).rejects.toMatchObject({ serverStatus: 503 })
   })
 
   test('does not serve a token whose end came while the renewal was awaited', async () => {
@@ -135,7 +135,7 @@ describe('the hard edge', () => {
     await server.arrived(2)
     clock.advance(1_000)
     open()
-    await expect(call).rejects.toMatchObject({ status: 503 })
+    await expect(call).rejects.toMatchObject({ serverStatus: 503 })
   })
 
   test('a server down for longer than the soft window costs errors until it is back, not longer', async () => {
@@ -306,7 +306,7 @@ describe('force', () => {
   test('throws when it fails, and the cached token goes on serving', async () => {
     const { source, server, current } = await holding()
     server.answer = refuse(503, 'temporarily_unavailable')
-    await expect(source.getTokenSet({ force: true })).rejects.toMatchObject({ status: 503 })
+    await expect(source.getTokenSet({ force: true })).rejects.toMatchObject({ serverStatus: 503 })
     expect(await current()).toBe('token-1')
   })
 })
@@ -330,8 +330,8 @@ describe('a rejected token', () => {
   test('is not served again when its renewal fails', async () => {
     const { source, server, current } = await holding()
     server.answer = refuse(503, 'temporarily_unavailable')
-    await expect(source.getTokenSet({ rejected: 'token-1' })).rejects.toMatchObject({ status: 503 })
-    await expect(current()).rejects.toMatchObject({ status: 503 })
+    await expect(source.getTokenSet({ rejected: 'token-1' })).rejects.toMatchObject({ serverStatus: 503 })
+    await expect(current()).rejects.toMatchObject({ serverStatus: 503 })
   })
 
   test('can be dropped without a request; the next caller waits for a new one', async () => {

@@ -13,7 +13,7 @@ const refused = (
   status: number,
   kind: 'transient' | 'terminal' | 'invalid_grant' | 'stale_assertion',
   error?: string,
-) => new AuthorizationServerError({ status, kind, error })
+) => new AuthorizationServerError({ serverStatus: status, kind, error })
 const transport = (code: string, neverSent: boolean) => new TransportError(code, 'no answer', { neverSent })
 
 describe('outcomeOf', () => {
@@ -66,7 +66,7 @@ describe('changeAfter', () => {
 
   test('rests for a second, or for as long as the server says', () => {
     expect(after('later', refused(503, 'transient')).sending).toMatchObject({ sends: 0, restUntil: 2_000 })
-    const slow = new AuthorizationServerError({ status: 503, kind: 'transient', retryAfterMs: 20_000 })
+    const slow = new AuthorizationServerError({ serverStatus: 503, kind: 'transient', retryAfterMs: 20_000 })
     expect(after('later', slow).sending).toMatchObject({ restUntil: 21_000, failure: { status: 503 } })
     expect(after('unknown', transport('ERR_TRANSPORT', false)).sending).toMatchObject({ sends: 1, restUntil: 2_000 })
   })

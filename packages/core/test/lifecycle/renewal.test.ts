@@ -472,7 +472,7 @@ describe('events', () => {
       const source = createTokenSource({ client, grant: clientCredentials() })
       expect((await source.getTokenSet()).accessToken).toBe('token-1')
       setup.server.answer = refuse(503, 'temporarily_unavailable')
-      await expect(source.getTokenSet({ force: true })).rejects.toMatchObject({ status: 503 })
+      await expect(source.getTokenSet({ force: true })).rejects.toMatchObject({ serverStatus: 503 })
       // an unhandled rejection would fail the run
       await new Promise(setImmediate)
     })

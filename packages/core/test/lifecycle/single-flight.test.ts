@@ -107,7 +107,7 @@ describe('a failed flight', () => {
   test('is not remembered: the next call after the cool-down asks again', async () => {
     const setup = setUp(refuse(503, 'temporarily_unavailable'))
     const source = sourceOf(setup)
-    await expect(source.getTokenSet()).rejects.toMatchObject({ status: 503 })
+    await expect(source.getTokenSet()).rejects.toMatchObject({ serverStatus: 503 })
     setup.server.answer = issue()
     setup.clock.advance(1_000)
     expect((await source.getTokenSet()).accessToken).toBe('token-2')
