@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
@@ -101,6 +104,23 @@ describe('the process', () => {
     expect(code).toBe(0)
     expect(page).toContain('/page.js')
     expect(printed).toMatch(/coreBanking +https:\/\/localhost:\d+\/api\/auth\/v1\/authenticate/)
+  })
+
+  test('says how to get a package back that is not there, without a stack', async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'grantkit-demo-'))
+    cpSync(dirname(program), elsewhere, { recursive: true })
+    writeFileSync(join(elsewhere, 'package.json'), '{"type":"module"}')
+
+    const child = spawn(process.execPath, [join(elsewhere, 'index.js'), '--once'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const errors = await text(child.stderr)
+    rmSync(elsewhere, { recursive: true })
+
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(1)
+    expect(errors).toMatch(/^Cannot find package '@grantkit\/sandbox'/)
+    expect(errors).toMatch(/\nA file of node_modules is missing; `npm ci` installs all of them anew\.\n$/)
+    expect(errors).not.toMatch(/^ +at /m)
   })
 })
 
