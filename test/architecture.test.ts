@@ -15,6 +15,7 @@ const coreInOrder = [
   'keys',
   'certificate',
   'decompress',
+  'transport-error',
   'proxy',
   'transport',
   'metadata',

@@ -3,6 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { connect, isIP, type Socket } from 'node:net'
 import { checkText, optionError, parseUrl } from './options.js'
+import { ofProxy } from './transport-error.js'
 
 /** Where a TCP connection goes. */
 export interface Address {
@@ -49,7 +50,7 @@ export function openTunnel(proxy: URL, { host, port }: Address, timeoutMs: numbe
       reject(codedError(`PROXY_${statusCode}`, `the proxy refused the tunnel with ${statusCode}`))
     })
     request.once('timeout', () => request.destroy(codedError('PROXY_TIMEOUT', 'the proxy did not answer in time')))
-    request.once('error', reject)
+    request.once('error', error => reject(ofProxy(error)))
     request.end()
   })
 }

@@ -7,6 +7,7 @@ import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
 import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
 import { sha256 } from './secret.js'
+import { endAtFirstError, transportError } from './transport-error.js'
 
 /** What is sent; the `Host` header follows the URL. */
 export interface TransportRequest {
@@ -202,7 +203,12 @@ function connector(build: typeof buildConnector, { tls, timeoutMs, proxyFor }: S
   const { connectTo, servername } = tls
   const secure = { secureContext: secureContext(tls), rejectUnauthorized: true, ...(servername && { servername }) }
   const open = build({ ...secure, timeout: timeoutMs })
-  return ({ servername: _, ...target }, callback) => {
+  return ({ servername: _, ...target }, done) => {
+    const callback: buildConnector.Callback = (...[error, socket]) => {
+      if (error !== null) return done(error, null)
+      endAtFirstError(socket)
+      done(null, socket)
+    }
     const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80)
     const proxy = proxyFor(target.protocol, target.hostname, port)
     if (proxy === undefined && connectTo === undefined) return open(target, callback)
@@ -234,6 +240,7 @@ interface Answer {
 /** One request at undici, within its limits. */
 function dispatch(agent: Agent, request: TransportRequest, settings: Settings): Promise<Answer> {
   const { timeoutMs, maxResponseBytes } = settings
+  const hasCertificate = settings.tls.certificate !== undefined
   const { signal } = request
   const chunks: Buffer[] = []
   let head: Omit<Answer, 'body'> = { status: 0, headers: {} }
@@ -275,7 +282,8 @@ function dispatch(agent: Agent, request: TransportRequest, settings: Settings): 
       },
       onResponseError(_, error) {
         settle()
-        reject(transportError(error, request, controller === undefined))
+        const ended = { request: describe(request), isSent: controller !== undefined, hasCertificate }
+        reject(transportError(error, ended))
       },
     })
   })
@@ -292,28 +300,4 @@ function timeoutError(request: TransportRequest, timeoutMs: number, neverSent: b
   return new TransportError('ERR_TRANSPORT_TIMEOUT', `${describe(request)}: no answer within ${timeoutMs} ms`, {
     neverSent,
   })
-}
-
-function transportError(error: unknown, request: TransportRequest, neverSent: boolean): TransportError {
-  const { code = 'no code', message } = error as NodeJS.ErrnoException
-  // A copy: what undici and Node throw may hold the received bytes or the certificate.
-  const cause = Object.assign(new Error(message), { code })
-  const tlsProblem = describeTlsProblem(code)
-  const retryable = tlsProblem === undefined && !/^(UND_ERR_INVALID_ARG|PROXY_4\d\d)$/.test(code)
-  const text = `${describe(request)}: ${tlsProblem ?? 'no answer'} (${code})`
-  return new TransportError(tlsProblem ? 'ERR_TRANSPORT_TLS' : 'ERR_TRANSPORT', text, { neverSent, retryable, cause })
-}
-
-function describeTlsProblem(code: string): string | undefined {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return "the server's certificate is for another name: pass the name it has as `servername`, if that is the right server"
-  if (code === 'CERT_HAS_EXPIRED') return "the server's certificate has expired"
-  if (code === 'CERT_NOT_YET_VALID') return "the server's certificate is not valid yet"
-  if (/^ERR_SSL_.*ALERT.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code))
-    return 'the server wants another client certificate: pass the one it knows as `certificate`'
-  if (/^(EPROTO|ERR_SSL_|ERR_TLS_)/.test(code)) return 'the TLS handshake failed'
-  // What is left of OpenSSL's X509_V_ERR_*, as Node names them.
-  if (/CERT|CRL|SIGNATURE|^INVALID_|PATH_LENGTH|MISMATCH/.test(code))
-    return "the server's certificate is not trusted: pass its CA as `ca`"
-  return undefined
 }
