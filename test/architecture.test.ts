@@ -39,6 +39,7 @@ const coreInOrder = [
   'lifecycle/',
   'origins',
   'challenge',
+  'doubt',
   'attach',
   'create-token-source',
   'detached-jws',

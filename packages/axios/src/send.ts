@@ -47,12 +47,12 @@ async function sendUntil(signal: AbortSignal | undefined, attachments: Attachmen
   const trip = (headers: Attached['headers']) =>
     exchange(dispatch, { config, url }, cargoOf(attachment, attached, headers, config))
   const first = await trip(attached.headers)
-  if (first.response?.status !== 401) return concealed(first, config)
+  if (!isConcern(attached, first)) return concealed(first, config)
   const headers = await decide(attached, first, config)
   if (headers === undefined) return concealed(first, config)
   discard(first.response)
   const second = await trip(headers)
-  await decide(attached, second, config)
+  if (isConcern(attached, second)) await decide(attached, second, config)
   return concealed(second, config)
 }
 
@@ -109,6 +109,7 @@ function withoutToken(origins: Origins): Attached {
       strayed ||= !origins.has(url)
       return !strayed
     },
+    concerns: () => false,
     replay: async () => undefined,
   }
 }
@@ -169,9 +170,13 @@ function copyOf(config: Config): { -readonly [Name in keyof Config]: Config[Name
   return copy
 }
 
+function isConcern(attached: Attached, { response, strayed }: Outcome): boolean {
+  return response !== undefined && !strayed && attached.concerns(response.status)
+}
+
 /** The headers to send the request once more with, if it is to be. */
-async function decide(attached: Attached, { response, strayed }: Outcome, { data }: Config) {
-  if (response?.status !== 401 || strayed) return undefined
+async function decide(attached: Attached, { response }: Outcome, { data }: Config) {
+  if (response === undefined) return undefined
   const { status, headers } = response
   const answer = { status, wwwAuthenticate: header(headers, 'www-authenticate'), body: () => beginningOf(response) }
   try {

@@ -110,7 +110,6 @@ for (const client of clients) {
     for (const [name, handler] of Object.entries({
       '401 with insufficient_scope': refusal(401, 'Bearer error="insufficient_scope"'),
       '401 with another challenge': refusal(401, 'Basic realm="api"'),
-      '401 without any challenge': json(401, { error: 'invalid_token' }),
       '403 with invalid_token': refusal(403, 'Bearer error="invalid_token"'),
       '500 with invalid_token': refusal(500, 'Bearer error="invalid_token"'),
     }))

@@ -2,11 +2,12 @@
  * The decisions every integration shares: which headers a request gets, which it loses on the way, and whether an
  * answer is returned or the request sent once more. An integration translates its library's hooks to these calls.
  */
-import { isTokenRejected } from './challenge.js'
+import { isTokenRejected, isUnexplained, mayReject } from './challenge.js'
 import { systemClock } from './clock.js'
+import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
 import { notify } from './events.js'
 import { type Origins, originOf } from './origins.js'
-import type { ApiRefusal } from './provider.js'
+import type { ApiRefusal, Provider } from './provider.js'
 import { sha256 } from './secret.js'
 import type { TokenSet } from './token-set.js'
 import type { TokenSource } from './token-source.js'
@@ -18,7 +19,7 @@ export interface AttachRequest {
   readonly signal?: AbortSignal | undefined
 }
 
-/** An answer, as far as the decision needs it; `body` is called for a 401 alone. */
+/** An answer, as far as the decision needs it; `body` is called for those that {@link Attached.concerns} names. */
 export interface AttachResponse {
   readonly status: number
   readonly wwwAuthenticate: string | undefined
@@ -32,6 +33,11 @@ export interface Attached {
   readonly headers: Readonly<Record<string, string>>
   /** Whether a redirect's target may have these headers. Once one may not, none after it gets them back. */
   allows(url: string | URL): boolean
+  /**
+   * Whether an answer with this status has to be decided on; {@link replay} is for those alone. Asked about every answer,
+   * since it is noted as well: what came of a request sent again says what the API's refusals are worth.
+   */
+  concerns(status: number): boolean
   /**
    * Decides on an answer: the headers to send the request again with, or `undefined` to return the answer as it is.
    *
@@ -47,35 +53,89 @@ export interface Attached {
  * @throws OriginError before any network when the URL may not have them; what the source throws
  */
 export async function attach(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
-  const { url, signal } = request
-  origins.check(url)
+  const { signal } = request
+  origins.check(request.url)
+  const provider = source.client?.provider
   let tokenSet = await source.getTokenSet(signal && { signal })
+  /** Where the request is now. */
+  let { url } = request
   let replayed = false
   let strayed = false
-  return {
+  /** A token that was refused without a reason, if the request was sent again for it. */
+  let doubted: Doubted | undefined
+
+  /** A token set to send the request with once more. */
+  async function replacementAfter(reason: Reason): Promise<TokenSet | undefined> {
+    const rejected = tokenSet.accessToken
+    if (reason === 'unexplained') {
+      doubted = { source, token: rejected, url, signal }
+      return replacementFor(doubted)
+    }
+    const key = hopelessKey(rejected, url)
+    if (isHopeless(key, source)) return undefined
+    const next = await source.getTokenSet({ rejected, signal })
+    return next.accessToken === rejected ? giveUp(key, source) : next
+  }
+
+  /** The new token is refused as well. */
+  function refusedAgain(reason: Reason): undefined {
+    const concern = { source, token: tokenSet.accessToken, url, signal }
+    if (doubted !== undefined || reason === 'unexplained') conclude(doubted ?? concern, false)
+    doubted = undefined
+    return reason === 'rejected' ? giveUp(hopelessKey(concern.token, url), source) : undefined
+  }
+
+  /** The new token is taken, as far as that can be told. */
+  function accepted(status: number): void {
+    if (doubted !== undefined && tellsSomething(status)) conclude(doubted, true)
+    else if (doubted !== undefined) leaveOpen(doubted)
+    doubted = undefined
+  }
+
+  const attached: Attached = {
     get headers() {
       return headersOf(source, tokenSet)
     },
-    allows(url) {
-      strayed ||= !origins.has(url)
+    allows(next) {
+      strayed ||= !origins.has(next)
+      url = next
       return !strayed
     },
+    concerns(status) {
+      // an answer of somebody who never saw the token, or none yet
+      if (strayed || status < 200) return false
+      const isConcern = mayReject(status, provider)
+      if (!isConcern) accepted(status)
+      return isConcern
+    },
     async replay(response, replayable) {
-      // an answer of somebody who never saw the token
-      if (strayed) return undefined
-      if (response.status !== 401 || !isTokenRejected(await refusalOf(response), source.client?.provider))
-        return undefined
-      const rejected = tokenSet.accessToken
-      const key = hopelessKey(rejected, url)
-      if (replayed) return giveUp(key, source)
-      if (isHopeless(key, source)) return undefined
-      tokenSet = await source.getTokenSet({ rejected, signal })
-      if (tokenSet.accessToken === rejected) return giveUp(key, source)
+      if (!attached.concerns(response.status)) return undefined
+      const reason = reasonOf(await refusalOf(response), provider)
+      if (reason === undefined) accepted(response.status)
+      if (reason === undefined || replayed) return reason && refusedAgain(reason)
+      const next = await replacementAfter(reason)
+      if (next === undefined) return undefined
+      tokenSet = next
       replayed = replayable
+      if (!replayable && doubted !== undefined) leaveOpen(doubted)
       tell(source, url, replayed)
       return replayed ? headersOf(source, tokenSet) : undefined
     },
   }
+  return attached
+}
+
+/** Why a token may be no good: the API says so, or does not say why it refuses. */
+type Reason = 'rejected' | 'unexplained'
+
+function reasonOf(refusal: ApiRefusal, provider: Provider | undefined): Reason | undefined {
+  if (isTokenRejected(refusal, provider)) return 'rejected'
+  return isUnexplained(refusal, provider) ? 'unexplained' : undefined
+}
+
+/** What a server answers that is in trouble says nothing of the token. */
+function tellsSomething(status: number): boolean {
+  return status < 500 && status !== 429
 }
 
 function headersOf({ client }: TokenSource, tokenSet: TokenSet): Record<string, string> {

@@ -1,13 +1,77 @@
-/** What a 401 asks for (RFC 6750 §3): whether a new token may help. */
+/** What an API's refusal says of the token (RFC 6750 §3, RFC 9110 §11.6.1): whether a new one may help. */
 import type { ApiRefusal, Provider } from './provider.js'
+
+/** Whether an answer with this status may reject the token, so that the rest of it is worth a look. */
+export function mayReject(status: number, provider: Provider | undefined): boolean {
+  return (provider?.conform.rejectionStatuses ?? [401]).includes(status)
+}
 
 /**
  * Whether an API rejected the token itself. Only a credible challenge counts: `invalid_token`, or the provider's own
  * rule; never `insufficient_scope`, never another status. Headers are searched, not parsed: gateways send malformed ones.
  */
 export function isTokenRejected(refusal: ApiRefusal, provider: Provider | undefined): boolean {
-  if (refusal.status !== 401) return false
+  if (!mayReject(refusal.status, provider)) return false
   const recognize = provider?.conform.recognizeRejection
   if (recognize !== undefined) return recognize(refusal)
   return /\binvalid_token\b/.test(refusal.wwwAuthenticate)
+}
+
+/**
+ * Whether a refusal gives no reason, so that the token may be one: there is no challenge, none that follows the grammar,
+ * or `Bearer` without an error. RFC 6750 §3.1 means the last for requests without a token, but a server that is told to
+ * keep its reasons to itself says it of dead ones too. A challenge of another scheme, or with another error, is a reason.
+ */
+export function isUnexplained(refusal: ApiRefusal, provider: Provider | undefined): boolean {
+  const { status, wwwAuthenticate: header } = refusal
+  if (!mayReject(status, provider) || provider?.conform.recognizeRejection !== undefined) return false
+  if (header.trim() === '') return true
+  const challenges = challengesOf(header)
+  if (challenges === undefined) return !givesReason(header)
+  return challenges.some(({ scheme }) => scheme === 'bearer') && !challenges.some(({ error }) => error)
+}
+
+interface Challenge {
+  /** In lower case. */
+  readonly scheme: string
+  error?: string | undefined
+}
+
+const separators = /[\s,]*/y
+const schemeName = /([\w!#$%&'*+.^`|~-]+)(?:[ \t]+|(?=,|$))/y
+const parameter = /([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~-]+))\s*(?:,|$)/y
+const token68 = /[\w~+/.-]+=*\s*(?:,|$)/y
+
+/** Reads a header as RFC 9110 §11.6.1 writes it; `undefined` where it does not follow. */
+function challengesOf(header: string): readonly Challenge[] | undefined {
+  const challenges: Challenge[] = []
+  let at = 0
+  const take = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = at
+    const found = pattern.exec(header)
+    if (found !== null) at = pattern.lastIndex
+    return found
+  }
+  const takeParameter = (challenge: Challenge | undefined): boolean => {
+    const pair = challenge === undefined ? null : take(parameter)
+    if (challenge !== undefined && pair?.[1]?.toLowerCase() === 'error') challenge.error = pair[2] ?? pair[3]
+    return pair !== null
+  }
+  for (take(separators); at < header.length; take(separators)) {
+    if (takeParameter(challenges.at(-1))) continue
+    const scheme = take(schemeName)?.[1]
+    if (scheme === undefined) return undefined
+    const challenge = { scheme: scheme.toLowerCase() }
+    challenges.push(challenge)
+    const isAlone = at === header.length || header[at] === ','
+    if (!isAlone && !takeParameter(challenge) && take(token68) === null) return undefined
+  }
+  return challenges
+}
+
+/** Of a header that follows no grammar: whether it names another scheme all the same, or an error that is no dead token. */
+function givesReason(header: string): boolean {
+  if (/\b(?:insufficient_\w+|use_dpop_nonce|invalid_dpop_proof)\b/.test(header)) return true
+  const scheme = /^[\s,]*([\w-]+)\s+[\w-]+\s*=/.exec(header)?.[1]?.toLowerCase()
+  return scheme === 'bearer' ? /\binvalid_request\b/.test(header) : scheme !== undefined
 }

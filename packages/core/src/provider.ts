@@ -21,7 +21,7 @@ export interface Refusal {
   readonly grantType: string
 }
 
-/** An API's answer with status 401, as far as it tells whether the token was the reason. */
+/** An API's answer with status 401, or another of `rejectionStatuses`, as far as it tells whether the token was the reason. */
 export interface ApiRefusal {
   readonly status: number
   /** The `WWW-Authenticate` header as received, malformed or not; empty when there is none. */
@@ -63,7 +63,15 @@ export interface Conform {
    * 500. 0 where that ends the session; `Infinity` where a refresh token can be used any number of times. Default 1.
    */
   readonly refreshTokenResends?: number | undefined
-  /** Whether a 401 of an API says that a new token may help. Default: `invalid_token` in `WWW-Authenticate`. */
+  /**
+   * The statuses of an API's answers that may reject a token, such as `[401, 403]` where a dead one gets 403. No other
+   * answer is looked at. Default `[401]`.
+   */
+  readonly rejectionStatuses?: readonly number[] | undefined
+  /**
+   * Whether an answer with one of these statuses says that a new token may help. Default: one with `invalid_token` in
+   * `WWW-Authenticate` does; one that gives no reason is worth a try.
+   */
   readonly recognizeRejection?: ((refusal: ApiRefusal) => boolean) | undefined
   /** Headers every API request carries beside `Authorization`. Default none. */
   readonly resourceHeaders?: Readonly<Record<string, string>> | undefined
@@ -109,7 +117,14 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   if (!(refreshTokenResends >= 0)) throw optionError('refreshTokenResends', 'must be a number of at least 0')
   if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
     throw optionError('responseEncoding', "must be 'json' or 'form'")
+  if (conform.rejectionStatuses !== undefined) checkRejectionStatuses(conform.rejectionStatuses)
   return Object.freeze({ name: definition.name, metadata: checkMetadata(definition.metadata), conform })
+}
+
+function checkRejectionStatuses(statuses: readonly number[]): void {
+  const isError = (status: unknown) => Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599
+  if (!Array.isArray(statuses) || statuses.length === 0 || !statuses.every(isError))
+    throw optionError('rejectionStatuses', 'must list statuses from 400 to 599, such as [401, 403]')
 }
 
 /** A record, so that none can be left out. */
@@ -127,6 +142,7 @@ const conformNames: Readonly<Record<keyof Conform, true>> = {
   defaultExpiresIn: true,
   classifyError: true,
   refreshTokenResends: true,
+  rejectionStatuses: true,
   recognizeRejection: true,
   resourceHeaders: true,
 }

@@ -8,7 +8,10 @@ export interface GetTokenSetOptions {
   readonly signal?: AbortSignal | undefined
   /** Asks for a new token set although the held one would serve. Default `false`. */
   readonly force?: boolean | undefined
-  /** An access token an API rejected: replaced if it is still the one held, otherwise the held one is returned. */
+  /**
+   * An access token an API rejected: replaced if it is still the one held, otherwise the held one is returned. It serves
+   * nobody any more; with `force` it does, until there is a new one.
+   */
   readonly rejected?: string | undefined
 }
 

@@ -75,6 +75,22 @@ describe('allows', () => {
   })
 })
 
+describe('concerns', () => {
+  test('is about a 401 alone, unless the provider names other statuses', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    expect([200, 302, 401, 403, 500].filter(status => attached.concerns(status))).toEqual([401])
+    const forbidding = setUp(undefined, {}, { rejectionStatuses: [401, 403] })
+    const other = await attach(sourceOf(forbidding), origins, get)
+    expect([200, 302, 401, 403, 500].filter(status => other.concerns(status))).toEqual([401, 403])
+  })
+
+  test('is about no answer of somebody who never saw the token', async () => {
+    const attached = await attach(sourceOf(setUp()), origins, get)
+    attached.allows('https://evil.example/')
+    expect(attached.concerns(401)).toBe(false)
+  })
+})
+
 describe('replay', () => {
   test('returns any other answer as it is, and does not read its body', async () => {
     const setup = setUp()
@@ -89,7 +105,7 @@ describe('replay', () => {
     const setup = setUp()
     const attached = await attach(sourceOf(setup), origins, get)
     expect(await attached.replay(unauthorized('Bearer error="insufficient_scope"'), true)).toBeUndefined()
-    expect(await attached.replay({ ...unauthorized(), wwwAuthenticate: undefined }, true)).toBeUndefined()
+    expect(await attached.replay(unauthorized('Basic realm="api"'), true)).toBeUndefined()
     expect(setup.server.requests).toHaveLength(1)
   })
 
@@ -106,6 +122,21 @@ describe('replay', () => {
     expect(await attached.replay(unauthorized(), true)).toBeUndefined()
     const answer = { status: 401, wwwAuthenticate: undefined, body: async () => '{"code":"900901"}' }
     expect(await attached.replay(answer, true)).toEqual(bearer('token-2'))
+  })
+
+  test('asks the provider’s rule about the statuses it names', async () => {
+    const setup = setUp(
+      undefined,
+      {},
+      {
+        rejectionStatuses: [401, 403],
+        recognizeRejection: ({ status, body }) => status === 401 || body === 'Forbidden',
+      },
+    )
+    const attached = await attach(sourceOf(setup), origins, get)
+    const forbidden = (body: string) => ({ status: 403, wwwAuthenticate: undefined, body: async () => body })
+    expect(await attached.replay(forbidden('not your account'), true)).toBeUndefined()
+    expect(await attached.replay(forbidden('Forbidden'), true)).toEqual(bearer('token-2'))
   })
 
   test('sends again with the current token, without a token request, when another has replaced it already', async () => {

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { isTokenRejected } from '../src/challenge.js'
+import { isTokenRejected, isUnexplained } from '../src/challenge.js'
 import { defineProvider } from '../src/index.js'
 
 const rejected = (wwwAuthenticate: string, status = 401) =>
   isTokenRejected({ status, wwwAuthenticate, body: '' }, undefined)
+
+const provider = defineProvider({
+  name: 'gateway',
+  metadata: { issuer: 'https://as.example', token_endpoint: 'https://as.example/token' },
+  conform: { recognizeRejection: ({ body }) => body.includes('900901') },
+})
 
 describe('isTokenRejected', () => {
   const credible = [
@@ -37,12 +43,6 @@ describe('isTokenRejected', () => {
       expect(rejected('Bearer error="invalid_token"', status)).toBe(false)
     })
 
-  const provider = defineProvider({
-    name: 'gateway',
-    metadata: { issuer: 'https://as.example', token_endpoint: 'https://as.example/token' },
-    conform: { recognizeRejection: ({ body }) => body.includes('900901') },
-  })
-
   test('follows the provider’s own rule instead, where there is one', () => {
     const refusal = { status: 401, wwwAuthenticate: '', body: '{"code":"900901"}' }
     expect(isTokenRejected(refusal, provider)).toBe(true)
@@ -51,5 +51,70 @@ describe('isTokenRejected', () => {
 
   test('does not ask the provider’s rule about any other status', () => {
     expect(isTokenRejected({ status: 403, wwwAuthenticate: '', body: '900901' }, provider)).toBe(false)
+  })
+})
+
+describe('isUnexplained', () => {
+  const unexplained = (wwwAuthenticate: string, status = 401) =>
+    isUnexplained({ status, wwwAuthenticate, body: '' }, undefined)
+
+  const withoutReason = [
+    '',
+    ' ',
+    'Bearer',
+    'bearer realm="api"',
+    'Bearer realm="a, b", scope="read write"',
+    'Bearer realm="api", resource_metadata="https://api.example/.well-known/oauth-protected-resource"',
+    'Bearer realm="http://localhost", DPoP realm="http://localhost", algs="ES256 Ed25519 EdDSA"',
+    'Basic realm="api", Bearer',
+    'Bearer error=""',
+    'error=invalid_request,error_description=Invalid request',
+    'realm="api"',
+    'please log in',
+    '"Bearer"',
+    '=,;',
+    'Bearer realm=my api',
+    'Bearer realm="api, error=invalid token 900901;;, =',
+  ]
+  for (const header of withoutReason)
+    test(`says that ${header || 'a missing challenge'} gives no reason`, () => expect(unexplained(header)).toBe(true))
+
+  const withReason = [
+    'Basic realm="api"',
+    'Basic realm=My API',
+    'Digest realm="a", qop="auth, auth-int", nonce="n", opaque="o"',
+    'Negotiate',
+    'Negotiate YII=',
+    'NTLM, Negotiate',
+    'DPoP algs="ES256"',
+    'ApiKey realm="api"',
+    'Bearer error="insufficient_scope", scope="payments"',
+    'Bearer realm="api", error="insufficient_user_authentication", acr_values="urn:strong", max_age=300',
+    'DPoP error="use_dpop_nonce"',
+    'Bearer realm="api", DPoP error="use_dpop_nonce", algs="ES256"',
+    'Bearer error="invalid_request"',
+    'Bearer error="insufficient_claims", claims="e30="',
+    'Bearer , Bearer error = insufficient_scope',
+    'Bearer error=insufficient_scope, error_description=The scope is not enough',
+    'Bearer error=invalid_request, error_description=Invalid request',
+    'error="insufficient_scope"',
+  ]
+  for (const header of withReason) test(`says that ${header} gives one`, () => expect(unexplained(header)).toBe(false))
+
+  test('asks about no other status, unless the provider names it', () => {
+    for (const status of [200, 400, 403, 407, 500]) expect(unexplained('', status)).toBe(false)
+    const forbidding = defineProvider({
+      name: 'forbidding',
+      metadata: { issuer: 'https://as.example', token_endpoint: 'https://as.example/token' },
+      conform: { rejectionStatuses: [401, 403] },
+    })
+    expect(isUnexplained({ status: 403, wwwAuthenticate: '', body: 'Forbidden' }, forbidding)).toBe(true)
+    const refusal = { status: 403, wwwAuthenticate: 'Bearer error="invalid_token"', body: '' }
+    expect(isTokenRejected(refusal, forbidding)).toBe(true)
+    expect(isTokenRejected({ ...refusal, status: 500 }, forbidding)).toBe(false)
+  })
+
+  test('is not asked where the provider has a rule of its own', () => {
+    expect(isUnexplained({ status: 401, wwwAuthenticate: '', body: '' }, provider)).toBe(false)
   })
 })

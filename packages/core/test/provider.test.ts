@@ -17,11 +17,15 @@ describe('defineProvider', () => {
     ['token_endpoint', { ...definition, metadata: { issuer, token_endpoint: 'http://as.example.com' } }],
     ['basicCredentials', { ...definition, conform: { basicCredentials: 'base64' } }],
     ['responseEncoding', { ...definition, conform: { responseEncoding: 'xml' } }],
+    ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: [] } }],
+    ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: 403 } }],
+    ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: [401, 200] } }],
+    ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: ['403'] } }],
     ['refreshEndpoint', { ...definition, conform: { refreshEndpoint: 'http://as.example.com/refresh' } }],
     ['mapTokenResponce', { ...definition, conform: { mapTokenResponce: () => ({}) } }],
   ]
   for (const [option, value] of wrong)
-    test(`names ${option} when it is wrong`, () => {
+    test(`names ${option} when it is ${JSON.stringify((value as ProviderDefinition | undefined)?.conform ?? value)}`, () => {
       expect(refusal(() => defineProvider(value as ProviderDefinition)).option).toBe(option)
     })
 

@@ -88,7 +88,8 @@ export class Trip {
   }
 
   async #decide({ statusCode, headers, rawBody }: Answer, replayable: boolean): Promise<boolean> {
-    if (statusCode !== 401 || this.#attached === undefined || this.#strayed || this.#bringsOwn) return false
+    if (this.#attached === undefined || this.#strayed || this.#bringsOwn) return false
+    if (!this.#attached.concerns(statusCode)) return false
     const answer = {
       status: statusCode,
       wwwAuthenticate: headers['www-authenticate']?.toString(),
@@ -138,6 +139,7 @@ export class Trip {
     this.#replaying = false
     this.#bringsOwn ||= callers.authorization !== undefined
     if (follows) this.#strayed ||= this.#attachment !== undefined && !this.#attachment.origins.has(url)
+    if (follows) this.#attached?.allows(url)
     if (!follows && !replays && !this.#strayed) {
       this.#attached = undefined
       this.#attachment = find(this.attachments, url)

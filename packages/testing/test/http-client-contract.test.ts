@@ -60,7 +60,21 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     'sends everything in flight once more after one renewal',
   ],
   'replays twice': ['returns a second 401 as it is, and keeps the new token'],
-  'replays every 401': ['returns a 401 with insufficient_scope, and renews nothing'],
+  'replays every 401': [
+    'returns a 401 with insufficient_scope, and renews nothing',
+    'makes one token request in some minutes for an API that answers every token by a 401 without a challenge',
+    'makes one token request in some minutes for an API that answers every token by a 401 with a challenge that nobody can read',
+    'makes one token request in some minutes for an API that answers every token by a 401 with a challenge without an error',
+  ],
+  'looks at no 401 without a challenge': [
+    'sends a request once more after a 401 without a challenge, with a new token',
+    'sends a request once more after a 401 with a challenge that nobody can read, with a new token',
+    'sends a request once more after a 401 with a challenge without an error, with a new token',
+    'sends everything in flight once more after one renewal, when 1,000 requests get a 401 without a challenge',
+    'sends a request once more after a 401 without a challenge when its token was replaced already, though such answers are not believed',
+  ],
+  'says nothing of what came of it': ['renews again after a 401 without a challenge where a new token helped before'],
+  'looks at a 401 alone': ['asks the provider about the other statuses it names, and sends the request once more'],
   'replays without the body': [
     'sends a request with a JSON body once more, the same, when its token is rejected',
     'sends a request with a form body once more, the same, when its token is rejected',

@@ -33,6 +33,9 @@ export type Fault =
   | 'never replays'
   | 'replays twice'
   | 'replays every 401'
+  | 'looks at no 401 without a challenge'
+  | 'says nothing of what came of it'
+  | 'looks at a 401 alone'
   | 'replays without the body'
   | 'replays streams'
   | 'replays outside the pipeline'
@@ -140,7 +143,7 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
       attached: Attached | undefined,
     ) {
       const first = await follow(prepared, attachment, attached)
-      const looksAt = first.status === 401 && !has('never replays')
+      const looksAt = attached && concerns(attached, first) && !has('never replays')
       if (!attached || !looksAt || (first.strayed && !has('renews for other origins'))) return first
       const isStream = prepared.body instanceof Readable
       const headers = await decide(attached, first, !isStream || has('replays streams'))
@@ -149,10 +152,17 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
       if (has('replays outside the pipeline'))
         return exchange(again, { ...again.headers, ...headers }, undefined, false)
       const second = await follow(again, attachment, attached)
-      if (second.status !== 401 || has('forgets that it replayed')) return second
+      const isOver = has('says nothing of what came of it') ? second.status !== 401 : !concerns(attached, second)
+      if (isOver || has('forgets that it replayed')) return second
       if (has('replays twice')) return follow(again, attachment, attached)
       await decide(attached, second, true)
       return has('hands on no body after a look') ? { ...second, body: '' } : second
+    }
+
+    function concerns(attached: Attached, { status, headers }: Answer): boolean {
+      if (has('looks at a 401 alone') && status !== 401) return false
+      const isBare = !/invalid_token/.test(headers['www-authenticate'] ?? '')
+      return attached.concerns(status) && !(has('looks at no 401 without a challenge') && isBare)
     }
 
     async function decide(attached: Attached, { status, headers, body }: Answer, replayable: boolean) {

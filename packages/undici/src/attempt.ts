@@ -1,4 +1,4 @@
-/** One time a request is sent. A 401 is held back until it has been judged by its beginning. */
+/** One time a request is sent. A 401 is held back until it has been judged by its beginning, as is what else may reject a token. */
 import type { AnswerHeaders, Controller, Handler } from './handlers.js'
 import { plainText } from './plain-text.js'
 
@@ -7,7 +7,7 @@ export interface Head {
   readonly headers: AnswerHeaders
 }
 
-/** A 401 that has not been handed on yet. */
+/** An answer that has not been handed on yet. */
 interface Refusal extends Head {
   /** The first 64 KiB of the body, decompressed. */
   readonly body: () => Promise<string>
@@ -16,8 +16,13 @@ interface Refusal extends Head {
 /** Sends a request underneath, with this for its handler. */
 export type Send = (handler: Handler) => boolean
 
-/** Decides on a 401: how to send the request once more, or `undefined` to hand the answer on. */
-export type Judge = (refusal: Refusal) => Promise<Send | undefined>
+/** Decides on answers that may reject a token. */
+export interface Judge {
+  /** Whether an answer with this status is one; asked about every answer. */
+  concerns(status: number): boolean
+  /** How to send the request once more, or `undefined` to hand the answer on. */
+  decide(refusal: Refusal): Promise<Send | undefined>
+}
 
 /** The request it is an attempt at; to the handler it is the controller. */
 export interface Exchanged extends Controller {
@@ -68,7 +73,7 @@ export class Attempt implements Handler {
 
   onResponseStart(_: Controller, status: number, headers: AnswerHeaders, message?: string): void {
     this.#head = { status, headers }
-    if (this.#state === 'open' && status === 401 && this.#judge !== undefined) this.#state = 'reading'
+    if (this.#state === 'open' && this.#judge?.concerns(status)) this.#state = 'reading'
     this.#handOn(() => this.#exchange.handler.onResponseStart?.(this.#exchange, status, headers, message))
   }
 
@@ -126,7 +131,7 @@ export class Attempt implements Handler {
     const beginning = Buffer.concat(this.#beginning)
     const body = async () => plainText(beginning, headers['content-encoding'])
     this.#beginning = []
-    this.#judge?.({ status, headers, body }).then(
+    this.#judge?.decide({ status, headers, body }).then(
       send => this.#state === 'judging' && this.#conclude(send),
       error => this.#state === 'judging' && this.#exchange.fail(error),
     )

@@ -68,6 +68,7 @@ async function send(fetch: Fetch, attachment: Attachment<FetchRequest>, call: Ca
   let strayed = false
   for (let hops = 0; ; hops++) {
     strayed ||= !attachment.origins.has(hop.url)
+    attached?.allows(hop.url)
     const response = await sendHop(
       deliveryOf(fetch, call, strayed ? undefined : attachment),
       hop,
@@ -139,7 +140,7 @@ interface Judged {
 
 async function judge(attached: Attached, answer: Response, hop: Hop): Promise<Judged> {
   let response = answer
-  if (answer.status !== 401) return { response, again: undefined }
+  if (!attached.concerns(answer.status)) return { response, again: undefined }
   const wwwAuthenticate = answer.headers.get('www-authenticate') ?? undefined
   const body = async () => {
     const { text, intact } = await readBeginning(answer)

@@ -126,10 +126,13 @@ async function sendWithToken({ exchange, attachment, request, root, send }: Pass
   const source = await sourceFor(attachment, request)
   const { method, body } = request
   const attached = await attach(source, attachment.origins, { method, url: root, signal: exchange.signal })
-  exchange.send(send(attached.headers), async ({ status, headers, body: beginning }) => {
-    const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
-    const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))
-    return again && send(again)
+  exchange.send(send(attached.headers), {
+    concerns: status => attached.concerns(status),
+    async decide({ status, headers, body: beginning }) {
+      const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
+      const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))
+      return again && send(again)
+    },
   })
 }
 

@@ -31,7 +31,7 @@ function begin(handler: Handler) {
       attempt = handler
       return true
     },
-    () => decided,
+    { concerns: status => status === 401, decide: () => decided },
   )
   attempt.onRequestStart?.(controller)
   attempt.onResponseStart?.(controller, 401, {})

@@ -13,13 +13,14 @@ import { accepting, type Handler, inTurn, invalidToken, json, ok, recordingServe
 import { agentOf, credentials, rejection, setUp } from './setup.js'
 
 const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' }
+const anotherScheme = { 'www-authenticate': 'Basic realm="api"' }
 const large = Buffer.alloc(1_000_000, 'abcdefghij')
 
 /** A 401 that is no token's fault. */
 const forbidden =
   (body: Uint8Array): Handler =>
   (_, response) =>
-    void response.writeHead(401).end(body)
+    void response.writeHead(401, anotherScheme).end(body)
 
 /** Keeps the answer of every request for the test to write. */
 function byHand() {
@@ -46,7 +47,7 @@ for (const copy of copies) {
       const { api, dispatcher } = await setUp(copy, handler)
       const answer = undici.request(`${api.origin}/`, { dispatcher })
       await api.arrived(1)
-      responses[0]?.writeHead(401).write(large)
+      responses[0]?.writeHead(401, anotherScheme).write(large)
       const { body } = await answer
       responses[0]?.end('end')
       const text = await body.text()
@@ -106,7 +107,7 @@ for (const copy of copies) {
     test('what comes before and after the body of a 401 is handed on too', async () => {
       const { api, dispatcher } = await setUp(copy, (_, response) => {
         response.writeProcessing()
-        response.writeHead(401, { trailer: 'x-after' })
+        response.writeHead(401, { ...anotherScheme, trailer: 'x-after' })
         response.addTrailers({ 'x-after': 'yes' })
         response.end('body')
       })

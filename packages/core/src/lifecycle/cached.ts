@@ -75,12 +75,14 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
       await detachable(check(held), signal)
       held = look()
     }
-    if (rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) {
+    if (!force && rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) {
       await detachable(drop(held, rejected), signal)
       held = look()
     }
     const tokenSet = held.copy?.tokenSet
-    const reason = reasonToRenew(tokenSet, force, rejected !== undefined)
+    // with both, whoever has replaced it already has done what is asked
+    const isReplaced = rejected !== undefined && tokenSet !== undefined && tokenSet.accessToken !== rejected
+    const reason = reasonToRenew(tokenSet, force && !isReplaced, rejected !== undefined)
     if (reason === undefined) return tokenSet as TokenSet
     const serves = servesInstead(held)
     const flight = singleFlight(held, () => renew(held, { reason, serves, checkOpen }))
