@@ -12,6 +12,7 @@ const coreInOrder = [
   'events',
   'clock',
   'secret',
+  'redaction/',
   'keys',
   'certificate',
   'decompress',

@@ -3,7 +3,8 @@
 import type { Client } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
-import { encodeForm, formEncode, type Parameters, type Refusal } from './provider.js'
+import { encodeForm, type Parameters, type Refusal } from './provider.js'
+import { redact } from './redaction/redact.js'
 import { parseServerResponse, retryAfterMs } from './server-response.js'
 import type { TransportResponse } from './transport.js'
 
@@ -137,33 +138,25 @@ const kindsByCode: Readonly<Record<string, RefusalKind>> = {
 /** What a code beyond the RFCs is about when it is not the client: one code, token, scope, resource or request. */
 const namesAnother = /^[\w.-]*(grant|code|token|scope|target|resource|request|user|session|consent)[\w.-]*$/i
 
-const harmlessParameters = new Set([
+/** Parameters that name things. */
+const openParameters = new Set([
   'grant_type',
   'client_id',
   'scope',
   'resource',
+  'audience',
   'redirect_uri',
   'client_assertion_type',
+  'requested_token_type',
+  'subject_token_type',
+  'actor_token_type',
 ])
 
-/** Somebody else's words as they may be shown: printable, short, without secrets. */
-function clean(text: string, length: number, sent: Authenticated): string {
-  const plain = withoutSecrets(text, sent)
-    .replace(/[^\x21-\x7e]+/g, ' ')
-    .trim()
-  return plain.length > length ? `${plain.slice(0, length - 3)}...` : plain
-}
-
-/** Takes out whatever secret of ours is echoed, in whatever encoding; every JWT; and the query of every URL. */
-function withoutSecrets(text: string, { parameters, headers, secrets = [] }: Authenticated): string {
-  const sent = Object.entries(parameters).flatMap(([name, value]) =>
-    harmlessParameters.has(name) ? [] : (value ?? []),
-  )
-  const basic = headers.authorization?.replace(/^Basic /, '') ?? ''
-  const hidden = [...sent, ...secrets, basic]
-    .flatMap(secret => [secret, encodeURIComponent(secret), formEncode(secret), JSON.stringify(secret).slice(1, -1)])
-    .filter(secret => secret.length > 2)
-    .sort((a, b) => b.length - a.length)
-    .map(secret => secret.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'))
-  return text.replace(new RegExp([...hidden, 'eyJ[\\w.-]+', '\\?[\\w%][^\\s"\'<>]*'].join('|'), 'g'), '[redacted]')
+/** Somebody else's words as they may be shown. */
+function clean(text: string, length: number, { parameters, headers, secrets = [] }: Authenticated): string {
+  const sent = Object.entries(parameters).map(([name, value]) => ({ name, values: [value ?? []].flat() }))
+  const open = sent.filter(({ name }) => openParameters.has(name)).flatMap(({ values }) => values)
+  const hidden = sent.filter(({ name }) => !openParameters.has(name)).flatMap(({ values }) => values)
+  const basic = headers.authorization?.replace(/^Basic /, '') ?? []
+  return redact(text, length, { secrets: [...hidden, ...secrets, basic].flat(), open })
 }

@@ -244,9 +244,9 @@ describe("a server's words", () => {
   })
 
   test('are kept short, code and description', async () => {
-    const long = await describeBy('x'.repeat(5000), {})
-    expect(long).toBe(`${'x'.repeat(297)}...`)
-    const { error } = await ask([{ status: 400, body: { error: 'e'.repeat(500) } }])
+    const long = await describeBy('no '.repeat(5000), {})
+    expect(long).toBe(`${'no '.repeat(99)}...`)
+    const { error } = await ask([{ status: 400, body: { error: 'e_'.repeat(500) } }])
     expect(error?.error).toHaveLength(80)
   })
 

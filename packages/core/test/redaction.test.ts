@@ -114,6 +114,9 @@ const grants = {
   authorization_code: authorizationCode({ code: planted.code, codeVerifier: planted.codeVerifier }),
 }
 
+const each = (text: string, write: (character: string) => string) => [...text].map(write).join('')
+const lower = (text: string) => text.toLowerCase()
+
 /** A server that repeats what it was told, in every shape and place. */
 async function refusals(): Promise<Produced[]> {
   const shapes: Readonly<Record<string, (echo: string) => Answer>> = {
@@ -123,6 +126,10 @@ async function refusals(): Promise<Produced[]> {
     list: echo => ({ status: 500, body: { errors: [{ code: echo, message: echo }] } }),
     xml: echo => ({ status: 401, body: `<f:fault><f:code>1</f:code><f:message>${echo}</f:message></f:fault>` }),
     text: echo => ({ status: 400, body: echo }),
+    html: echo => ({ status: 500, body: `Got ${each(echo, one => `&#${one.codePointAt(0)};`)}` }),
+    'lower-case percent': echo => ({ status: 502, body: `Got ${encodeURIComponent(echo).replace(/%../g, lower)}` }),
+    'JSON in JSON': echo => ({ status: 400, body: { error: 'x', error_description: JSON.stringify({ a: echo }) } }),
+    base64: echo => ({ status: 400, body: { error: 'x', error_description: `Got ${base64(echo)}` } }),
   }
   const wire: readonly (keyof grantkit.Conform | undefined)[] = [undefined, 'encodeRequest']
   const produced: Produced[] = []
@@ -144,6 +151,30 @@ async function refusals(): Promise<Produced[]> {
             produced.push({ ...(await thrown(name, () => requestTokenSet(client, grant))), sent })
           }
   return produced
+}
+
+/** Tokens in an error, where nobody expects any: answers cut off by a proxy, forms, prose, a debugger's page. */
+async function tokensInErrors(): Promise<Produced[]> {
+  const { accessToken, refreshToken: held } = planted
+  const bodies = [
+    `{"access_token":"${accessToken}","token_type":"Bea`,
+    `{"access_token":"${accessToken}`,
+    `access_token=${accessToken}&refresh_token=${held}&token_type=bearer`,
+    `Authorization: Bearer ${accessToken} is dead`,
+    `refresh_token: ${held}`,
+    `{&quot;refresh_token&quot;:&quot;${held}&quot;`,
+    `The token '${held}' is dead`,
+    `<fault><code>500</code><message>token=${held}</message></fault>`,
+    { error: 'server_error', error_description: JSON.stringify({ access_token: accessToken, refresh_token: held }) },
+    { message: `DPoP ${accessToken}` },
+  ]
+  return Promise.all(
+    bodies.map((body, index) =>
+      thrown(`body ${index}`, () =>
+        requestTokenSet(clientOf(answering({ status: 500, body }).transport, {}), clientCredentials()),
+      ),
+    ),
+  )
 }
 
 /** All that a server could repeat of a request: whole, in parts, decoded. */
@@ -393,7 +424,16 @@ async function failingStores(): Promise<Produced[]> {
   ]
 }
 
-const areas = { failingStores, refusals, unanswered, malformed, unauthenticated, wrongOptions, refusedBySources }
+const areas = {
+  failingStores,
+  refusals,
+  tokensInErrors,
+  unanswered,
+  malformed,
+  unauthenticated,
+  wrongOptions,
+  refusedBySources,
+}
 
 for (const [name, provoke] of Object.entries(areas))
   test(`no error shows a secret: ${name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)}`, async () => {
