@@ -1,0 +1,72 @@
+/** A server, and GrantKit set up for it as its user would. */
+import {
+  authorizationCode,
+  type Client,
+  type ClientOptions,
+  createClient,
+  createPkce,
+  createUserTokenSources,
+  defineProvider,
+  type Provider,
+  type TokenSet,
+  type UserTokenSource,
+} from '@grantkit/core'
+import { oidc } from '@grantkit/provider-oidc'
+import type { RunningServer } from './server.js'
+
+export interface Scene {
+  readonly server: RunningServer
+  readonly provider: Provider
+  readonly client: Client
+  /** A client of its own: nothing of another's rests for it. */
+  readonly another: (options?: Partial<ClientOptions>) => Client
+  readonly userOf: (subject: string) => UserTokenSource
+  readonly logIn: (subject: string) => Promise<TokenSet>
+  /** A code of the server with what it is redeemed with. */
+  readonly codeFor: (subject: string) => Promise<Code>
+}
+
+export interface Code {
+  readonly code: string
+  readonly codeVerifier: string
+}
+
+export async function setUp(server: RunningServer): Promise<Scene> {
+  const provider = await providerOf(server)
+  const { clientId, clientSecret } = server
+  const another = (options = {}) => createClient({ provider, clientId, clientSecret, ...options })
+  const client = another()
+  const users = createUserTokenSources({ client })
+  const codeFor = (subject: string) => authorize(server, subject)
+  const logIn = async (subject: string) => users.for(subject).redeem(grantOf(server, await codeFor(subject)))
+  return { server, provider, client, another, userOf: subject => users.for(subject), logIn, codeFor }
+}
+
+export function grantOf({ redirectUri }: RunningServer, { code, codeVerifier }: Code) {
+  return authorizationCode({ code, codeVerifier, redirectUri })
+}
+
+/** Metadata where they are published, stated ones elsewhere; then what has no name in them. */
+async function providerOf({ issuer, wellKnown, ...facts }: RunningServer): Promise<Provider> {
+  const { tokenEndpoint, clientSecretMethod: defaultSecretMethod, basicCredentials } = facts
+  const discovered = issuer !== undefined && (await oidc({ issuer, wellKnown })).metadata
+  const stated = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint }
+  const conform = { defaultSecretMethod, basicCredentials }
+  return defineProvider({ name: 'theirs', metadata: discovered || stated, conform })
+}
+
+async function authorize(server: RunningServer, subject: string): Promise<Code> {
+  const { codeVerifier, codeChallenge, codeChallengeMethod } = createPkce()
+  const state = crypto.randomUUID()
+  const answer = await server.logIn(subject, {
+    response_type: 'code',
+    client_id: server.clientId,
+    redirect_uri: server.redirectUri,
+    scope: server.scope,
+    state,
+    code_challenge: codeChallenge,
+    code_challenge_method: codeChallengeMethod,
+  })
+  if (answer.code === undefined || answer.state !== state) throw new Error(`the login ended with ${answer.error}`)
+  return { code: answer.code, codeVerifier }
+}
