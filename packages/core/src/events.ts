@@ -75,6 +75,19 @@ export interface RefreshTokenExpiringEvent extends TokenEvent {
 }
 
 /**
+ * A refresh brought less scope than the token before had, although no less was asked for: the grant has shrunk, at many
+ * servers because another request with the same refresh token asked for less. A login brings the rest back.
+ */
+export interface ScopeNarrowedEvent extends TokenEvent {
+  readonly type: 'scope_narrowed'
+  readonly subject: string
+  /** What is left, single blanks between its values. */
+  readonly scope: string
+  /** What is gone. */
+  readonly lostScope: readonly string[]
+}
+
+/**
  * A user's session is over: nothing but a login brings another token. Told once for each end, by every process that meets
  * it.
  */
@@ -101,6 +114,7 @@ export type GrantKitEvent =
   | TokenRequestFailedEvent
   | TokenRejectedEvent
   | RefreshTokenExpiringEvent
+  | ScopeNarrowedEvent
   | LoginRequiredEvent
   | StoreFailedEvent
 

@@ -33,6 +33,7 @@ export type {
   GrantKitEvent,
   LoginRequiredEvent,
   RefreshTokenExpiringEvent,
+  ScopeNarrowedEvent,
   RenewalReason,
   StoreFailedEvent,
   TokenReceivedEvent,

@@ -21,6 +21,8 @@ export function toldOf(event: GrantKitEvent): Pick<NewLine, 'text' | 'outcome' |
     }
     case 'refresh_token_expiring':
       return { text: 'has a refresh token that ends soon: time to log in again', tone: 'warn' }
+    case 'scope_narrowed':
+      return { text: `has lost scope at a refresh: ${event.lostScope.join(' ')}`, tone: 'warn' }
     case 'login_required':
       return { text: `needs the user to log in: ${event.reason.replaceAll('_', ' ')}`, tone: 'bad' }
     case 'store_failed':

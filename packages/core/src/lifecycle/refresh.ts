@@ -16,7 +16,7 @@ import { answered, type Decision, decide, ended, type LineageRecord, marked, uns
 import { type Ask, heldBy, type Renew } from './renewal.js'
 import { keepsChanging, read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
-import { loginRequired, restingError, tellIfStoreFailed } from './told.js'
+import { loginRequired, restingError, tellIfStoreFailed, tellOfNarrowing } from './told.js'
 
 /** How much longer than a request a lease holds: for a signature and a write or two between taking it and sending. */
 const leaseMarginMs = 5_000
@@ -81,6 +81,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     if (!(await lease.check())) return undefined
     const mark = await writeMark(lineage, known, lease.holder)
     if (mark === undefined) return undefined
+    const before = known.record.accessTokens[entry.key] ?? (reason === 'rejected' ? lineage.rejected : undefined)
     const sending = whileLeased(client, lease)
     let answer: TokenSet
     try {
@@ -101,6 +102,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       now,
       patienceMs,
     })
+    if (isSaved) tellOfNarrowing(client, { subject, before, answer, asked: scope })
     return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
   }
 

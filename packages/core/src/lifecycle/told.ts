@@ -9,8 +9,10 @@ import {
   TransportError,
 } from '../errors.js'
 import { notify } from '../events.js'
+import { splitScope } from '../grants/grant.js'
+import type { TokenSet } from '../token-set.js'
 import type { Lineage } from './held.js'
-import type { Mark } from './record.js'
+import type { KeptToken, Mark } from './record.js'
 
 /** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
 export function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
@@ -70,6 +72,29 @@ export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: u
     retryable,
   })
   return true
+}
+
+/** A user's token and the one before it. */
+export interface Succession {
+  readonly subject: string
+  /** `undefined` where it is not known any more. */
+  readonly before: KeptToken | undefined
+  readonly answer: TokenSet
+  /** The scope asked for, if any was. */
+  readonly asked: string | undefined
+}
+
+/** Tells that a refresh brought less scope than there was. An answer without scope brings what was asked for, or all. */
+export function tellOfNarrowing({ provider, clock, onEvent }: Client, succession: Succession): void {
+  const { subject, before, answer, asked } = succession
+  const { scope } = answer
+  if (before?.scope === undefined || scope === undefined) return
+  const left = new Set(splitScope(scope))
+  const wanted = asked === undefined ? undefined : splitScope(asked)
+  const lostScope = splitScope(before.scope).filter(one => !left.has(one) && (wanted?.includes(one) ?? true))
+  if (lostScope.length === 0) return
+  const event = { at: clock.now(), provider: provider.name, subject, scope, lostScope }
+  notify(onEvent, { type: 'scope_narrowed', level: 'warn', ...event })
 }
 
 /** Tells, once for each refresh token, that its end is near; returns when it will be. */

@@ -157,7 +157,7 @@ describe('a refresh token whose outcome is not known', () => {
     const [first, second] = [setup.start().user(), setup.start({ clock: { now: () => start + 5_000 } }).user()]
     await first.import({ refreshToken: 'once' })
     await outcomeOf(first.getTokenSet())
-    const expected = { code: 'ERR_SERVER_REFUSED', status: 500, error: 'server_error', retryable: true }
+    const expected = { code: 'ERR_SERVER_REFUSED', serverStatus: 500, error: 'server_error', retryable: true }
     await expect(second.getTokenSet()).rejects.toMatchObject(expected)
     expect(setup.server.requests).toHaveLength(1)
   })
