@@ -33,7 +33,7 @@ export async function sendToEndpoint(client: Client, request: EndpointRequest): 
 
 async function send(client: Client, request: EndpointRequest): Promise<unknown> {
   const authenticated = await authenticate(client, request)
-  const response = await exchange(client, request.endpoint, authenticated)
+  const response = await exchange(client, request, authenticated)
   const { name, conform } = client.provider
   const answer = parseServerResponse(response, name, conform.responseEncoding)
   if ('body' in answer) return answer.body
@@ -58,13 +58,20 @@ async function authenticate(client: Client, { parameters, endpoint }: EndpointRe
   }
 }
 
-/** Encodes and sends. Of an error that is not ours little is kept: those of HTTP clients hold the request. */
-async function exchange(client: Client, url: string, sent: Authenticated): Promise<TransportResponse> {
+/**
+ * Encodes and sends; what is good for one use over a connection of its own. Of an error that is not ours little is kept:
+ * those of HTTP clients hold the request.
+ */
+async function exchange(
+  client: Client,
+  { endpoint: url, repeatable }: EndpointRequest,
+  sent: Authenticated,
+): Promise<TransportResponse> {
   const { provider, transport } = client
   const { contentType, body } = (provider.conform.encodeRequest ?? encodeForm)(sent.parameters)
   const headers = { accept: 'application/json', 'content-type': contentType, ...sent.headers }
   try {
-    return await transport({ method: 'POST', url, headers, body })
+    return await transport({ method: 'POST', url, headers, body, fresh: !repeatable })
   } catch (error) {
     if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
     const cause = reduced(error, sent)

@@ -1,6 +1,6 @@
 /** Transport: a function, request in, response out. The default is on undici: keep-alive, deadline, size limit, proxy. */
 import { setImmediate } from 'node:timers/promises'
-import type { Agent, buildConnector, Dispatcher } from 'undici'
+import type { Agent, buildConnector, Client, Dispatcher } from 'undici'
 import { checkTlsOptions, secureContext, type TlsOptions, tlsOptionNames } from './certificate.js'
 import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
@@ -16,6 +16,11 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array | undefined
   readonly signal?: AbortSignal | undefined
+  /**
+   * Whether it wants a connection that nobody has used before. One that lay idle may be dead without anybody knowing, after
+   * the process stood still for a while: a request sent over it gets no answer, and what is good for one use is lost.
+   */
+  readonly fresh?: boolean | undefined
 }
 
 /** What came back, whatever its status: redirects are not followed. */
@@ -73,7 +78,10 @@ export function createTransport(options: TransportOptions = {}): ClosableTranspo
   async function answer(request: TransportRequest): Promise<TransportResponse> {
     checkUrl(request.url)
     if (closed) throw closedError(request)
-    return exchange(request, agents.current(await loadUndici()), settings)
+    const undici = await loadUndici()
+    return request.fresh
+      ? exchangeOnce(request, agents.once(undici, request.url), settings)
+      : exchange(request, agents.current(undici), settings)
   }
 
   function send(request: TransportRequest): Promise<TransportResponse> {
@@ -177,20 +185,32 @@ function loadUndici(): Promise<Undici> {
 class Agents {
   readonly #settings: Settings
   #agent: Agent | undefined
+  #connect: buildConnector.connector | undefined
   #madeFor: unknown
 
   constructor(settings: Settings) {
     this.#settings = settings
   }
 
-  current({ Agent, buildConnector }: Undici): Agent {
-    const { tls, keepAliveMs } = this.#settings
-    const material = tls.certificate?.contextOptions
-    if (this.#agent !== undefined && this.#madeFor === material) return this.#agent
-    void this.#agent?.close()
-    this.#madeFor = material
-    this.#agent = new Agent({ keepAliveTimeout: keepAliveMs, connect: connector(buildConnector, this.#settings) })
+  current(undici: Undici): Agent {
+    const connect = this.#connector(undici)
+    this.#agent ??= new undici.Agent({ keepAliveTimeout: this.#settings.keepAliveMs, connect })
     return this.#agent
+  }
+
+  /** A connection for one request. */
+  once(undici: Undici, url: string): Client {
+    return new undici.Client(new URL(url).origin, { connect: this.#connector(undici) })
+  }
+
+  #connector({ buildConnector }: Undici): buildConnector.connector {
+    const material = this.#settings.tls.certificate?.contextOptions
+    if (this.#connect !== undefined && this.#madeFor === material) return this.#connect
+    void this.#agent?.close()
+    this.#agent = undefined
+    this.#madeFor = material
+    this.#connect = connector(buildConnector, this.#settings)
+    return this.#connect
   }
 
   async close(): Promise<void> {
@@ -222,7 +242,16 @@ function connector(build: typeof buildConnector, { tls, timeoutMs, proxyFor }: S
   }
 }
 
-async function exchange(request: TransportRequest, agent: Agent, settings: Settings): Promise<TransportResponse> {
+/** Over a connection that is closed when the answer is there, or nobody waits for it any more. */
+async function exchangeOnce(request: TransportRequest, client: Client, settings: Settings): Promise<TransportResponse> {
+  try {
+    return await exchange(request, client, settings)
+  } finally {
+    void client.destroy()
+  }
+}
+
+async function exchange(request: TransportRequest, agent: Dispatcher, settings: Settings): Promise<TransportResponse> {
   const { status, headers, body } = await dispatch(agent, request, settings)
   // undici frees the connection in the next turn; whoever asked again before that would be given a new one.
   await setImmediate()
@@ -238,7 +267,7 @@ interface Answer {
 }
 
 /** One request at undici, within its limits. */
-function dispatch(agent: Agent, request: TransportRequest, settings: Settings): Promise<Answer> {
+function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settings): Promise<Answer> {
   const { timeoutMs, maxResponseBytes } = settings
   const hasCertificate = settings.tls.certificate !== undefined
   const { signal } = request

@@ -39,11 +39,21 @@ describe('a request', () => {
         url: 'https://as.example.com/token',
         headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: 'grant_type=client_credentials&client_id=client-1&client_secret=s3cret',
+        fresh: false,
         // of its deadline
         signal: expect.any(AbortSignal),
       },
     ])
   })
+
+  for (const [grantType, fresh] of [
+    ['client_credentials', false],
+    ['refresh_token', true],
+    ['authorization_code', true],
+  ] as const)
+    test(`with ${grantType} goes over ${fresh ? 'a connection of its own' : 'whichever connection there is'}`, async () => {
+      expect((await ask([granted], grants[grantType])).requests).toMatchObject([{ fresh }])
+    })
 
   test("is written as the provider's own encoding has it", async () => {
     const encodeRequest = () => ({ contentType: 'application/json', body: '{"a":1}' })

@@ -280,6 +280,80 @@ describe('a replaced certificate', () => {
   })
 })
 
+describe('a request that wants a fresh connection', () => {
+  const fresh = (url: string) => ({ ...post(url, 'code=one'), fresh: true })
+
+  test('is given one that nobody has used, and leaves it to nobody', async () => {
+    const server = await httpsServer(tellWhatWasSeen)
+    const transport = transportFor()
+    const url = `https://localhost:${server.port}/`
+    await transport(post(url, 'x'))
+    const closed = new Promise<void>(resolve => {
+      server.opened = socket => socket.on('close', () => resolve())
+    })
+    expect(seen(await transport(fresh(url)))).toMatchObject({ body: 'code=one', servername: 'localhost' })
+    await closed
+    await transport(post(url, 'x'))
+    expect(server.connections).toBe(2)
+  })
+
+  test('is answered though the connection of the one before is dead, and nobody was told', async () => {
+    const server = await httpsServer(tellWhatWasSeen)
+    const way = await relayTo(server.port)
+    const transport = transportFor({ timeoutMs: 5_000 })
+    const url = `https://localhost:${way.port}/`
+    await transport(post(url, 'x'))
+    way.silence()
+    expect(seen(await transport(fresh(url))).body).toBe('code=one')
+  })
+
+  test('goes the way of all others: certificate, proxy and address', async () => {
+    const issued = issue({ name: 'api', altNames: ['api.example'], issuer: ca })
+    const server = await mutualTlsServer(tellWhatWasSeen, issued)
+    const proxy = await connectProxy(server.port)
+    const certificate = clientCertificate({ cert: client.cert, key: client.key })
+    const connectTo = { host: '10.1.2.3', port: 8443 }
+    const transport = transportFor({ certificate, proxy: `localhost:${proxy.port}`, connectTo })
+    expect(seen(await transport(fresh('https://api.example/'))).client).toBe('client')
+    certificate.replace({ cert: other.cert, key: other.key })
+    expect(seen(await transport(fresh('https://api.example/'))).client).toBe('other')
+    expect(proxy.tunnels.map(({ authority }) => authority)).toEqual(['10.1.2.3:8443', '10.1.2.3:8443'])
+  })
+
+  test('that is given up while connecting is never sent', async () => {
+    const [connecting, going, gone] = [gate(), gate(), gate()]
+    const requests: unknown[] = []
+    const server = await httpsServer((request, response) => {
+      requests.push(request.url)
+      response.end()
+    })
+    const { port } = await listen(
+      net.createServer(async socket => {
+        connecting.open()
+        socket.on('close', gone.open)
+        await going.opened
+        socket.pipe(net.connect(server.port, '127.0.0.1')).pipe(socket)
+      }),
+    )
+    const controller = new AbortController()
+    const stopped = failure(transportFor()({ ...fresh(`https://localhost:${port}/`), signal: controller.signal }))
+    await connecting.opened
+    controller.abort()
+    await stopped
+    going.open()
+    await gone.opened
+    expect(requests).toEqual([])
+  })
+
+  test('that gets no answer is told apart like any other', async () => {
+    const reset = await httpsServer(request => request.socket.destroy())
+    const refused = await closedPort()
+    const transport = transportFor()
+    expect(await failure(transport(fresh(`https://localhost:${reset.port}/`)))).toMatchObject({ neverSent: false })
+    expect(await failure(transport(fresh(`https://localhost:${refused.port}/`)))).toMatchObject({ neverSent: true })
+  })
+})
+
 describe('the deadline', () => {
   const phases: [string, boolean, () => Promise<{ url: string; options?: TransportOptions }>][] = [
     ['the TLS handshake', true, async () => ({ url: `https://localhost:${(await silentServer()).port}/` })],
@@ -681,6 +755,28 @@ describe('createTransport', () => {
 
 function mutualTlsServer(handler: http.RequestListener = tellWhatWasSeen, issued = localhost) {
   return httpsServer(handler, { requestCert: true, rejectUnauthorized: true, ca: ca.cert, issued })
+}
+
+/** A way to a server of this machine, whose connections of the moment can fall silent without being closed. */
+async function relayTo(to: number) {
+  const sockets: net.Socket[] = []
+  const { port } = await listen(
+    net.createServer(near => {
+      const far = net.connect(to, '127.0.0.1')
+      sockets.push(near, far)
+      for (const socket of [near, far]) socket.on('error', () => {})
+      near.pipe(far).pipe(near)
+    }),
+  )
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  return {
+    port,
+    silence() {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+  }
 }
 
 /** Accepts connections and never says anything. */
