@@ -13,6 +13,7 @@ const coreInOrder = [
   'clock',
   'secret',
   'redaction/',
+  'pem',
   'keys',
   'certificate',
   'decompress',

@@ -2,11 +2,13 @@
 import {
   checkOptions,
   checkSource,
+  checkTls,
   httpsAgent,
   optionError,
   originOf,
   parseOrigins,
   refuseSource,
+  systemClock,
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
@@ -52,6 +54,8 @@ export function attachTokenSource<RequestConfig>(
   const { otherOrigins = 'refuse', tls } = options
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
+  if (tls !== undefined)
+    checkTls('attachTokenSource', tls, ((source as TokenSource).client?.clock ?? systemClock).now())
   const registration = registrationOf(instance as unknown as AxiosLike<Config>)
   const list = options.origins ?? (source as TokenSource).origins ?? originOfBase(instance?.defaults?.baseURL)
   const attachment = { source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) }

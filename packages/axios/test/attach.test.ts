@@ -261,7 +261,7 @@ describe('options', () => {
         attachTokenSource(axios.create({ baseURL: 'https://a.example' }), source, { otherOrigins: 'allow' as never }),
     ],
     'tls that is not what core takes': [
-      'caMode',
+      'tls.caMode',
       () =>
         attachTokenSource(axios.create({ baseURL: 'https://a.example' }), source, { tls: { caMode: 'only' as never } }),
     ],

@@ -6,7 +6,8 @@ import { Duplex } from 'node:stream'
 import tls, { type PeerCertificate, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { parsePrivateKey } from './keys.js'
-import { checkNumber, checkOptions, checkText, optionError } from './options.js'
+import { checkNumber, checkOptions, checkText, lineBreakHint, optionError, refusePromise } from './options.js'
+import { readPem } from './pem.js'
 import { identityOf } from './secret.js'
 
 /** A certificate with its key in PEM, or both in one PFX (PKCS #12). */
@@ -28,7 +29,9 @@ export type ClientCertificateOptions =
 export interface ClientCertificate {
   /** SHA-256 of the certificate in use, base64url, as the server binds tokens to it (RFC 8705 §3.1, `x5t#S256`). */
   readonly thumbprint: string
-  /** When the certificate in use expires, in milliseconds since the epoch. An expired one is not refused. */
+  /** From when on the certificate in use is valid, in milliseconds since the epoch. */
+  readonly validFrom: number
+  /** When the certificate in use expires, in milliseconds since the epoch. A client is not made with an expired one. */
   readonly expiresAt: number
   /** What `tls.createSecureContext()` takes, key included: one and the same object until it is replaced. */
   readonly contextOptions: Readonly<ClientCertificateOptions>
@@ -73,20 +76,82 @@ export function certificateThumbprint(cert: string | Uint8Array | X509Certificat
 /** Names and checks what `TlsOptions` holds; for the functions that take them among their own options. */
 export const tlsOptionNames = ['certificate', 'ca', 'caMode', 'servername', 'connectTo'] as const
 
-/** @throws {TypeError} naming the option */
-export function checkTlsOptions(options: TlsOptions): void {
+/**
+ * Checks what connections are made with; unknown members are left to {@link checkTls}.
+ *
+ * @param prefix where the options stand among the caller's, such as `tls.`
+ * @throws {TypeError} naming the option
+ */
+export function checkTlsOptions(options: TlsOptions, prefix = ''): void {
   const { certificate, ca, caMode, servername, connectTo } = options
-  if (certificate !== undefined && typeof certificate?.replace !== 'function')
-    throw optionError('certificate', 'must come from clientCertificate()')
-  if (Array.isArray(ca) && ca.length === 0) throw optionError('ca', 'holds no certificate')
-  if (ca !== undefined) for (const one of [ca].flat()) parseCertificates('ca', one)
-  if (![undefined, 'add', 'replace'].includes(caMode)) throw optionError('caMode', 'must be add or replace')
-  if (caMode !== undefined && ca === undefined) throw optionError('ca', 'is needed with caMode')
-  if (servername !== undefined) checkText('servername', servername)
+  if (certificate !== undefined) checkCertificate(`${prefix}certificate`, certificate)
+  if (Array.isArray(ca) && ca.length === 0) throw optionError(`${prefix}ca`, 'holds no certificate')
+  if (ca !== undefined) for (const one of [ca].flat()) parseCertificates(`${prefix}ca`, one)
+  if (![undefined, 'add', 'replace'].includes(caMode)) throw optionError(`${prefix}caMode`, 'must be add or replace')
+  if (caMode !== undefined && ca === undefined) throw optionError(`${prefix}ca`, 'is needed with caMode')
+  if (servername !== undefined) checkText(`${prefix}servername`, servername)
   if (connectTo === undefined) return
   checkOptions('connectTo', connectTo, ['host', 'port'])
-  checkText('connectTo.host', connectTo.host)
-  if (connectTo.port !== undefined) checkNumber('connectTo.port', connectTo.port, 1)
+  checkText(`${prefix}connectTo.host`, connectTo.host)
+  if (connectTo.port !== undefined) checkNumber(`${prefix}connectTo.port`, connectTo.port, 1)
+}
+
+function checkCertificate(option: string, certificate: unknown): void {
+  refusePromise(option, certificate)
+  if (typeof Object(certificate).thumbprint !== 'string')
+    throw optionError(
+      option,
+      'must come from clientCertificate({ cert, key }) or clientCertificate({ pfx, passphrase })',
+    )
+}
+
+/**
+ * Checks a `tls` option: every member, and the dates of the certificate.
+ *
+ * @param maker the function it was given to
+ * @throws {TypeError} naming the option, as `tls.ca`; Node's own names for a certificate are told what to write instead
+ */
+export function checkTls(maker: string, options: TlsOptions, now: number): void {
+  refusePromise('tls', options)
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw optionError('tls', 'must be an object, such as { certificate, ca }')
+  for (const name of Object.keys(options)) {
+    const instead = insteadOf[name]
+    if (instead !== undefined) throw optionError(`tls.${name}`, instead)
+    if (!tlsOptionNames.some(known => known === name))
+      throw optionError(`tls.${name}`, `is not an option of ${maker}(); tls takes ${tlsOptionNames.join(', ')}`)
+  }
+  checkTlsOptions(options, 'tls.')
+  if (options.certificate !== undefined) checkDates('tls.certificate', options.certificate, now)
+}
+
+const pair =
+  'stands in a certificate that can be replaced: write tls: { certificate: clientCertificate({ cert, key }) }'
+const pfx =
+  'stands in a certificate that can be replaced: write tls: { certificate: clientCertificate({ pfx, passphrase }) }'
+
+/** What Node's `tls` and `https` call it. */
+const insteadOf: Readonly<Record<string, string>> = {
+  cert: pair,
+  key: pair,
+  pfx,
+  passphrase: 'decrypts a key: write tls: { certificate: clientCertificate({ cert, key, passphrase }) }',
+  rejectUnauthorized: 'does not exist: servers are always verified; pass the CA of a private one as tls.ca',
+  host: 'is the URL’s; to connect elsewhere write tls: { connectTo: { host, port } }',
+}
+
+/** Refuses a certificate that no server can accept now. */
+function checkDates(option: string, certificate: ClientCertificate, now: number): void {
+  const problem = datesProblem(certificate, now)
+  if (problem !== undefined) throw optionError(option, problem)
+}
+
+/** Why a certificate is not good at an instant, by its dates, if so. */
+export function datesProblem(certificate: ClientCertificate, now: number): string | undefined {
+  const { validFrom, expiresAt } = certificate
+  if (now >= expiresAt) return `expired on ${new Date(expiresAt).toISOString()}`
+  if (now < validFrom) return `is not valid before ${new Date(validFrom).toISOString()}`
+  return undefined
 }
 
 const contexts = new WeakMap<TlsOptions, { readonly material: unknown; readonly context: SecureContext }>()
@@ -117,6 +182,7 @@ export function httpsAgent(options: TlsOptions, agentOptions: AgentOptions = {})
 interface Material {
   readonly contextOptions: Readonly<ClientCertificateOptions>
   readonly thumbprint: string
+  readonly validFrom: number
   readonly expiresAt: number
 }
 
@@ -130,6 +196,10 @@ class ReplaceableCertificate implements ClientCertificate {
 
   get thumbprint(): string {
     return this.#material.thumbprint
+  }
+
+  get validFrom(): number {
+    return this.#material.validFrom
   }
 
   get expiresAt(): number {
@@ -165,10 +235,10 @@ function readMaterial(options: ClientCertificateOptions): Material {
   if (passphrase !== undefined) checkText('certificate.passphrase', passphrase)
   if (pfx !== undefined && (cert ?? key) !== undefined)
     throw optionError('certificate.pfx', 'holds certificate and key already; remove cert and key, or pfx')
-  return pfx === undefined ? readPem(cert, key, passphrase) : readPfx(pfx, passphrase)
+  return pfx === undefined ? readPair(cert, key, passphrase) : readPfx(pfx, passphrase)
 }
 
-function readPem(cert: string | undefined, key: string | undefined, passphrase: string | undefined): Material {
+function readPair(cert: string | undefined, key: string | undefined, passphrase: string | undefined): Material {
   if (cert === undefined) throw optionError('certificate.cert', 'is required, with key; or pfx instead of both')
   if (key === undefined) throw optionError('certificate.key', 'is required with cert')
   const leaf = parseCertificates('certificate.cert', cert)[0] as X509Certificate
@@ -181,7 +251,10 @@ function readPem(cert: string | undefined, key: string | undefined, passphrase: 
 }
 
 function readPfx(pfx: Uint8Array, passphrase: string | undefined): Material {
-  if (!(pfx instanceof Uint8Array)) throw optionError('certificate.pfx', 'must be the bytes of a PFX file')
+  if (!(pfx instanceof Uint8Array))
+    throw optionError('certificate.pfx', 'must be the bytes of a PFX file: readFileSync(path), without an encoding')
+  if (Buffer.from(pfx.subarray(0, 64)).includes('-----BEGIN'))
+    throw optionError('certificate.pfx', 'is PEM: write clientCertificate({ cert, key })')
   const contextOptions = Object.freeze({ pfx, passphrase })
   const leaf = certificateIn(tryContext('certificate.pfx', contextOptions))
   if (leaf === undefined) throw optionError('certificate.pfx', 'holds no certificate with a private key')
@@ -189,7 +262,8 @@ function readPfx(pfx: Uint8Array, passphrase: string | undefined): Material {
 }
 
 function material(contextOptions: Readonly<ClientCertificateOptions>, leaf: X509Certificate): Material {
-  return { contextOptions, thumbprint: certificateThumbprint(leaf), expiresAt: Date.parse(leaf.validTo) }
+  const [validFrom, expiresAt] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
+  return { contextOptions, thumbprint: certificateThumbprint(leaf), validFrom, expiresAt }
 }
 
 /** OpenSSL has the last word on what it takes. */
@@ -198,7 +272,8 @@ function tryContext(option: string, contextOptions: Readonly<ClientCertificateOp
     return tls.createSecureContext(contextOptions as SecureContextOptions)
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException
-    if (/mac verify failure/.test(message)) throw optionError('certificate.passphrase', 'does not decrypt the PFX')
+    if (/mac verify failure/.test(message))
+      throw optionError('certificate.passphrase', `does not decrypt the PFX${lineBreakHint(contextOptions.passphrase)}`)
     throw optionError(option, `is not usable: ${code ?? message}`)
   }
 }
@@ -214,10 +289,8 @@ function certificateIn(context: SecureContext): X509Certificate | undefined {
 function parseCertificates(option: string, pem: string | Uint8Array): X509Certificate[] {
   if (typeof pem !== 'string' && !(pem instanceof Uint8Array))
     throw optionError(option, 'must be PEM, as text or bytes')
-  const blocks = Buffer.from(pem as string)
-    .toString()
-    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
-  if (blocks === null) throw optionError(option, 'holds no certificate in PEM')
+  const blocks = readPem(option, pem, 'certificate').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
+  if (blocks === null) throw optionError(option, 'holds a certificate that is cut off')
   try {
     return blocks.map(block => new X509Certificate(block))
   } catch {

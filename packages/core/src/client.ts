@@ -1,5 +1,5 @@
 /** A client: an id registered with a provider, its credentials, and the connection it uses. */
-import type { TlsOptions } from './certificate.js'
+import { checkTls, type TlsOptions } from './certificate.js'
 import type { ClientAuth } from './client-auth/client-auth.js'
 import { clientSecretBasic } from './client-auth/client-secret-basic.js'
 import { clientSecretPost } from './client-auth/client-secret-post.js'
@@ -7,7 +7,7 @@ import { none } from './client-auth/none.js'
 import { type Clock, systemClock } from './clock.js'
 import type { EventListener } from './events.js'
 import { tokenEndpoint } from './metadata.js'
-import { checkOptions, checkText, optionError } from './options.js'
+import { checkCredential, checkOptions, optionError } from './options.js'
 import type { Provider } from './provider.js'
 import { identityOf, type Secret } from './secret.js'
 import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
@@ -17,9 +17,9 @@ export interface ClientOptions {
   readonly provider: Provider
   readonly clientId: string
   /** The secret, or an async function that is asked before every request; sent by the method the provider prefers. */
-  readonly clientSecret?: Secret | undefined
+  readonly clientSecret?: Secret
   /** Another method of client authentication, such as `privateKeyJwt(…)`; instead of `clientSecret`. */
-  readonly auth?: ClientAuth | undefined
+  readonly auth?: ClientAuth
   /** Client certificate, private CA, server name and connect address, for this client's connections alone. */
   readonly tls?: TlsOptions | undefined
   /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s for each request. */
@@ -49,14 +49,15 @@ export interface Client {
 /**
  * Makes a client. Everything is checked here, nothing is sent.
  *
- * @throws TypeError naming the option: an empty id, two sources of client authentication, a method or certificate the
- *   provider does not take or lacks
+ * @throws TypeError naming the option: an empty id, two sources of client authentication or one that is undefined, a
+ *   method or certificate the provider does not take or lacks, a certificate that has expired
  */
 export function createClient(options: ClientOptions): Client {
   checkOptions('createClient', options, optionNames)
-  checkText('clientId', options.clientId)
+  checkCredential('clientId', options.clientId)
   checkProvider(options.provider)
-  const { provider, clientId, tls = {} } = options
+  const { provider, clientId, tls = {}, clock = systemClock } = options
+  checkTls('createClient', tls, clock.now())
   const auth = chooseAuth(options)
   auth.check?.({ clientId, provider })
   provider.conform.checkCredentials?.({ clientId })
@@ -70,7 +71,7 @@ export function createClient(options: ClientOptions): Client {
     transport: transport.send,
     connection: transport.identity,
     timeoutMs: transport.timeoutMs,
-    clock: options.clock ?? systemClock,
+    clock,
     onEvent: options.onEvent,
     close: transport.close,
   }
@@ -90,7 +91,9 @@ function checkProvider(provider: unknown): void {
     throw optionError('provider', 'must come from a provider function or defineProvider()')
 }
 
-function chooseAuth({ provider, auth, clientSecret }: ClientOptions): ClientAuth {
+function chooseAuth(options: ClientOptions): ClientAuth {
+  const { provider, auth, clientSecret } = options
+  if (auth === undefined) refuseUnset(options)
   if (auth !== undefined && clientSecret !== undefined)
     throw optionError('clientSecret', 'client authentication is given twice; remove either clientSecret or auth')
   const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
@@ -103,6 +106,16 @@ function chooseAuth({ provider, auth, clientSecret }: ClientOptions): ClientAuth
       `${provider.name} accepts ${accepted.join(', ')}, not ${chosen.method}`,
     )
   return chosen
+}
+
+/** What is not set by mistake would make a public client: its requests go out without a credential. */
+function refuseUnset(options: ClientOptions): void {
+  const unset = (['clientSecret', 'auth'] as const).find(name => name in options && options[name] === undefined)
+  if (unset === undefined || options.clientSecret !== undefined) return
+  throw optionError(
+    unset,
+    'is undefined: an environment variable that is not set? A public client leaves it out, or says auth: none()',
+  )
 }
 
 function secretAuth(provider: Provider, clientSecret: Secret): ClientAuth {

@@ -43,11 +43,21 @@ export type {
 } from './events.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Secret } from './secret.js'
-export { type ExternalSigner, jwkThumbprint, type PrivateKey, type Signer, type SignerOptions, signer } from './keys.js'
+export {
+  type ExternalSigner,
+  jwkThumbprint,
+  type MacAlgorithm,
+  type PrivateKey,
+  type Signer,
+  type SignerOptions,
+  type SigningAlgorithm,
+  signer,
+} from './keys.js'
 export {
   type ClientCertificate,
   type ClientCertificateOptions,
   certificateThumbprint,
+  checkTls,
   clientCertificate,
   httpsAgent,
   secureContext,

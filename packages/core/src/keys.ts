@@ -12,8 +12,26 @@ import {
   webcrypto,
 } from 'node:crypto'
 import { types } from 'node:util'
-import { checkOptions, checkText, optionError } from './options.js'
+import { checkOptions, checkText, lineBreakHint, oneOf, optionError } from './options.js'
+import { readPem } from './pem.js'
 import { identityOf, sha256 } from './secret.js'
+
+/** The JWS algorithms a private key signs with. @see RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2 */
+export type SigningAlgorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA'
+  | 'Ed25519'
+
+/** The JWS algorithms of a MAC. @see RFC 7518 §3.2 */
+export type MacAlgorithm = 'HS256' | 'HS384' | 'HS512'
 
 /** Signs JWTs with one key and one algorithm; shows nothing of the key. */
 export interface Signer {
@@ -41,8 +59,8 @@ export type ExternalSigner = (data: Uint8Array) => Uint8Array | Promise<Uint8Arr
 
 export interface SignerOptions {
   readonly key: PrivateKey | ExternalSigner
-  /** RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or Ed25519. There is no default. */
-  readonly alg: string
+  /** There is no default: the key's type leaves a choice, and the server makes it. */
+  readonly alg: SigningAlgorithm
   /** Default: the `kid` of a JWK, otherwise none is sent. */
   readonly kid?: string | undefined
   /** Decrypts an encrypted PEM. */
@@ -81,9 +99,10 @@ export function signer(options: SignerOptions): Signer {
  * @param alg HS256, HS384 or HS512. There is no default
  * @see OpenID Connect Core §9; RFC 7518 §3.2 asks for a secret at least as long as the hash
  */
-export function secretSigner(secret: string, alg: string): Signer {
+export function secretSigner(secret: string, alg: MacAlgorithm): Signer {
   checkText('clientSecret', secret)
-  if (!['HS256', 'HS384', 'HS512'].includes(alg)) throw optionError('alg', 'must be HS256, HS384 or HS512')
+  const macs = ['HS256', 'HS384', 'HS512']
+  if (!macs.includes(alg)) throw optionError('alg', `must be ${oneOf(macs, alg)}`)
   const hash = `sha${alg.slice(2)}`
   return compactSigner(alg, undefined, sha256(secret), async input => createHmac(hash, secret).update(input).digest())
 }
@@ -113,8 +132,9 @@ export function parsePrivateKey(option: string, key: PrivateKey, passphrase?: st
     return key
   }
   if (typeof key === 'string' || key instanceof Uint8Array)
-    return parsePem(option, Buffer.from(key).toString(), passphrase)
-  if (!isJwk(key)) throw optionError(option, 'must be PEM, a JWK, a KeyObject, a CryptoKey or a function that signs')
+    return parsePem(option, readPem(option, key, 'private key'), passphrase)
+  if (!isJwk(key))
+    throw optionError(option, `must be PEM, a JWK, a KeyObject, a CryptoKey or a function that signs${unsetHint(key)}`)
   if (key.kty === 'oct') throw optionError(option, 'is a symmetric JWK; a private key is needed')
   if (typeof key.d !== 'string') throw optionError(option, 'is a public JWK (no d); the private one is needed')
   try {
@@ -124,8 +144,11 @@ export function parsePrivateKey(option: string, key: PrivateKey, passphrase?: st
   }
 }
 
+function unsetHint(key: unknown): string {
+  return key === undefined ? '; it is undefined: an environment variable that is not set?' : ''
+}
+
 function parsePem(option: string, pem: string, passphrase: string | undefined): KeyObject {
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw optionError(option, notAPrivateKey(pem))
   const passphraseOption = option.replace(/key$/, 'passphrase')
   if (passphrase !== undefined) checkText(passphraseOption, passphrase)
   const encrypted = /-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)
@@ -133,15 +156,9 @@ function parsePem(option: string, pem: string, passphrase: string | undefined): 
   try {
     return createPrivateKey(encrypted ? { key: pem, passphrase: passphrase as string } : pem)
   } catch {
-    if (encrypted) throw optionError(passphraseOption, 'does not decrypt the key')
+    if (encrypted) throw optionError(passphraseOption, `does not decrypt the key${lineBreakHint(passphrase)}`)
     throw optionError(option, 'holds a private key that cannot be read')
   }
-}
-
-function notAPrivateKey(pem: string): string {
-  if (pem.includes('-----BEGIN CERTIFICATE-----')) return 'is a certificate; its private key is needed'
-  if (/-----BEGIN [A-Z ]*PUBLIC KEY-----/.test(pem)) return 'is a public key; the private one is needed'
-  return 'holds no private key in PEM'
 }
 
 function isJwk(key: unknown): key is JsonWebKey {
@@ -159,7 +176,7 @@ interface Algorithm {
   readonly web: { name: string; hash?: string; namedCurve?: string; saltLength?: number }
 }
 
-const algorithms: Readonly<Record<string, Algorithm>> = {
+const algorithms: Readonly<Record<SigningAlgorithm, Algorithm>> = {
   RS256: rsaPkcs1(256),
   RS384: rsaPkcs1(384),
   RS512: rsaPkcs1(512),
@@ -188,12 +205,12 @@ function ecdsa(bits: number, curve: string, namedCurve: string, integerBytes: nu
   return { keyTypes: ['ec'], hash: `sha${bits}`, curve, integerBytes, web }
 }
 
-function algorithmOf(alg: string): Algorithm {
+function algorithmOf(alg: SigningAlgorithm): Algorithm {
   const names = Object.keys(algorithms)
   if (alg === undefined) throw optionError('alg', `is required, there is no default algorithm: ${names.join(', ')}`)
   if (/^HS\d+$/.test(alg)) throw optionError('alg', 'is for a client secret (client_secret_jwt), not for a private key')
   const algorithm = names.includes(alg) ? algorithms[alg] : undefined
-  if (algorithm === undefined) throw optionError('alg', `must be one of ${names.join(', ')}`)
+  if (algorithm === undefined) throw optionError('alg', `must be ${oneOf(names, alg)}`)
   return algorithm
 }
 

@@ -64,6 +64,37 @@ export function checkText(option: string, value: unknown): asserts value is stri
   if (value === '') throw optionError(option, 'must not be empty')
 }
 
+/** Names what may stand there, and the one that was probably meant: the same letters in another order, case or spelling. */
+export function oneOf(names: readonly string[], given: unknown): string {
+  const letters = (name: string) => [...name.toLowerCase().replace(/[^a-z0-9]/g, '')].sort().join('')
+  const meant = names.find(name => letters(name) === letters(String(given)))
+  return `one of ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`
+}
+
+/** Says of a credential that does not fit that a file's last line break may be why. */
+export function lineBreakHint(text: string | undefined): string {
+  return /[\r\n]$/.test(text ?? '') ? ' (it ends with a line break: trim what comes from a file)' : ''
+}
+
+/**
+ * Refuses a credential that no server can have issued, because something was done to it on the way here.
+ *
+ * @see RFC 6749 §A.1, §A.2: ids and secrets are printable
+ */
+export function checkCredential(option: string, value: unknown): asserts value is string {
+  checkText(option, value)
+  const problem = credentialProblem(value)
+  if (problem !== undefined) throw optionError(option, problem)
+}
+
+/** What is wrong with a credential, if anything; shows none of it. */
+export function credentialProblem(text: string): string | undefined {
+  if (/[\r\n]$/.test(text)) return 'ends with a line break: trim what comes from a file'
+  if (/^\ufeff/.test(text)) return 'begins with a byte order mark: take it off what comes from a file'
+  if (/^(undefined|null)$/.test(text)) return `is the text "${text}": a variable in a template that is not set?`
+  return /\p{Cc}/u.test(text) ? 'holds a line break or another control character' : undefined
+}
+
 /** Refuses anything but a finite number of at least `least`. */
 export function checkNumber(option: string, value: unknown, least: number): asserts value is number {
   refusePromise(option, value)

@@ -2,7 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { connect, isIP, type Socket } from 'node:net'
-import { checkText, optionError, parseUrl } from './options.js'
+import { checkText, credentialProblem, optionError, parseUrl } from './options.js'
 import { ofProxy } from './transport-error.js'
 
 /** Where a TCP connection goes. */
@@ -56,7 +56,7 @@ export function openTunnel(proxy: URL, { host, port }: Address, timeoutMs: numbe
 }
 
 function proxyAuthorization({ username, password }: URL): Record<string, string> {
-  if (username === '') return {}
+  if (username === '' && password === '') return {}
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   return { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }
 }
@@ -93,10 +93,32 @@ export function chooseProxy(proxy: string | false | undefined): ProxyFor {
 function parseProxy(option: string, value: string | undefined): URL | undefined {
   if (value === undefined) return undefined
   checkText(option, value)
+  // a URL loses them silently, and the password with them its last character
+  if (/\p{Cc}/u.test(value.trim())) throw optionError(option, 'holds a line break or another control character')
   const url = parseUrl(value.includes('://') ? value : `http://${value}`)
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
     throw optionError(option, 'must be the http or https URL of a proxy')
+  checkCredentials(option, url)
   return url
+}
+
+/** What `openTunnel` decodes. */
+function checkCredentials(option: string, { username, password }: URL): void {
+  for (const [name, text] of Object.entries({ username, password })) {
+    const plain = decoded(text)
+    if (plain === undefined)
+      throw optionError(option, `its ${name} holds a % that cannot be decoded: write %25 for a %`)
+    const problem = plain === '' ? undefined : credentialProblem(plain)
+    if (problem !== undefined) throw optionError(option, `its ${name} ${problem}`)
+  }
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** An entry of `NO_PROXY`: a host or a domain with all below it, with or without a port; or `*`. */

@@ -54,7 +54,9 @@ describe('clientCertificate', () => {
   test('takes an expired certificate and says when it expired', () => {
     const notAfter = new Date('2026-01-31T12:00:00Z')
     const { cert, key } = issue({ name: 'expired', issuer: ca, notAfter })
-    expect(clientCertificate({ cert, key }).expiresAt).toBe(notAfter.getTime())
+    const certificate = clientCertificate({ cert, key })
+    expect(certificate.expiresAt).toBe(notAfter.getTime())
+    expect(certificate.validFrom).toBe(Date.parse(new X509Certificate(cert).validFrom))
   })
 
   const refused: [string, object, string][] = [
@@ -69,6 +71,7 @@ describe('clientCertificate', () => {
     ['an encrypted key without passphrase', { cert: client.cert, key: encryptedKey }, 'certificate.passphrase'],
     ['a wrong passphrase', { cert: client.cert, key: encryptedKey, passphrase: 'hunter2' }, 'certificate.passphrase'],
     ['a PFX that is none', { pfx: Buffer.from('hunter2') }, 'certificate.pfx'],
+    ['PEM as PFX', { pfx: Buffer.from(client.cert) }, 'certificate.pfx'],
     ['a PFX as text', { pfx: 'hunter2' }, 'certificate.pfx'],
     ['a wrong passphrase of a PFX', { pfx, passphrase: 'hunter2' }, 'certificate.passphrase'],
     ['a missing passphrase of a PFX', { pfx }, 'certificate.passphrase'],

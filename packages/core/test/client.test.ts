@@ -1,6 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import type { ClientCertificate } from '../src/certificate.js'
+import { type ClientCertificate, clientCertificate } from '../src/certificate.js'
 import { type ClientOptions, createClient, endpointFor } from '../src/client.js'
 import { clientSecretBasic } from '../src/client-auth/client-secret-basic.js'
 import { clientSecretJwt } from '../src/client-auth/client-secret-jwt.js'
@@ -9,11 +10,13 @@ import { none } from '../src/client-auth/none.js'
 import { selfSignedTlsClientAuth, tlsClientAuth } from '../src/client-auth/tls-client-auth.js'
 import { systemClock } from '../src/clock.js'
 import { createTokenSource } from '../src/create-token-source.js'
+import { requestTokenSet } from '../src/endpoints/token.js'
 import { authorizationCode } from '../src/grants/authorization-code.js'
 import { clientCredentials } from '../src/grants/client-credentials.js'
 import { optionError } from '../src/options.js'
 import type { Provider } from '../src/provider.js'
-import { answering, clientOf, endpoint, issuer, provider, refusal } from './answering.js'
+import { answering, clientOf, endpoint, failure, issuer, provider, refusal } from './answering.js'
+import { issue } from './fixtures/certificates.js'
 
 const { transport } = answering()
 const accepting = (...methods: string[]): Provider => provider({}, { token_endpoint_auth_methods_supported: methods })
@@ -58,6 +61,13 @@ describe('createClient', () => {
       'tls.certificate',
       { provider: provider({ requiresCertificate: true }), clientId: 'a', clientSecret: 's' },
     ],
+    ['a secret that is undefined', 'clientSecret', { provider: provider(), clientId: 'a', clientSecret: undefined }],
+    ['a method that is undefined', 'auth', { provider: provider(), clientId: 'a', auth: undefined }],
+    [
+      'a secret and a method that are undefined',
+      'clientSecret',
+      { provider: provider(), clientId: 'a', clientSecret: undefined, auth: undefined },
+    ],
     ['a misspelt limit', 'timeoutMS', { provider: provider(), clientId: 'a', transport: { timeoutMS: 1 } }],
   ]
   for (const [name, option, options] of wrong)
@@ -99,6 +109,111 @@ describe('createClient', () => {
     expect(refusal(() => clientOf(transport, { ...options, auth: clientSecretPost('a-secret') })).option).toBe(
       'clientSecret',
     )
+  })
+})
+
+describe('a secret that is not set', () => {
+  test('is no public client', () => {
+    const { message } = refusal(() => clientOf(transport, { clientSecret: process.env.NOT_SET_ANYWHERE as never }))
+    expect(message).toBe(
+      'clientSecret: is undefined: an environment variable that is not set? A public client leaves it out, or says auth: none()',
+    )
+  })
+
+  test('does no harm beside another method', () => {
+    expect(clientOf(transport, { clientSecret: undefined as never, auth: none() }).auth.method).toBe('none')
+    expect(clientOf(transport, { clientSecret: 's', auth: undefined as never }).auth.method).toBe('client_secret_basic')
+  })
+})
+
+describe('credentials that were changed on the way', () => {
+  const changed: readonly [string, string, string][] = [
+    ['a line break at the end', 'good\n', 'ends with a line break: trim what comes from a file'],
+    ['a line break of Windows', 'good\r\n', 'ends with a line break: trim what comes from a file'],
+    ['a byte order mark', '\ufeffgood', 'begins with a byte order mark: take it off what comes from a file'],
+    ['a line break in the middle', 'go\nod', 'holds a line break or another control character'],
+    ['NUL', 'go\0od', 'holds a line break or another control character'],
+    [
+      'a template with an unset variable',
+      `${undefined}`,
+      'is the text "undefined": a variable in a template that is not set?',
+    ],
+  ]
+  for (const [name, text, problem] of changed) {
+    test(`${name}: told of id and secret, and not shown`, () => {
+      expect(refusal(() => clientOf(transport, { clientId: text })).message).toBe(`clientId: ${problem}`)
+      expect(refusal(() => clientOf(transport, { clientSecret: text })).message).toBe(`clientSecret: ${problem}`)
+      expect(refusal(() => clientSecretPost(text)).message).toBe(`clientSecret: ${problem}`)
+      expect(refusal(() => clientSecretBasic(text)).message).not.toContain('good')
+    })
+
+    test(`${name}: told of a secret that is read later`, async () => {
+      const client = clientOf(transport, { clientSecret: async () => text })
+      const error = await failure(requestTokenSet(client, clientCredentials()))
+      expect(error).toMatchObject({
+        code: 'ERR_CLIENT_AUTHENTICATION',
+        message: `clientSecret: what the function returned ${problem}`,
+      })
+    })
+  }
+
+  test('other letters, and blanks at either end, are left alone', () => {
+    for (const text of ['ö€', ' a b ', 'tab-less', 'undefined-1'])
+      expect(() => clientOf(transport, { clientId: text, clientSecret: text })).not.toThrow()
+  })
+})
+
+describe('tls', () => {
+  const made = issue({ name: 'client' })
+  const { cert, key } = made
+  const pair = 'write tls: { certificate: clientCertificate({ cert, key }) }'
+  const wrong: readonly [string, object, string, string][] = [
+    ['cert and key', { cert, key }, 'tls.cert', pair],
+    ['a key', { key }, 'tls.key', pair],
+    ['a PFX', { pfx: Buffer.from('x'), passphrase: 'p' }, 'tls.pfx', 'clientCertificate({ pfx, passphrase })'],
+    [
+      'verification switched off',
+      { rejectUnauthorized: false },
+      'tls.rejectUnauthorized',
+      'pass the CA of a private one as tls.ca',
+    ],
+    [
+      'something else',
+      { ciphers: 'ALL' },
+      'tls.ciphers',
+      'is not an option of createClient(); tls takes certificate, ca',
+    ],
+    ['a certificate as options', { certificate: { cert, key } }, 'tls.certificate', 'clientCertificate({ cert, key })'],
+    ['a certificate as text', { certificate: cert }, 'tls.certificate', 'clientCertificate({ cert, key })'],
+    ['a CA by its path', { ca: '/etc/ssl/ca.pem' }, 'tls.ca', 'readFileSync(path)'],
+    ['a mode without a CA', { caMode: 'replace' }, 'tls.ca', 'is needed with caMode'],
+    ['a promise', Promise.resolve({}), 'tls', 'did you forget await?'],
+    ['text', 'strict' as never, 'tls', 'must be an object'],
+  ]
+  for (const [name, tls, option, message] of wrong)
+    test(`${name}: told as ${option}, in the words of createClient()`, () => {
+      const error = refusal(() => clientOf(transport, { tls }))
+      expect(error.option).toBe(option)
+      expect(error.message).toContain(message)
+      expect(inspect(error)).not.toContain('PRIVATE KEY')
+    })
+
+  const year = 365 * 86_400_000
+  const dates = {
+    from: Date.parse(new X509Certificate(cert).validFrom),
+    until: Date.parse(new X509Certificate(cert).validTo),
+  }
+  test.each([
+    ['has expired', dates.until + 1000, `tls.certificate: expired on ${new Date(dates.until).toISOString()}`],
+    [
+      'is not valid yet',
+      dates.from - year,
+      `tls.certificate: is not valid before ${new Date(dates.from).toISOString()}`,
+    ],
+  ])("a certificate that %s by the client's clock is refused, with its date", (_, now, message) => {
+    const tls = { certificate: clientCertificate({ cert, key }) }
+    expect(refusal(() => clientOf(transport, { tls, clock: { now: () => now } })).message).toBe(message)
+    expect(() => clientOf(transport, { tls, clock: { now: () => dates.from + 1000 } })).not.toThrow()
   })
 })
 

@@ -18,7 +18,19 @@ const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey
 const p521 = generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey
 const ed25519 = generateKeyPairSync('ed25519').privateKey
 const keys: Record<string, KeyObject> = { RS: rsa, PS: rsa, ES256: p256, ES384: p384, ES512: p521, Ed: ed25519 }
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const
 const keyFor = (alg: string) => keys[alg] ?? (keys[alg.slice(0, 2)] as KeyObject)
 const pem = (key: KeyObject, type: 'pkcs8' | 'pkcs1' | 'sec1' = 'pkcs8') =>
   key.export({ type, format: 'pem' }).toString()
@@ -238,8 +250,29 @@ describe('signer with an external signer', () => {
   })
 })
 
+test.each([
+  ['PS265', 'PS256'],
+  ['ps256', 'PS256'],
+  ['PS-256', 'PS256'],
+  ['eddsa', 'EdDSA'],
+])('%s is refused, and %s suggested', (alg, meant) => {
+  expect(refusal(() => signer({ key: rsa, alg: alg as never }))).toMatchObject({
+    option: 'alg',
+    message: expect.stringMatching(`did you mean ${meant}\\?$`),
+  })
+})
+
+test('the types refuse an algorithm that does not exist', () => {
+  // @ts-expect-error: a misspelling of PS256
+  expect(() => signer({ key: rsa, alg: 'PS265' })).toThrow(TypeError)
+  // @ts-expect-error: not for a private key
+  expect(() => signer({ key: rsa, alg: 'HS256' })).toThrow(TypeError)
+  // @ts-expect-error: not for a secret
+  expect(() => secretSigner('s', 'PS256')).toThrow(TypeError)
+})
+
 describe('secretSigner', () => {
-  for (const alg of ['HS256', 'HS384', 'HS512'])
+  for (const alg of ['HS256', 'HS384', 'HS512'] as const)
     test(`signs ${alg} as jose verifies it`, async () => {
       const secret = 'a client secret that is long enough for HS512, which wants 64 bytes of it'
       const jwt = await secretSigner(secret, alg).signJwt({ typ: 'JWT' }, { sub: 'c' })
@@ -248,7 +281,7 @@ describe('secretSigner', () => {
 
   test('refuses an empty secret and every other algorithm', () => {
     expect(refusal(() => secretSigner('', 'HS256')).option).toBe('clientSecret')
-    expect(refusal(() => secretSigner('s', 'RS256')).option).toBe('alg')
+    expect(refusal(() => secretSigner('s', 'RS256' as never)).option).toBe('alg')
     expect(refusal(() => secretSigner('s', undefined as never)).option).toBe('alg')
   })
 })

@@ -325,7 +325,7 @@ async function wrongOptions(): Promise<Produced[]> {
     () => createClient({ provider: provider(), clientId: 'a', transport: { proxy: 'ftp://user:mkr-password@proxy' } }),
     () => createClient({ provider: provider(), clientId: 'a', tls: { ca: 'mkr' } }),
     () => clientSecretBasic(secret, { encoding: secret as never }),
-    () => clientSecretJwt(secret, { alg: secret }),
+    () => clientSecretJwt(secret, { alg: secret as never }),
     () => privateKeyJwt({ key: pem, alg: 'PS256' }),
     () => privateKeyJwt({ key: pem.replace('MI', 'mkr'), alg: 'ES256' }),
     () => privateKeyJwt({ key: secret, alg: 'ES256' }),

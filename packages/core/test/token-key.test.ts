@@ -25,7 +25,11 @@ describe('lineageKey', () => {
       lineageKey(client, { application: 'alice' }, false),
       lineageKey(another({ clientId: 'other' }), { subject: 'alice' }, false),
       lineageKey(another({ clientSecret: 'another secret' }), { subject: 'alice' }, false),
-      lineageKey(another({ clientSecret: undefined, auth: clientSecretPost('a secret') }), { subject: 'alice' }, false),
+      lineageKey(
+        another({ clientSecret: undefined as never, auth: clientSecretPost('a secret') }),
+        { subject: 'alice' },
+        false,
+      ),
       lineageKey(another({ transport: async () => Promise.reject(new Error('unused')) }), { subject: 'alice' }, false),
       lineageKey(
         provider({ issuer: 'https://other.example', token_endpoint: 'https://as.example/token' }),

@@ -587,6 +587,36 @@ describe('no answer', () => {
   })
 })
 
+describe('a proxy whose credentials were changed on the way', () => {
+  const decode = 'holds a % that cannot be decoded: write %25 for a %'
+  const broken: readonly [string, string][] = [
+    ['http://user:100%@localhost:3128', `its password ${decode}`],
+    ['http://us%er:s3cret@localhost:3128', `its username ${decode}`],
+    ['http://user:s3cret%ff@localhost:3128', `its password ${decode}`],
+    ['http://user:s3cret%0A@localhost:3128', 'its password ends with a line break: trim what comes from a file'],
+    ['http://user%0D%0A:s3cret@localhost:3128', 'its username ends with a line break: trim what comes from a file'],
+    ['http://user:s3cret\n@localhost:3128', 'holds a line break or another control character'],
+    [
+      'http://user:undefined@localhost:3128',
+      'its password is the text "undefined": a variable in a template that is not set?',
+    ],
+  ]
+  test.each(broken)('%j is refused when the transport is made', (proxy, problem) => {
+    const made = () => createTransport({ proxy })
+    expect(made).toThrow(expect.objectContaining({ name: 'TypeError', option: 'proxy', message: `proxy: ${problem}` }))
+    setEnvironment({ HTTPS_PROXY: proxy })
+    expect(() => createTransport()).toThrow(expect.objectContaining({ option: 'HTTPS_PROXY' }))
+  })
+
+  test('may have a line break after the whole, and a password without a name', async () => {
+    expect(() => createTransport({ proxy: 'http://user:s3cret@localhost:3128\n' })).not.toThrow()
+    const proxy = await connectProxy(1, 503)
+    await failure(transportFor({ proxy: `http://:s3cret@localhost:${proxy.port}` })(get('https://api.example/')))
+    const authorization = `Basic ${Buffer.from(':s3cret').toString('base64')}`
+    expect(proxy.tunnels).toEqual([{ authority: 'api.example:443', authorization }])
+  })
+})
+
 describe('a proxy', () => {
   test('opens a tunnel and sees neither content nor client certificate', async () => {
     const issued = issue({ name: 'api', altNames: ['api.example'], issuer: ca })

@@ -2,10 +2,12 @@
 import {
   checkOptions,
   checkSource,
+  checkTls,
   httpsAgent,
   optionError,
   parseOrigins,
   refuseSource,
+  systemClock,
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
@@ -60,6 +62,7 @@ export function tokenHooks<RequestOptions = GotOptions>(
   const { otherOrigins = 'refuse', tls } = options
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
+  if (tls !== undefined) checkTls('tokenHooks', tls, ((source as TokenSource).client?.clock ?? systemClock).now())
   const list = options.origins ?? (source as TokenSource).origins
   if (list === undefined) throw optionError('origins', 'is needed: the source does not say where its tokens may go')
   return hooksOf({ source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) })

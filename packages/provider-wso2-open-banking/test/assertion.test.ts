@@ -208,12 +208,15 @@ describe('a stale assertion', () => {
 })
 
 describe('the algorithm', () => {
-  test.each(['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'])('%s works where it is registered', async alg => {
-    await using bank = await startOpenBanking()
-    bank.system.settings.signingAlgorithms = [alg]
-    await requestTokenSet(bank.client({ auth: bank.auth({ alg }) }), grant)
-    expect(assertionOf(bank.lastTokenRequest()).header.alg).toBe(alg)
-  })
+  test.each(['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'] as const)(
+    '%s works where it is registered',
+    async alg => {
+      await using bank = await startOpenBanking()
+      bank.system.settings.signingAlgorithms = [alg]
+      await requestTokenSet(bank.client({ auth: bank.auth({ alg }) }), grant)
+      expect(assertionOf(bank.lastTokenRequest()).header.alg).toBe(alg)
+    },
+  )
 
   test('ES256 works with a key in the client’s JWKS', async () => {
     await using bank = await startOpenBanking()

@@ -44,10 +44,18 @@ test.each([
   ['expired', 401, 'Invalid mutual TLS request. Client certificate is expired', 'invalid_client'],
 ] as const)('a certificate that is %s is %i, and final', async (which, status, code, kind) => {
   await using bank = await startOpenBanking()
-  const certificate = clientCertificate(bank.sandbox.certificates[which])
-  const error = await rejection(requestTokenSet(bank.client({ tls: { ca: bank.sandbox.ca, certificate } }), grant))
+  const certificate = clientCertificate(bank.sandbox.certificates.foreign)
+  const client = bank.client({ tls: { ca: bank.sandbox.ca, certificate } })
+  certificate.replace(bank.sandbox.certificates[which])
+  const error = await rejection(requestTokenSet(client, grant))
   expect(error).toMatchObject({ serverStatus: status, error: code, kind })
   expect(bank.tokenRequests()).toHaveLength(1)
+})
+
+test('an expired certificate is refused when the client is made', async () => {
+  await using bank = await startOpenBanking()
+  const certificate = clientCertificate(bank.sandbox.certificates.expired)
+  expect(() => bank.client({ tls: { ca: bank.sandbox.ca, certificate } })).toThrow(/^tls\.certificate: expired on 20/)
 })
 
 test('a server that refuses in the handshake gives a TransportError', async () => {

@@ -2,10 +2,12 @@
 import {
   checkOptions,
   checkSource,
+  checkTls,
   type Origins,
   optionError,
   parseOrigins,
   refuseSource,
+  systemClock,
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
@@ -66,7 +68,7 @@ export function readAttachments<Request>(
   if (!isList(source)) {
     checkSource(source, orders[maker])
     checkOptions(maker, options, tokenOptionNames)
-    return [readAttachment({ ...options, source })]
+    return [readAttachment(maker, { ...options, source })]
   }
   checkOptions(maker, options, tokenOptionNames)
   for (const name of tokenOptionNames)
@@ -76,7 +78,7 @@ export function readAttachments<Request>(
   return source.map(one => {
     checkOptions(maker, one, ['source', ...tokenOptionNames])
     checkSource(one.source, orders[maker])
-    const attachment = readAttachment(one)
+    const attachment = readAttachment(maker, one)
     for (const origin of originsOf(one)) {
       const { origin: normal } = new URL(origin)
       if (taken.has(normal)) throw optionError('origins', `${normal} has a token source already`)
@@ -92,10 +94,11 @@ function isList<Request>(
   return Array.isArray(source)
 }
 
-function readAttachment<Request>(one: TokenAttachment<Request>): Attachment<Request> {
+function readAttachment<Request>(maker: string, one: TokenAttachment<Request>): Attachment<Request> {
   const { source, otherOrigins = 'refuse', tls } = one
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
+  if (tls !== undefined) checkTls(maker, tls, ((source as TokenSource).client?.clock ?? systemClock).now())
   return { source, origins: parseOrigins(originsOf(one)), otherOrigins, agent: tls && new CertifiedAgent(tls) }
 }
 

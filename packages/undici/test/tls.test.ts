@@ -112,7 +112,7 @@ for (const [name, attach] of Object.entries(ways))
     test('wrong options are a TypeError at once', () => {
       const tls = { caMode: 'only' as never, ca: ca.cert }
       expect(() => attach({ origins: ['https://api.example'], tls })).toThrow(
-        expect.objectContaining({ name: 'TypeError', option: 'caMode' }),
+        expect.objectContaining({ name: 'TypeError', option: 'tls.caMode' }),
       )
     })
   })

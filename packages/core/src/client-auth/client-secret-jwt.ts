@@ -1,5 +1,5 @@
 /** `client_secret_jwt`: an assertion under a MAC keyed by the client secret (RFC 7523 §2.2, OpenID Connect Core §9). */
-import { secretSigner } from '../keys.js'
+import { type MacAlgorithm, secretSigner } from '../keys.js'
 import { checkOptions } from '../options.js'
 import type { Secret } from '../secret.js'
 import {
@@ -13,8 +13,8 @@ import type { ClientAuth } from './client-auth.js'
 import { readSecret, secretMembers } from './secret-auth.js'
 
 export interface ClientSecretJwtOptions extends AssertionOptions {
-  /** `HS256`, `HS384` or `HS512`; there is no default. */
-  readonly alg: string
+  /** There is no default. */
+  readonly alg: MacAlgorithm
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the methods that hold a client secret have in common. */
 import { GrantKitError } from '../errors.js'
-import { optionError, refusePromise } from '../options.js'
+import { checkCredential, credentialProblem, optionError, refusePromise } from '../options.js'
 import { fingerprint, identityOf, type Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 
@@ -19,11 +19,9 @@ export function secretMembers(secret: Secret): Required<Pick<ClientAuth, 'identi
 export async function readSecret(secret: Secret, context?: AuthenticationContext): Promise<string> {
   if (typeof secret === 'string') return secret
   const value: unknown = await secret()
-  if (typeof value !== 'string' || value === '')
-    throw new GrantKitError(
-      'ERR_CLIENT_AUTHENTICATION',
-      'clientSecret: the function must return a string that is not empty',
-    )
+  if (typeof value !== 'string' || value === '') throw unusable('the function must return a string that is not empty')
+  const problem = credentialProblem(value)
+  if (problem !== undefined) throw unusable(`what the function returned ${problem}`)
   context?.provider.conform.checkCredentials?.({ clientId: context.clientId, clientSecret: value })
   return value
 }
@@ -33,4 +31,9 @@ function checkSecret(secret: Secret): void {
   refusePromise('clientSecret', secret)
   if (typeof secret !== 'string' || secret === '')
     throw optionError('clientSecret', 'must be a string that is not empty, or a function that returns one')
+  checkCredential('clientSecret', secret)
+}
+
+function unusable(problem: string): GrantKitError {
+  return new GrantKitError('ERR_CLIENT_AUTHENTICATION', `clientSecret: ${problem}`)
 }

@@ -6,7 +6,7 @@ import { authenticated, refusal } from '../answering.js'
 
 const secret = 'a secret of sixty-four bytes or more, since HS512 wants as much as that: \u00e9'
 
-for (const alg of ['HS256', 'HS384', 'HS512'])
+for (const alg of ['HS256', 'HS384', 'HS512'] as const)
   test(`signs ${alg} with the secret, which is not sent`, async () => {
     const { parameters, headers } = await authenticated(clientSecretJwt(secret, { alg }))
     const { client_assertion: assertion, ...others } = parameters as Record<string, string>

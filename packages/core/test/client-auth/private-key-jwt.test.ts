@@ -10,7 +10,7 @@ import { answering, authenticated, clientOf, failure, formOf, granted, provider,
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const base = { key: ec.privateKey, alg: 'ES256' }
+const base = { key: ec.privateKey, alg: 'ES256' } as const
 
 async function verified(options: PrivateKeyJwtOptions, conform?: Conform, publicKey: KeyObject = ec.publicKey) {
   const { parameters } = await authenticated(privateKeyJwt(options), conform)
