@@ -39,10 +39,14 @@ async function send(client: Client, request: EndpointRequest): Promise<unknown> 
   if ('body' in answer) return answer.body
   throw refused(
     client,
-    { ...answer.refusal, grantType: request.grantType },
+    { ...answer.refusal, grantType: request.grantType, scope: scopeOf(request) },
     authenticated,
     response.headers.get('retry-after'),
   )
+}
+
+function scopeOf({ parameters: { scope } }: EndpointRequest): string | undefined {
+  return typeof scope === 'string' ? scope : undefined
 }
 
 /** Adds the credentials. What a secret function or a signer throws is told as such, whatever kind of error it is. */
@@ -117,8 +121,8 @@ function refused(
  * some say 401 of a dead refresh token too, but then with its code.
  */
 function standardKind({ status, error = '' }: Refusal): RefusalKind {
-  if (pendingCodes.has(error)) return 'pending'
   if (status >= 500 || status === 429 || status === 408) return 'transient'
+  if (pendingCodes.has(error)) return 'pending'
   if (status < 400 && error === 'server_error') return 'transient'
   const named = kindsByCode[error]
   if (status === 401 && (named === undefined ? !namesAnother.test(error) : named === 'denied')) return 'invalid_client'
@@ -131,6 +135,8 @@ const pendingCodes = new Set(['authorization_pending', 'slow_down'])
 const kindsByCode: Readonly<Record<string, RefusalKind>> = {
   __proto__: null as never,
   invalid_grant: 'invalid_grant',
+  invalid_scope: 'invalid_scope',
+  invalid_target: 'invalid_scope',
   invalid_client: 'invalid_client',
   unauthorized_client: 'invalid_client',
   temporarily_unavailable: 'transient',

@@ -41,8 +41,10 @@ export function isGrantKitError(error: unknown): error is GrantKitError {
 export type RefusalKind =
   /** The server could not answer now: repeat after the cool-down. */
   | 'transient'
-  /** Somebody has to change something about this request: a scope, a resource, the configuration. */
+  /** Somebody has to change something about this request. */
   | 'terminal'
+  /** This scope or resource was refused, and nothing else. */
+  | 'invalid_scope'
   /** The client's own credentials were refused, or it may not use the grant: nothing else of it is worth sending now. */
   | 'invalid_client'
   /** The refresh token or the code is dead; a refused refresh token ends the user's session. */
@@ -151,9 +153,13 @@ export type LoginReason =
   /** None was ever there, or none came with the last login. */
   | 'no_refresh_token'
   | 'refresh_token_expired'
-  /** The server refused it. */
+  /** The server says that it is dead. */
   | 'invalid_grant'
-  /** It was sent as often as it may be, and no answer came back: its last answer died with the process that asked. */
+  /** The server refuses it again and again without saying that it is dead, and serves other users meanwhile. */
+  | 'refused'
+  /** The server wants to see the user: a login, a consent, a stronger authentication. */
+  | 'interaction_required'
+  /** It was sent as often as the provider allows, and whether the server has used it up is not known. */
   | 'unknown_outcome'
   /** `forget()` was called. */
   | 'forgotten'

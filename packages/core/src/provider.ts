@@ -19,6 +19,8 @@ export interface Refusal {
   readonly error: string | undefined
   readonly errorDescription: string | undefined
   readonly grantType: string
+  /** The scope that was asked for. */
+  readonly scope: string | undefined
 }
 
 /** An API's answer with status 401, or another of `rejectionStatuses`, as far as it tells whether the token was the reason. */
@@ -60,7 +62,8 @@ export interface Conform {
   readonly classifyError?: ((refusal: Refusal, standard: RefusalKind) => RefusalKind) | undefined
   /**
    * How often a refresh token is sent again when nobody knows whether the server used it up: its answer was lost, or was a
-   * 500. 0 where that ends the session; `Infinity` where a refresh token can be used any number of times. Default 1.
+   * 500. 0 where a second time does harm; then the session is over. Default `Infinity`: one that was used up is answered
+   * with `invalid_grant`, and one that was not is as good as before.
    */
   readonly refreshTokenResends?: number | undefined
   /**
@@ -113,7 +116,7 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   if (conform.refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', conform.refreshEndpoint)
   if (conform.basicCredentials !== undefined && !['form', 'raw'].includes(conform.basicCredentials))
     throw optionError('basicCredentials', "must be 'form' or 'raw'")
-  const { refreshTokenResends = 1 } = conform
+  const { refreshTokenResends = Number.POSITIVE_INFINITY } = conform
   if (!(refreshTokenResends >= 0)) throw optionError('refreshTokenResends', 'must be a number of at least 0')
   if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
     throw optionError('responseEncoding', "must be 'json' or 'form'")

@@ -4,7 +4,7 @@ import type { Refusal } from './provider.js'
 import type { TransportResponse } from './transport.js'
 
 /** A body that was understood, or a refusal. */
-export type ServerResponse = { readonly body: unknown } | { readonly refusal: Omit<Refusal, 'grantType'> }
+export type ServerResponse = { readonly body: unknown } | { readonly refusal: Omit<Refusal, 'grantType' | 'scope'> }
 
 /**
  * Reads an answer. A 200 with an `error` member is a refusal; anything that is neither is an error.
@@ -39,14 +39,14 @@ export function parseServerResponse(
     : { body: json }
 }
 
-/** The seconds or the date of a `Retry-After` header, in milliseconds from `now`; at most an hour (RFC 9110 §10.2.3). */
+/** The seconds or the date of a `Retry-After` header, in milliseconds from `now`: a second at least, an hour at most (RFC 9110 §10.2.3). */
 export function retryAfterMs(header: string | null | undefined, now: number): number | undefined {
   const text = header?.trim()
   if (!text) return undefined
   // Date.parse takes '-5' for a month; a date worth the name has a time
   const date = /\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : date - now
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 3_600_000)
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 1_000), 3_600_000)
 }
 
 /** Whether a parsed body is an object with members. */

@@ -181,13 +181,14 @@ describe('a refusal is read by its status first', () => {
     [401, 'invalid_request', 'terminal'],
     [403, 'invalid_code', 'terminal'],
     [400, 'invalid_request', 'terminal'],
-    [400, 'invalid_scope', 'terminal'],
-    [400, 'invalid_target', 'terminal'],
+    [400, 'invalid_scope', 'invalid_scope'],
+    [400, 'invalid_target', 'invalid_scope'],
     [400, 'constructor', 'terminal'],
     [400, '__proto__', 'terminal'],
     [400, 'authorization_pending', 'pending'],
     [428, 'authorization_pending', 'pending'],
-    [429, 'slow_down', 'pending'],
+    [400, 'slow_down', 'pending'],
+    [429, 'slow_down', 'transient'],
     [400, 'access_denied', 'denied'],
     [403, 'access_denied', 'denied'],
     [400, 'interaction_required', 'interaction_required'],
@@ -231,7 +232,7 @@ describe('a refusal is read by its status first', () => {
 
   test('with what the server asks to wait', async () => {
     const retryAfter = (value: string) => ask([{ status: 429, headers: { 'retry-after': value } }])
-    expect((await retryAfter('0')).error?.retryAfterMs).toBe(0)
+    expect((await retryAfter('0')).error?.retryAfterMs).toBe(1000)
     expect((await retryAfter('7')).error?.retryAfterMs).toBe(7000)
     expect((await retryAfter('later')).error?.retryAfterMs).toBeUndefined()
   })

@@ -215,12 +215,12 @@ describe('a refusal', () => {
 describe('Retry-After', () => {
   const now = Date.parse('2026-03-01T12:00:00Z')
   const cases: readonly [header: string | null | undefined, ms: number | undefined][] = [
-    ['0', 0],
+    ['0', 1_000],
     ['120', 120_000],
     [' 5 ', 5_000],
     ['Sun, 01 Mar 2026 12:02:00 GMT', 120_000],
     ['Sunday, 01-Mar-26 12:02:00 GMT', 120_000],
-    ['Sun, 01 Mar 2026 11:00:00 GMT', 0],
+    ['Sun, 01 Mar 2026 11:00:00 GMT', 1_000],
     ['99999999999999999999', 3_600_000],
     ['Fri, 01 Jan 2999 00:00:00 GMT', 3_600_000],
     ['soon', undefined],

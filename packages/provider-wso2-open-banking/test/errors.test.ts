@@ -50,7 +50,7 @@ describe('every documented refusal is read, and sorted by status and code', () =
     [400, 'invalid_grant', 'Invalid refresh token value in the request', 'invalid_grant'],
     [400, 'unsupported_grant_type', 'Unsupported grant_type value', 'terminal'],
     [400, 'unauthorized_client', 'The authenticated client is not authorized', 'invalid_client'],
-    [400, 'invalid_scope', 'Provided scope is wider than the scope of the refresh token', 'terminal'],
+    [400, 'invalid_scope', 'Provided scope is wider than the scope of the refresh token', 'invalid_scope'],
     [500, 'server_error', 'Internal Server Error.', 'transient'],
     [502, 'server_error', 'Service Unavailable Error.', 'transient'],
   ] as const)('%i %s "%s" is %s', async (status, error, description, kind) => {

@@ -200,7 +200,7 @@ describe('a refresh', () => {
     await narrow.redeem(authorizationCode(bank.approved('accounts')))
     const error = await rejection(wide.getTokenSet())
     expect(error).toBeInstanceOf(AuthorizationServerError)
-    expect(error).toMatchObject({ serverStatus: 400, error: 'invalid_scope', kind: 'terminal' })
+    expect(error).toMatchObject({ serverStatus: 400, error: 'invalid_scope', kind: 'invalid_scope' })
     expect((await narrow.getTokenSet({ force: true })).scope).toBe('accounts')
   })
 

@@ -1,94 +1,171 @@
 /**
- * Rest for an endpoint after a failure, shared by all who would call it: no request, the same error. A server that is
- * down, or asks for time, rests for every client; refused credentials rest for the client that holds them, since some
- * servers lock an account after a few attempts, and until it has others.
+ * Who is left alone after a failure, and for how long: no request, the same error. A server that is down, or asks for
+ * time, rests for everybody; refused credentials rest for the client that holds them, since some servers lock an account
+ * after a few attempts, and until it has others; whatever is wrong with one code, refresh token, scope or resource rests
+ * that alone. Answers that are still to come are nobody's failure.
  */
 import type { Client } from '../client.js'
-import { type AuthorizationServerError, type GrantKitError, isGrantKitError } from '../errors.js'
+import { type AuthorizationServerError, type GrantKitError, isGrantKitError, type TransportError } from '../errors.js'
+import { Health, inForce, longestRestMs, type Rest, restMsAfter } from './health.js'
 
-interface Rest {
-  /** A clock set back behind its beginning ends it, or a correction of an hour would make it last one. */
-  readonly since: number
-  readonly until: number
-  readonly error: unknown
-  /** How many failures in a row. */
-  readonly failures: number
-  /** The credentials that were refused; others end the rest. */
-  readonly refused?: string | undefined
-}
-
-const rests = new Map<string, Rest>()
-/** How long an endpoint rests after a first failure, unless it says. */
-export const firstRestMs = 1_000
-const longestRestMs = 30_000
 const terminalRestMs = 10_000
 
 /** What is asked for, where, by whom. */
 export interface Attempt {
   readonly client: Client
   readonly endpoint: string
-  /** From `attemptKey()`: what is wrong with this scope, refresh token or code alone makes nobody else wait. */
+  readonly grantType: string
+  /** Whose tokens it is for: the second opinion on a server has to be somebody else's. */
+  readonly lineage: string
+  /** From `attemptKey()`: what is wrong with this refresh token or code alone makes nobody else wait. */
   readonly key: string
+  /** The same without the refresh token or code: what is wrong with a scope or a resource. */
+  readonly scopeKey: string
 }
 
 /**
- * Runs a request unless its endpoint rests.
+ * Runs a request unless something it needs rests.
  *
  * @throws the error that started the rest, without a request; or what the request throws
  */
 export async function withCooldown<T>(attempt: Attempt, request: () => Promise<T>): Promise<T> {
-  await refuseWhileResting(attempt)
+  const [server, client] = await enter(attempt)
   try {
     const result = await request()
     const now = attempt.client.clock.now()
-    for (const key of keysOf(attempt)) if (restAt(key, now) === undefined) rests.delete(key)
+    for (const health of [server, client]) health.succeeded(attempt.lineage, now)
+    for (const key of [attempt.key, attempt.scopeKey]) rests.delete(key)
+    note(attempt, 'served', now)
     return result
   } catch (error) {
     await startRest(attempt, error)
     throw error
+  } finally {
+    server.leave()
+    client.leave()
   }
 }
 
-/** @throws the error that started the rest, if there is one */
+/**
+ * Waits while somebody else is finding out whether the server is back.
+ *
+ * @throws the error that started the rest, if there is one
+ */
 export async function refuseWhileResting(attempt: Attempt): Promise<void> {
-  const { client } = attempt
-  for (const key of keysOf(attempt)) {
-    const rest = restAt(key, client.clock.now())
-    if (rest === undefined) continue
-    if (rest.refused === undefined || rest.refused === (await credentialsOf(client))) throw rest.error
-    rests.delete(key)
+  for (const health of healthsOf(attempt)) {
+    await refuseIfResting(attempt, health)
+    while (!health.hasPlace()) {
+      await health.change()
+      await refuseIfResting(attempt, health)
+    }
+  }
+  const { client, key, scopeKey } = attempt
+  for (const one of [key, scopeKey]) {
+    const rest = inForce(rests.get(one), client.clock.now())
+    if (rest !== undefined && (await isStill(rest, client))) throw rest.error
   }
 }
 
-/** What may pass rests the endpoint, what somebody has to change the client or this attempt; what was not sent, nothing. */
+/** Takes a place with the server and with the client. */
+async function enter(attempt: Attempt): Promise<[Health, Health]> {
+  const [server, client] = healthsOf(attempt)
+  for (;;) {
+    await refuseWhileResting(attempt)
+    if (!server.enter()) continue
+    if (client.enter()) return [server, client]
+    server.leave()
+  }
+}
+
+async function refuseIfResting({ client }: Attempt, health: Health): Promise<void> {
+  const rest = inForce(health.rest, client.clock.now())
+  if (rest === undefined) return
+  if (await isStill(rest, client)) throw rest.error
+  health.forgive()
+}
+
+/** Whether the credentials are those that were refused. */
+async function isStill({ refused }: Rest, client: Client): Promise<boolean> {
+  return refused === undefined || refused === (await credentialsOf(client))
+}
+
+/**
+ * What a failure makes rest:
+ *
+ * | the failure | rests |
+ * |---|---|
+ * | 429, 503, a `Retry-After`, no connection | the server, for everybody |
+ * | another 5xx, a lost answer | this attempt; the server once somebody else has failed too |
+ * | an answer that is none | this attempt; the client once it has happened for somebody else too |
+ * | the client's credentials, or the server's certificate | the client, until it has others |
+ * | any other refusal | this attempt |
+ * | `authorization_pending`, what was never sent by our fault | nothing |
+ */
 async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   if (!isGrantKitError(error) || notTheServers.has(error.code)) return
-  const { client } = attempt
-  const [endpointKey, clientKey, attemptKey] = keysOf(attempt)
-  const since = client.clock.now()
-  sweep(since)
-  if (error.retryable) return restEndpoint(endpointKey, since, error)
-  const { error: reason, kind } = error as Partial<AuthorizationServerError>
-  const ofAttempt = kind === 'invalid_grant' || reason === 'invalid_scope' || reason === 'invalid_target'
+  const { kind } = error as Partial<AuthorizationServerError>
+  if (kind === 'pending') return
+  const { client, lineage } = attempt
+  const now = client.clock.now()
+  note(attempt, 'failed', now)
+  const [server, ofClient] = healthsOf(attempt)
+  if (error.retryable && isSurelyTheServers(error)) return server.rests(now, error)
+  if (error.retryable) {
+    restAttempt(attempt.key, now, error)
+    return server.doubted(lineage, now, error)
+  }
   const refused = await credentialsOf(client)
-  rests.set(ofAttempt ? attemptKey : clientKey, { since, until: since + terminalRestMs, error, failures: 1, refused })
+  if (kind === 'invalid_client' || error.code.startsWith('ERR_TRANSPORT'))
+    return ofClient.rests(now, error, terminalRestMs, refused)
+  restAttempt(kind === 'invalid_scope' ? attempt.scopeKey : attempt.key, now, error, terminalRestMs, refused)
+  if (kind === undefined) ofClient.doubted(lineage, now, error)
 }
 
 /** Codes of what happened on our side. */
-const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSED', 'ERR_TOKEN_STORE'])
+const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSED', 'ERR_TOKEN_STORE', 'ERR_CLOSED'])
 
-/** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
-function restEndpoint(key: string, since: number, error: GrantKitError): void {
-  const current = restAt(key, since)
-  const failures = current?.failures ?? (rests.get(key)?.failures ?? 0) + 1
-  const until = since + (error.retryAfterMs ?? Math.min(firstRestMs * 2 ** (failures - 1), longestRestMs))
-  if (current === undefined || current.until < until) rests.set(key, { since, until, error, failures })
+function isSurelyTheServers(error: GrantKitError): boolean {
+  const { serverStatus, neverSent } = error as Partial<AuthorizationServerError & TransportError>
+  return neverSent === true || serverStatus === 429 || serverStatus === 503 || error.retryAfterMs !== undefined
 }
 
-/** The rest in force. */
-function restAt(key: string, now: number): Rest | undefined {
-  const rest = rests.get(key)
-  return rest !== undefined && rest.since <= now && now < rest.until ? rest : undefined
+const rests = new Map<string, Rest>()
+
+function restAttempt(key: string, since: number, error: GrantKitError, restMs?: number, refused?: string): void {
+  if (rests.size >= 1_000) sweepRests(since)
+  const failures = (rests.get(key)?.failures ?? 0) + 1
+  rests.set(key, { since, until: since + (restMs ?? restMsAfter(failures)), error, failures, refused })
+}
+
+/** Forgets rests long over, so that the table stays as small as the number of attempts in trouble. */
+function sweepRests(now: number): void {
+  for (const [key, { until }] of rests) if (until + longestRestMs < now) rests.delete(key)
+}
+
+const healths = new Map<string, Health>()
+
+/** Of the endpoint over this connection, and of the client there. */
+function healthsOf({ client, endpoint }: Attempt): [Health, Health] {
+  const ofServer = JSON.stringify([endpoint, client.connection])
+  return [healthOf(ofServer, client), healthOf(clientKey({ client, endpoint }), client)]
+}
+
+function clientKey({ client, endpoint }: Pick<Attempt, 'client' | 'endpoint'>): string {
+  return JSON.stringify([endpoint, client.connection, client.id, client.auth.identity])
+}
+
+function healthOf(key: string, { clock }: Client): Health {
+  let health = healths.get(key)
+  if (health === undefined) {
+    if (healths.size >= 1_000) sweepHealths(clock.now())
+    health = new Health()
+    healths.set(key, health)
+  }
+  return health
+}
+
+function sweepHealths(now: number): void {
+  for (const [key, health] of healths) if (health.isIdle(now)) healths.delete(key)
 }
 
 /** Names the credentials as they are now; credentials that cannot be read are others than those refused. */
@@ -97,14 +174,31 @@ async function credentialsOf({ auth, tls }: Client): Promise<string> {
   return JSON.stringify([fingerprint, tls.certificate?.thumbprint])
 }
 
-function keysOf({ client, endpoint, key }: Attempt): [string, string, string] {
-  const ofEndpoint = JSON.stringify([endpoint, client.connection])
-  const ofClient = JSON.stringify([endpoint, client.connection, client.id, client.auth.identity])
-  return [ofEndpoint, ofClient, key]
+/** How refreshes of one client went last: whether it is one refresh token that is refused, or everybody's. */
+interface Refreshes {
+  servedAt: number
+  /** Of two lineages at most, the latest last. */
+  failed: readonly { readonly lineage: string; readonly at: number }[]
 }
 
-/** Forgets rests long over, so that the table stays as small as the number of endpoints in trouble. */
-function sweep(now: number): void {
-  if (rests.size < 1_000) return
-  for (const [key, { until }] of rests) if (until + longestRestMs < now) rests.delete(key)
+const refreshes = new Map<string, Refreshes>()
+
+/** Whether others have been served since an instant, and nobody else has failed after that. */
+export function othersAreServed(attempt: Attempt, sinceAt: number): boolean {
+  const { servedAt, failed } = refreshes.get(clientKey(attempt)) ?? { servedAt: Number.NEGATIVE_INFINITY, failed: [] }
+  const other = failed.findLast(({ lineage }) => lineage !== attempt.lineage)
+  return servedAt > sinceAt && servedAt >= (other?.at ?? Number.NEGATIVE_INFINITY)
+}
+
+function note(attempt: Attempt, outcome: 'served' | 'failed', now: number): void {
+  if (attempt.grantType !== 'refresh_token') return
+  const key = clientKey(attempt)
+  const { servedAt, failed } = refreshes.get(key) ?? { servedAt: Number.NEGATIVE_INFINITY, failed: [] }
+  const { lineage } = attempt
+  // the latest is the last to go
+  refreshes.delete(key)
+  if (refreshes.size >= 1_000) refreshes.delete(refreshes.keys().next().value as string)
+  if (outcome === 'served') return void refreshes.set(key, { servedAt: now, failed })
+  const others = failed.filter(one => one.lineage !== lineage).slice(-1)
+  refreshes.set(key, { servedAt, failed: [...others, { lineage, at: now }] })
 }

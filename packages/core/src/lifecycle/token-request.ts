@@ -14,7 +14,10 @@ export function attemptFor(client: Client, { key, lineage }: Entry, { grantType,
   return {
     client,
     endpoint: endpointFor(client, grantType),
+    grantType,
+    lineage: lineage.key,
     key: attemptKey(lineage.key, key, parameters),
+    scopeKey: attemptKey(lineage.key, key, {}),
   }
 }
 

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
+  authorizationCode,
   clientCredentials,
   createTokenSource,
   createUserTokenSources,
@@ -27,10 +28,9 @@ describe('a server that cannot answer', () => {
   const failures: Record<string, Answer> = {
     '503': down,
     '429': refuse(429, 'slow_down'),
-    '500 without a body': () => ({ status: 500, headers: new Headers(), body: new Uint8Array() }),
-    'an empty 200': () => ({ status: 200, headers: new Headers(), body: new Uint8Array() }),
-    'no answer in time': () => {
-      throw new TransportError('ERR_TRANSPORT_TIMEOUT', 'no answer', { neverSent: false })
+    'a 500 that asks for time': refuse(500, 'server_error', { 'retry-after': '1' }),
+    'no connection': () => {
+      throw new TransportError('ERR_TRANSPORT_TIMEOUT', 'no connection', { neverSent: true })
     },
   }
   for (const [name, answer] of Object.entries(failures))
@@ -46,6 +46,99 @@ describe('a server that cannot answer', () => {
       setup.clock.advance(1)
       expect(await outcomeOf(setup)).toBe('token-2')
     })
+
+  const doubtful: Record<string, Answer> = {
+    '500 without a body': () => ({ status: 500, headers: new Headers(), body: new Uint8Array() }),
+    '502 of a gateway': () => ({ status: 502, headers: new Headers(), body: new TextEncoder().encode('<html>') }),
+    'an empty 200': () => ({ status: 200, headers: new Headers(), body: new Uint8Array() }),
+    'no answer in time': () => {
+      throw new TransportError('ERR_TRANSPORT_TIMEOUT', 'no answer', { neverSent: false })
+    },
+  }
+  for (const [name, answer] of Object.entries(doubtful))
+    describe(`after ${name}`, () => {
+      test('whoever met it waits a second, and the others go on', async () => {
+        const setup = setUp(answer)
+        const error = await outcomeOf(setup)
+        setup.server.answer = issue()
+        expect(await outcomeOf(setup)).toBe(error)
+        expect(await outcomeOf(setup, 'another')).toBe('token-2')
+        expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) })).toBe('token-3')
+        expect(await outcomeOf(setup)).toBe(error)
+        setup.clock.advance(1_000)
+        expect(await outcomeOf(setup)).toBe('token-4')
+      })
+
+      test('all wait once somebody else has met it too', async () => {
+        const setup = setUp(answer)
+        await outcomeOf(setup)
+        const error = await outcomeOf(setup, 'second')
+        for (const scope of ['third', 'fourth', 'fifth']) expect(await outcomeOf(setup, scope)).toBe(error)
+        expect(setup.server.requests).toHaveLength(2)
+        setup.clock.advance(1_000)
+        setup.server.answer = issue()
+        expect(await outcomeOf(setup, 'third')).toBe('token-3')
+      })
+    })
+
+  test('one who fails while others are served makes nobody else wait, however often', async () => {
+    const poison = refuse(500, 'server_error')
+    const setup = setUp(request => (request.form.scope === 'poison' ? poison(request) : issue()(request)))
+    for (let minute = 0; minute < 20; minute++) {
+      expect(await outcomeOf(setup, 'poison')).toMatchObject({ serverStatus: 500 })
+      expect(await outcomeOf(setup, `healthy ${minute}`)).toMatch(/^token-/)
+      setup.clock.advance(60_000)
+    }
+  })
+
+  test('two who fail while others are served make nobody else wait, once that is known', async () => {
+    const poison = refuse(500, 'server_error')
+    const setup = setUp(request => (request.form.scope?.startsWith('poison') ? poison(request) : issue()(request)))
+    await outcomeOf(setup, 'poison 1')
+    await outcomeOf(setup, 'healthy')
+    await outcomeOf(setup, 'poison 2')
+    expect(await outcomeOf(setup, 'healthy 2')).toMatch(/^token-/)
+    for (let minute = 0; minute < 20; minute++) {
+      setup.clock.advance(60_000)
+      await outcomeOf(setup, 'poison 1')
+      await outcomeOf(setup, 'poison 2')
+      expect(await outcomeOf(setup, `healthy at ${minute}`)).toMatch(/^token-/)
+    }
+  })
+
+  for (const [name, answer] of Object.entries({ ...doubtful, ...failures }))
+    test(`ten minutes of ${name} are one try for each rest, over forty callers, and nobody is forgotten`, async () => {
+      const setup = setUp(answer)
+      const scopes = Array.from({ length: 40 }, (_, caller) => `caller-${caller}`)
+      let tries = 0
+      for (let second = 0; second < 600; second++) {
+        const before = setup.server.requests.length
+        await Promise.all(scopes.map(scope => outcomeOf(setup, scope)))
+        if (second > 0) expect(setup.server.requests.length - before).toBeLessThanOrEqual(1)
+        tries += second > 0 ? setup.server.requests.length - before : 0
+        setup.clock.advance(1_000)
+      }
+      // 1, 2, 4, 8, 16 seconds, then every 30; a server that names a rest is asked after it
+      expect(tries).toBeLessThanOrEqual(name === 'a 500 that asks for time' ? 599 : 24)
+      setup.server.answer = issue()
+      setup.clock.advance(30_000)
+      for (const outcome of await Promise.all(scopes.map(scope => outcomeOf(setup, scope))))
+        expect(outcome).toMatch(/^token-/)
+    })
+
+  test('after a rest one caller tries, and the others go once it was served, ever more at a time', async () => {
+    const setup = setUp(down)
+    await outcomeOf(setup)
+    setup.clock.advance(1_000)
+    const { answer, open } = gate(issue())
+    setup.server.answer = answer
+    const together = ['a', 'b', 'c', 'd', 'e'].map(scope => outcomeOf(setup, scope))
+    await setup.server.arrived(2)
+    await new Promise(setImmediate)
+    expect(setup.server.requests).toHaveLength(2)
+    open()
+    for (const outcome of await Promise.all(together)) expect(outcome).toMatch(/^token-/)
+  })
 
   test('does not make another endpoint, or another connection to it, rest', async () => {
     const setup = setUp(down)
@@ -127,11 +220,32 @@ describe('Retry-After', () => {
     expect(await outcomeOf(setup)).toBe('token-2')
   })
 
-  test('respects Retry-After: 0', async () => {
-    const setup = setUp(asks('0'))
-    await outcomeOf(setup)
-    setup.server.answer = issue()
-    expect(await outcomeOf(setup)).toBe('token-2')
+  for (const [name, header] of [
+    ['0', '0'],
+    ['a date that is past', new Date(0).toUTCString()],
+  ] as const)
+    test(`${name} asks for the least rest: a second`, async () => {
+      const setup = setUp(asks(header))
+      const error = await outcomeOf(setup)
+      expect(error).toMatchObject({ retryAfterMs: 1_000 })
+      setup.server.answer = issue()
+      setup.clock.advance(999)
+      expect(await outcomeOf(setup)).toBe(error)
+      setup.clock.advance(1)
+      expect(await outcomeOf(setup)).toBe('token-2')
+    })
+
+  test('0 sends no token request for each call of a token that is renewed in the background', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    await source.getTokenSet()
+    setup.server.answer = asks('0')
+    setup.clock.advance(3_570_000)
+    for (let call = 0; call < 200; call++) {
+      await source.getTokenSet()
+      await new Promise(setImmediate)
+    }
+    expect(setup.server.requests).toHaveLength(2)
   })
 
   test('is kept when another request that was under way fails without one', async () => {
@@ -163,8 +277,8 @@ describe('Retry-After', () => {
 })
 
 describe('refused credentials', () => {
-  for (const error of ['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
-    test(`${error} is the same error without a request for 10 s, whatever the scope`, async () => {
+  for (const error of ['invalid_client', 'unauthorized_client', 'app_suspended'])
+    test(`401 ${error} is the same error without a request for 10 s, whatever the scope`, async () => {
       const setup = setUp(refuse(401, error))
       const refusal = await outcomeOf(setup)
       expect(refusal).toMatchObject({ code: 'ERR_SERVER_REFUSED', error, retryable: false })
@@ -215,13 +329,23 @@ describe('refused credentials', () => {
     expect(await outcomeOf(setup)).toBe('token-2')
   })
 
-  test('an answer that is no token response makes its client wait, and no other', async () => {
+  test('are tried by one caller once the rest is over', async () => {
+    const setup = setUp(refuse(401, 'invalid_client'))
+    await outcomeOf(setup)
+    setup.clock.advance(10_000)
+    await Promise.all(['a', 'b', 'c', 'd'].map(scope => outcomeOf(setup, scope)))
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
+  test('an answer that is no token response makes its client wait, once it comes to two, and no other', async () => {
     const setup = setUp(() => json(200, { token: 'under another name' }))
     const unusable = await outcomeOf(setup)
     expect(unusable).toMatchObject({ code: 'ERR_TOKEN_RESPONSE' })
     expect(await outcomeOf(setup)).toBe(unusable)
+    const second = await outcomeOf(setup, 'another')
+    expect(await outcomeOf(setup, 'a third')).toBe(second)
     setup.server.answer = issue()
-    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) })).toBe('token-2')
+    expect(await outcomeOf({ client: setup.another({ clientId: 'other' }) })).toBe('token-3')
   })
 
   test('a secret that cannot be read makes nobody wait: nothing was sent', async () => {
@@ -231,6 +355,53 @@ describe('refused credentials', () => {
     expect(failure).toMatchObject({ code: 'ERR_CLIENT_AUTHENTICATION' })
     expect(await outcomeOf(setup)).toBe('token-1')
   })
+})
+
+describe('a refusal of one code or refresh token', () => {
+  const refusals: Record<string, Answer> = {
+    '400 invalid_request': refuse(400, 'invalid_request'),
+    '403 invalid_code': refuse(403, 'invalid_code'),
+    '401 invalid_grant': refuse(401, 'invalid_grant'),
+    '403 invalid_grant': refuse(403, 'invalid_grant'),
+    'an empty 400': () => ({ status: 400, headers: new Headers(), body: new Uint8Array() }),
+    'an empty 403': () => ({ status: 403, headers: new Headers(), body: new Uint8Array() }),
+    '500 server_error': refuse(500, 'server_error'),
+    '400 authorization_pending': refuse(400, 'authorization_pending'),
+    '400 slow_down': refuse(400, 'slow_down'),
+    '400 access_denied': refuse(400, 'access_denied'),
+    '400 interaction_required': refuse(400, 'interaction_required'),
+  }
+  const isMadeUp = ({ form }: Parameters<Answer>[0]) => /^made-up/.test(form.code ?? form.refresh_token ?? '')
+  for (const [name, refusal] of Object.entries(refusals)) {
+    test(`${name} to a made-up code stops no login, no renewal and no application token`, async () => {
+      const setup = setUp(request => (isMadeUp(request) ? refusal(request) : rotate()(request)))
+      const users = createUserTokenSources({ client: setup.client })
+      await users.for('alice').import({ refreshToken: 'alice-1' })
+      for (let call = 0; call < 5; call++)
+        await users
+          .for(`attacker-${call}`)
+          .redeem(authorizationCode({ code: `made-up-${call}` }))
+          .catch(() => {})
+      // a server that is surely the reason would stop them
+      const isServers = name.startsWith('500')
+      if (!isServers) expect((await users.for('alice').getTokenSet()).accessToken).toMatch(/^token-/)
+      if (isServers) setup.clock.advance(1_000)
+      expect((await users.for('bob').redeem(authorizationCode({ code: 'real' }))).accessToken).toMatch(/^token-/)
+      expect((await users.for('alice').getTokenSet({ force: true })).accessToken).toMatch(/^token-/)
+      expect(await outcomeOf(setup)).toMatch(/^token-/)
+    })
+
+    test(`${name} to one refresh token stops nobody else`, async () => {
+      const setup = setUp(request => (isMadeUp(request) ? refusal(request) : rotate()(request)))
+      const users = createUserTokenSources({ client: setup.client })
+      await users.for('alice').import({ refreshToken: 'made-up' })
+      await users.for('bob').import({ refreshToken: 'bob-1' })
+      await expect(users.for('alice').getTokenSet()).rejects.toThrow()
+      await expect(users.for('alice').getTokenSet()).rejects.toThrow()
+      expect((await users.for('bob').getTokenSet()).accessToken).toMatch(/^token-/)
+      expect(await outcomeOf(setup)).toMatch(/^token-/)
+    })
+  }
 })
 
 describe('a refused scope', () => {

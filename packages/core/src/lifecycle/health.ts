@@ -1,0 +1,127 @@
+/**
+ * How a server does, told by its answers: whether it is down, or fails for one caller alone. One failure says neither.
+ * Until somebody else has failed too, with no success between, it is left to that caller to wait; from the second on all
+ * do. When their rest is over one of them tries, and the others wait for what comes of it; after a success they go twice as
+ * many at a time with each answer.
+ */
+import type { GrantKitError } from '../errors.js'
+
+/** No request before an instant, and the same error instead. */
+export interface Rest {
+  /** A clock set back behind its beginning ends it, or a correction of an hour would make it last one. */
+  readonly since: number
+  readonly until: number
+  readonly error: GrantKitError
+  /** How many failures in a row. */
+  readonly failures: number
+  /** The credentials that were refused; others end the rest. */
+  readonly refused?: string | undefined
+}
+
+/** How long the rest after a first failure is, unless the server says. */
+export const firstRestMs = 1_000
+export const longestRestMs = 30_000
+
+/** Twice as long after each failure in a row. */
+export function restMsAfter(failures: number, firstMs = firstRestMs, longestMs = longestRestMs): number {
+  return Math.min(firstMs * 2 ** Math.min(failures - 1, 20), longestMs)
+}
+
+/** The rest in force. */
+export function inForce(rest: Rest | undefined, now: number): Rest | undefined {
+  return rest !== undefined && rest.since <= now && now < rest.until ? rest : undefined
+}
+
+/** One server, or one client at it. */
+export class Health {
+  rest: Rest | undefined
+  /** Who has failed since the last success. */
+  readonly #doubts = new Set<string>()
+  /** Who has failed while others were served: no witness against the server. */
+  readonly #alone = new Set<string>()
+  #failures = 0
+  #most = Number.POSITIVE_INFINITY
+  #underWay = 0
+  readonly #waiting = new Set<() => void>()
+
+  /** Takes a place among the requests under way; `false` when there is none now. */
+  enter(): boolean {
+    if (this.#underWay >= this.#most) return false
+    this.#underWay++
+    return true
+  }
+
+  hasPlace(): boolean {
+    return this.#underWay < this.#most
+  }
+
+  leave(): void {
+    this.#underWay--
+    this.#wake(this.#most - this.#underWay)
+  }
+
+  /** Until there may be a place, or a rest. */
+  change(): Promise<void> {
+    return new Promise(resolve => this.#waiting.add(resolve))
+  }
+
+  /** A rest that is in force stays: the server may have asked for it. */
+  succeeded(who: string, now: number): void {
+    this.#alone.delete(who)
+    this.#doubts.delete(who)
+    for (const other of this.#doubts) this.#alone.add(other)
+    if (this.#alone.size > 1_000) this.#alone.clear()
+    this.#doubts.clear()
+    if (inForce(this.rest, now) !== undefined) return
+    this.#failures = 0
+    this.rest = undefined
+    this.#most = this.#most > 512 ? Number.POSITIVE_INFINITY : this.#most * 2
+  }
+
+  /**
+   * Somebody failed, and whether it is the server is not known.
+   *
+   * @param who a second one is another opinion
+   */
+  doubted(who: string, now: number, error: GrantKitError): void {
+    if (this.#failures === 0) {
+      if (this.#alone.has(who)) return
+      this.#doubts.add(who)
+      if (this.#doubts.size < 2) return
+    }
+    this.rests(now, error)
+  }
+
+  /** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
+  rests(now: number, error: GrantKitError, restMs?: number, refused?: string): void {
+    const current = inForce(this.rest, now)
+    if (current === undefined) this.#failures++
+    const until = now + (restMs ?? error.retryAfterMs ?? restMsAfter(this.#failures))
+    if (current === undefined || current.until < until)
+      this.rest = { since: now, until, error, failures: this.#failures, refused }
+    this.#most = 1
+    this.#wake()
+  }
+
+  /** What was wrong has been changed. */
+  forgive(): void {
+    this.rest = undefined
+    this.#failures = 0
+    this.#most = Number.POSITIVE_INFINITY
+    this.#wake()
+  }
+
+  /** Whether nothing is known that a new one would not know. */
+  isIdle(now: number): boolean {
+    const isOver = this.rest === undefined || this.rest.until + longestRestMs < now
+    return isOver && this.#underWay === 0 && this.#waiting.size === 0
+  }
+
+  #wake(most = Number.POSITIVE_INFINITY): void {
+    for (const resolve of this.#waiting) {
+      if (most-- <= 0) return
+      this.#waiting.delete(resolve)
+      resolve()
+    }
+  }
+}
