@@ -85,7 +85,8 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     const reason = reasonToRenew(tokenSet, force && !isReplaced, rejected !== undefined)
     if (reason === undefined) return tokenSet as TokenSet
     const serves = servesInstead(held)
-    const flight = singleFlight(held, () => renew(held, { reason, serves, checkOpen }))
+    const servedUntil = reason === 'soft' ? scheduleOf(tokenSet as TokenSet, client, thresholds).hardAt : undefined
+    const flight = singleFlight(held, () => renew(held, { reason, serves, servedUntil, checkOpen }))
     started(flight.catch(() => {}))
     if (reason === 'soft') return tokenSet as TokenSet
     return reason === 'hard' ? orStale(held, detachable(flight, signal), signal) : detachable(flight, signal)

@@ -5,6 +5,7 @@
 import type { LoginReason } from '../errors.js'
 import { sha256 } from '../secret.js'
 import { TokenSet } from '../token-set.js'
+import { restMsAfter } from './health.js'
 
 /** One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token. */
 export interface LineageRecord {
@@ -20,8 +21,11 @@ export interface LineageRecord {
   /** Hashes of the refresh tokens that logins brought, the latest last: a process that starts may bring one of them again. */
   readonly origins: readonly string[]
   /** Why there is no refresh token any more. */
-  readonly ended?: 'invalid_grant' | 'forgotten' | undefined
+  readonly ended?: EndReason | 'forgotten' | undefined
 }
+
+/** What a server can end a session by. */
+export type EndReason = 'invalid_grant' | 'interaction_required' | 'refused'
 
 export interface KeptToken {
   readonly accessToken: string
@@ -42,6 +46,12 @@ export interface Mark {
   readonly at: number
   /** How often it was sent without its outcome being known; one that is under way counts. */
   readonly sends: number
+  /** How often in a row it came to nothing, whatever the reason: each rest is longer than the one before. */
+  readonly failures?: number | undefined
+  /** How often of these the server refused it, not saying that it is dead, while it served others. */
+  readonly refusals?: number | undefined
+  /** When the first of these failures was. */
+  readonly failingSince?: number | undefined
   /** Not to be sent before; by the clock of whoever wrote it. */
   readonly restUntil?: number | undefined
   /** What the last one to send it was told, if anything. */
@@ -67,12 +77,18 @@ export interface Wanted {
   readonly leased: boolean
   /** How often a refresh token may be sent again when its outcome is not known. */
   readonly resends: number
+  /**
+   * Until when the caller has a token that serves, when it is to be renewed in the background: then the last try is left
+   * for the moment when somebody needs it.
+   */
+  readonly servedUntil?: number | undefined
 }
 
 export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [], origins: [] }
 
 /** Step `decide`: what is to be done, going by the record alone. */
-export function decide(record: LineageRecord, { entry, serves, now, leased, resends }: Wanted): Decision {
+export function decide(record: LineageRecord, wanted: Wanted): Decision {
+  const { entry, serves, now, leased, resends } = wanted
   const token = record.accessTokens[entry]
   if (token !== undefined && serves(token)) return { step: 'serve', token }
   const { refreshToken, refreshTokenExpiresAt } = record
@@ -84,6 +100,7 @@ export function decide(record: LineageRecord, { entry, serves, now, leased, rese
   const until = mark === undefined ? undefined : restUntilOf(mark, now)
   if (mark !== undefined && until !== undefined) return { step: 'rest', mark, until }
   if (mark !== undefined && mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
+  if (mark !== undefined && isForLater(mark, wanted)) return { step: 'rest', mark, until: wanted.servedUntil ?? now }
   return leased ? { step: 'send', refreshToken } : { step: 'wait' }
 }
 
@@ -91,8 +108,9 @@ export function decide(record: LineageRecord, { entry, serves, now, leased, rese
 export function marked(record: LineageRecord, holder: string, now: number): LineageRecord {
   const { refreshToken } = record
   if (refreshToken === undefined) return record
-  const sends = (markOf(record, refreshToken)?.sends ?? 0) + 1
-  return { ...record, sending: { hash: sha256(refreshToken), holder, at: now, sends } }
+  const { sends = 0, failures, refusals, failingSince } = markOf(record, refreshToken) ?? {}
+  const hash = sha256(refreshToken)
+  return { ...record, sending: { hash, holder, at: now, sends: sends + 1, failures, refusals, failingSince } }
 }
 
 /** Step `save`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
@@ -117,25 +135,40 @@ export function unsent(record: LineageRecord, before: LineageRecord): LineageRec
   return { ...record, sending: before.sending }
 }
 
+/** What a failure adds to the mark. */
+export type Failed = Pick<Mark, 'failure' | 'failures' | 'refusals' | 'failingSince' | 'restUntil'>
+
 /** Step `nothing_done`: the server refused without using it up, and may want to be left alone until an instant. */
-export function nothingDone(record: LineageRecord, failure: Mark['failure'], restUntil?: number): LineageRecord {
+export function nothingDone(record: LineageRecord, failed: Failed): LineageRecord {
   const { sending } = record
   if (sending === undefined) return record
   const sends = sending.sends - 1
-  const isOver = sends === 0 && restUntil === undefined
-  return { ...record, sending: isOver ? undefined : { ...sending, sends, restUntil, failure } }
+  const isOver = sends === 0 && failed.restUntil === undefined
+  return { ...record, sending: isOver ? undefined : { ...sending, ...failed, sends } }
 }
 
 /** Step `unknown`: nobody can tell whether it was used up. It still counts as sent. */
-export function unknown(record: LineageRecord, failure: Mark['failure'], restUntil: number): LineageRecord {
+export function unknown(record: LineageRecord, failed: Failed): LineageRecord {
   const { sending } = record
-  return sending === undefined ? record : { ...record, sending: { ...sending, restUntil, failure } }
+  return sending === undefined ? record : { ...record, sending: { ...sending, ...failed } }
 }
 
-/** Step `end`: the server says it is dead, and nobody has written since. Access tokens live to their own end. */
-export function ended(record: LineageRecord): LineageRecord {
+/** Step `rescued`: a new refresh token came with an answer that is of no use otherwise. It rests as the old one would. */
+export function rescued(
+  record: LineageRecord,
+  brought: BroughtRefreshToken & { readonly refreshToken: string },
+  failed: Failed,
+): LineageRecord {
+  const { sending } = record
+  const next = withRefreshToken(record, brought)
+  if (sending === undefined) return next
+  return { ...next, sending: { ...sending, hash: sha256(brought.refreshToken), sends: 0, ...failed } }
+}
+
+/** Step `end`: only the user can help, and nobody has written since. Access tokens live to their own end. */
+export function ended(record: LineageRecord, reason: EndReason): LineageRecord {
   const { accessTokens, origins } = record
-  return { accessTokens, origins, spent: spentWith(record), ended: 'invalid_grant' }
+  return { accessTokens, origins, spent: spentWith(record), ended: reason }
 }
 
 /** An API rejected an access token. */
@@ -238,13 +271,20 @@ function latest(hashes: readonly string[]): readonly string[] {
   return hashes.slice(-8)
 }
 
-function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefined {
+/** The mark of this very refresh token. */
+export function markOf({ sending }: LineageRecord, refreshToken: string): Mark | undefined {
   return sending?.hash === sha256(refreshToken) ? sending : undefined
 }
 
 /** Until when it rests, if it does. A clock that is far ahead has written what nobody should wait for. */
 function restUntilOf({ at, restUntil = 0 }: Mark, now: number): number | undefined {
   return restUntil > now && at - now < mostAheadMs ? restUntil : undefined
+}
+
+/** A try in the background that could be the last one allowed, or rest beyond the moment when it is needed. */
+function isForLater({ sends, failures = 0 }: Mark, { servedUntil, now, resends }: Wanted): boolean {
+  if (servedUntil === undefined || failures === 0) return false
+  return sends >= resends || now + restMsAfter(failures + 1) > servedUntil
 }
 
 /** As far as the record tells: whoever has the lease knows better. */

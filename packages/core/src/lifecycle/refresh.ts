@@ -7,12 +7,24 @@ import type { Client } from '../client.js'
 import { TokenStoreError } from '../errors.js'
 import type { RenewalReason } from '../events.js'
 import { refreshToken } from '../grants/refresh-token.js'
+import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
-import { refuseWhileResting } from './cooldown.js'
+import { type Attempt, othersAreServed, refuseWhileResting } from './cooldown.js'
 import { type Entry, inTurn, type Known, type Lineage } from './held.js'
 import { type Lease, leaseOf } from './lease.js'
-import { changeAfter, outcomeOf } from './outcome.js'
-import { answered, type Decision, decide, ended, type LineageRecord, marked, unsent } from './record.js'
+import { changeAfter, endBy, failedBy, outcomeOf } from './outcome.js'
+import {
+  answered,
+  type Decision,
+  decide,
+  type EndReason,
+  ended,
+  type LineageRecord,
+  marked,
+  markOf,
+  rescued,
+  unsent,
+} from './record.js'
 import { type Ask, heldBy, type Renew } from './renewal.js'
 import { keepsChanging, read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
@@ -28,12 +40,12 @@ const mostSent = 20
 
 /** One user's refresh token is sent by one at a time; only the user can replace a dead one. */
 export function byRefreshToken(client: Client, scope: string | undefined, subject: string): Renew {
-  const resends = client.provider.conform.refreshTokenResends ?? 1
+  const resends = client.provider.conform.refreshTokenResends ?? Number.POSITIVE_INFINITY
   const now = () => client.clock.now()
 
-  async function renew(entry: Entry, { reason, serves, checkOpen }: Ask): Promise<TokenSet> {
+  async function renew(entry: Entry, { reason, serves, servedUntil, checkOpen }: Ask): Promise<TokenSet> {
     const { lineage } = entry
-    const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends })
+    const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends, servedUntil })
     // for a login that is missing nobody has to wait
     const isFresh = performance.now() - lineage.knownAt < lineage.copyMs
     if (lineage.known !== undefined && isFresh) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
@@ -77,7 +89,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   ): Promise<TokenSet | undefined> {
     const { lineage } = entry
     const grant = refreshToken({ refreshToken: spent, scope })
-    await refuseWhileResting(attemptFor(client, entry, grant))
+    const attempt = attemptFor(client, entry, grant)
+    await refuseWhileResting(attempt)
     if (!(await lease.check())) return undefined
     const mark = await writeMark(lineage, known, lease.holder)
     if (mark === undefined) return undefined
@@ -87,23 +100,43 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     try {
       answer = await requestToken(sending.client, entry, grant, reason)
     } catch (error) {
-      const outcome = outcomeOf(error, sending.hasLeft())
-      if (outcome === 'dead') return endSession(lineage, mark, error)
-      const change = changeAfter(outcome, error, { before: known.record, now: now() })
-      await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
-      if (error instanceof LeaseLost) return undefined
-      throw error
+      return afterFailure(error, { lineage, known, mark, attempt, spent, hasLeft: sending.hasLeft() })
     }
+    const isSaved = await saveAnswer(lineage, mark, record => answered(record, entry.key, answer))
+    if (isSaved) tellOfNarrowing(client, { subject, before, answer, asked: scope })
+    return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
+  }
+
+  /** Step `save`, of what the server has handed out: over the mark, or over what a fail-over left of the record before it. */
+  function saveAnswer(lineage: Lineage, mark: Known, change: (record: LineageRecord) => LineageRecord) {
     const isMark = isStill(mark)
     // a fail-over may have taken the mark and more
     const isWhatIsLeft = ({ version }: Known) => version === undefined || lineage.ancestors.includes(version)
-    const change = (record: LineageRecord) => answered(isMark({ record }) ? record : mark.record, entry.key, answer)
-    const isSaved = await save(lineage, change, current => isMark(current) || isWhatIsLeft(current), {
-      now,
-      patienceMs,
-    })
-    if (isSaved) tellOfNarrowing(client, { subject, before, answer, asked: scope })
-    return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
+    const changeMark = (record: LineageRecord) => change(isMark({ record }) ? record : mark.record)
+    return save(lineage, changeMark, current => isMark(current) || isWhatIsLeft(current), { now, patienceMs })
+  }
+
+  /** Steps `rescued`, `end`, `unsent`, `nothing_done` and `unknown`; returns when all has to be decided again. */
+  async function afterFailure(
+    error: unknown,
+    { lineage, known, mark, attempt, spent, hasLeft }: Sent,
+  ): Promise<undefined> {
+    const before = markOf(known.record, spent)
+    const servesOthers = before !== undefined && othersAreServed(attempt, before.at)
+    const circumstances = { before, now: now(), servesOthers }
+    const outcome = outcomeOf(error, hasLeft)
+    const failed = failedBy(outcome, error, circumstances)
+    const brought = rescuedFrom(error)
+    if (brought !== undefined && brought.refreshToken !== spent) {
+      await saveAnswer(lineage, mark, record => rescued(record, brought, failed))
+      throw error
+    }
+    const end = endBy(outcome, failed, circumstances)
+    if (end !== undefined) return endSession(lineage, mark, end, error)
+    const change = changeAfter(outcome, failed, known.record)
+    await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
+    if (error instanceof LeaseLost) return undefined
+    throw error
   }
 
   /** Step `mark`; `undefined` when somebody else has written. One that fails may be there all the same: it is taken back. */
@@ -118,11 +151,11 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     }
   }
 
-  /** Step `end`: `invalid_grant` counts if the mark is still there; otherwise it was about a token that is used up. */
-  async function endSession(lineage: Lineage, mark: Known, cause: unknown): Promise<undefined> {
+  /** Step `end`: the refusal counts if the mark is still there; otherwise it was about a token that is used up. */
+  async function endSession(lineage: Lineage, mark: Known, reason: EndReason, cause: unknown): Promise<undefined> {
     await read(lineage, now)
-    if (await save(lineage, ended, isStill(mark), { now, patienceMs: 0 }))
-      throw loginRequired(client, lineage, subject, 'invalid_grant', cause)
+    if (await save(lineage, record => ended(record, reason), isStill(mark), { now, patienceMs: 0 }))
+      throw loginRequired(client, lineage, subject, reason, cause)
     return undefined
   }
 
@@ -134,6 +167,17 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       throw error
     }
   }
+}
+
+/** A request that was sent, or was about to be. */
+interface Sent {
+  readonly lineage: Lineage
+  readonly known: Known
+  readonly mark: Known
+  readonly attempt: Attempt
+  /** The refresh token in it. */
+  readonly spent: string
+  readonly hasLeft: boolean
 }
 
 /** Whether a mark is the last word about its refresh token; what else is in the record may have changed. */

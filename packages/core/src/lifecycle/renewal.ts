@@ -14,6 +14,8 @@ import { tellIfStoreFailed } from './told.js'
 export interface Ask {
   readonly reason: RenewalReason
   readonly serves: (token: KeptToken) => boolean
+  /** Until when nobody has to wait for it; `undefined`: somebody waits. */
+  readonly servedUntil?: number | undefined
   /** Called when another process is renewing; throws when nobody wants to wait for it any more. */
   readonly checkOpen: () => void
 }

@@ -18,9 +18,11 @@ import type { KeptToken, Mark } from './record.js'
 export function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
   const options = { provider: name, retryAfterMs }
   const { status: serverStatus, error } = failure ?? {}
-  if (serverStatus !== undefined)
-    return new AuthorizationServerError({ ...options, serverStatus, error, kind: 'transient' })
-  const message = 'The answer to the last refresh was lost; the next one waits for the cool-down'
+  if (serverStatus !== undefined) {
+    const isFinal = serverStatus >= 400 && serverStatus < 500 && serverStatus !== 429 && serverStatus !== 408
+    return new AuthorizationServerError({ ...options, serverStatus, error, kind: isFinal ? 'terminal' : 'transient' })
+  }
+  const message = 'What became of the last refresh is not known; the next one waits for the cool-down'
   return new TransportError('ERR_TRANSPORT', message, { ...options, neverSent: false })
 }
 
@@ -28,7 +30,10 @@ const problems: Readonly<Record<LoginReason, string>> = {
   no_refresh_token: 'there is no refresh token',
   refresh_token_expired: 'the refresh token has expired',
   invalid_grant: 'the refresh token is dead',
-  unknown_outcome: 'the refresh token was sent and its answer was lost, and it may not be sent again',
+  refused: 'the server goes on refusing the refresh token, while it serves others',
+  interaction_required: 'the server wants to see the user',
+  unknown_outcome:
+    'whether the server used the refresh token up is not known, and the provider forbids to send it again',
   forgotten: 'the tokens were forgotten',
 }
 

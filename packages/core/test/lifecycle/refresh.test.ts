@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Answer, deferred, gate, issue, json, refuse, start } from '../scripted-server.js'
+import { authorizationCode, TokenResponseError, TransportError } from '../../src/index.js'
+import { rescue } from '../../src/rescue.js'
+import { type Answer, deferred, gate, issue, json, refuse, rotate, start } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 
 afterEach(() => vi.restoreAllMocks())
@@ -131,25 +133,28 @@ describe('a refresh token whose outcome is not known', () => {
     'the answer was no token response': () => json(200, { hello: 'world' }),
   }
   for (const [name, answer] of Object.entries(answers))
-    test(`is sent once more, by whoever wants it next, and never again: ${name}`, async () => {
-      const { server, processes, outcomes } = await resent(answer)
-      expect(outcomes[2]).toBe('ERR_LOGIN_REQUIRED')
-      expect(server.requests).toHaveLength(2)
-      await expect(processes[2].user().getTokenSet()).rejects.toMatchObject({ reason: 'unknown_outcome' })
-      const told = processes.flatMap(({ events }) => events).filter(({ type }) => type === 'login_required')
-      expect(told).toMatchObject([{ subject: 'alice', reason: 'unknown_outcome', level: 'error' }])
+    test(`is sent again after every rest, by whoever wants it next, and ends no session: ${name}`, async () => {
+      const setup = await resent(answer)
+      expect(setup.outcomes).not.toContain('ERR_LOGIN_REQUIRED')
+      expect(setup.server.requests).toHaveLength(3)
+      setup.server.answer = issue()
+      setup.clock.advance(30_000)
+      expect(await outcomeOf(setup.processes[0].user().getTokenSet())).toBe('token-4')
     })
+
+  test('is sent once more where the provider allows that, and never again', async () => {
+    const { server, processes, outcomes } = await resent(lost, { refreshTokenResends: 1 })
+    expect(outcomes[2]).toBe('ERR_LOGIN_REQUIRED')
+    expect(server.requests).toHaveLength(2)
+    await expect(processes[2].user().getTokenSet()).rejects.toMatchObject({ reason: 'unknown_outcome' })
+    const told = processes.flatMap(({ events }) => events).filter(({ type }) => type === 'login_required')
+    expect(told).toMatchObject([{ subject: 'alice', reason: 'unknown_outcome', level: 'error' }])
+  })
 
   test('is not sent again where the provider forbids it', async () => {
     const { server, outcomes } = await resent(lost, { refreshTokenResends: 0 })
     expect(outcomes).toEqual(['ERR_TRANSPORT', 'ERR_LOGIN_REQUIRED', 'ERR_LOGIN_REQUIRED'])
     expect(server.requests).toHaveLength(1)
-  })
-
-  test('is sent each time where it can be used any number of times', async () => {
-    const { server, outcomes } = await resent(lost, { refreshTokenResends: Number.POSITIVE_INFINITY })
-    expect(outcomes).toEqual(['ERR_TRANSPORT', 'ERR_TRANSPORT', 'ERR_TRANSPORT'])
-    expect(server.requests).toHaveLength(3)
   })
 
   test('rests first, for other processes too, with what is known of the failure', async () => {
@@ -354,5 +359,311 @@ describe('the end of a refresh token', () => {
     expect(await outcomeOf(first.getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
     expect(server.requests).toHaveLength(1)
     expect(processes[0]?.events.at(-1)).toMatchObject({ type: 'login_required', reason: 'refresh_token_expired' })
+  })
+})
+
+describe('a refresh token that the server refuses without saying that it is dead', () => {
+  const refusals: Record<string, Answer> = {
+    '400 invalid_request': refuse(400, 'invalid_request'),
+    'an empty 400': () => ({ status: 400, headers: new Headers(), body: new Uint8Array() }),
+    'an empty 403': () => ({ status: 403, headers: new Headers(), body: new Uint8Array() }),
+    '500 with HTML': () => ({ status: 500, headers: new Headers(), body: new TextEncoder().encode('<html>oh</html>') }),
+  }
+  const poisoned = (refusal: Answer) => {
+    const healthy = issue({ expires_in: 60 })
+    return machines(request => (request.form.refresh_token === 'poison' ? refusal(request) : healthy(request)))
+  }
+  const import_ = async (process: ReturnType<ReturnType<typeof machines>['start']>, subjects: readonly string[]) => {
+    for (const subject of subjects) await process.user(subject).import({ refreshToken: `of-${subject}` })
+    await process.user('mallory').import({ refreshToken: 'poison' })
+  }
+
+  for (const [name, refusal] of Object.entries(refusals)) {
+    test(`${name} ends its session after few tries over some minutes, while others are served`, async () => {
+      const setup = poisoned(refusal)
+      const process = setup.start()
+      await import_(process, ['alice', 'bob'])
+      const outcomes: string[] = []
+      for (let second = 0; second < 600; second += 10) {
+        for (const subject of ['alice', 'bob'])
+          expect(await outcomeOf(process.user(subject).getTokenSet())).toMatch(/^token-/)
+        outcomes.push(await outcomeOf(process.user('mallory').getTokenSet()))
+        setup.clock.advance(10_000)
+      }
+      const last = outcomes.indexOf('ERR_LOGIN_REQUIRED')
+      expect(last).toBeGreaterThanOrEqual(12)
+      expect(last).toBeLessThan(36)
+      expect(new Set(outcomes.slice(last))).toEqual(new Set(['ERR_LOGIN_REQUIRED']))
+      const tries = setup.server.requests.filter(({ form }) => form.refresh_token === 'poison').length
+      expect(tries).toBeLessThanOrEqual(12)
+      const told = process.events.filter(({ type }) => type === 'login_required')
+      expect(told).toMatchObject([{ subject: 'mallory', reason: 'refused' }])
+    })
+
+    test(`${name} ends nobody’s session while everybody gets it`, async () => {
+      const setup = machines(refusal)
+      const process = setup.start()
+      const users = Array.from({ length: 10 }, (_, number) => `user-${number}`)
+      await import_(process, users)
+      for (let second = 0; second < 3_600; second += 15) {
+        for (const subject of [...users, 'mallory'])
+          expect(await outcomeOf(process.user(subject).getTokenSet())).not.toBe('ERR_LOGIN_REQUIRED')
+        setup.clock.advance(15_000)
+      }
+      setup.server.answer = issue()
+      setup.clock.advance(60_000)
+      for (const subject of users) expect(await outcomeOf(process.user(subject).getTokenSet())).toMatch(/^token-/)
+    })
+
+    test(`${name} of an only user ends nothing: nobody knows whose fault it is`, async () => {
+      const setup = poisoned(refusal)
+      const process = setup.start()
+      await import_(process, [])
+      for (let minute = 0; minute < 60; minute++) {
+        expect(await outcomeOf(process.user('mallory').getTokenSet())).not.toBe('ERR_LOGIN_REQUIRED')
+        setup.clock.advance(60_000)
+      }
+    })
+  }
+
+  test('is not ended by a scope or a client that is refused', async () => {
+    for (const error of ['invalid_scope', 'invalid_target', 'invalid_client']) {
+      const setup = poisoned(refuse(400, error))
+      const process = setup.start()
+      await import_(process, ['alice'])
+      for (let minute = 0; minute < 30; minute++) {
+        await outcomeOf(process.user('alice').getTokenSet())
+        expect(await outcomeOf(process.user('mallory').getTokenSet())).toBe('ERR_SERVER_REFUSED')
+        setup.clock.advance(60_000)
+      }
+    }
+  })
+})
+
+describe('an outage', () => {
+  const outages: Record<string, Answer> = {
+    refused: () => Promise.reject(new TransportError('ERR_TRANSPORT', 'connect ECONNREFUSED', { neverSent: true })),
+    reset: lost,
+    hanging: () => Promise.reject(new TransportError('ERR_TRANSPORT_TIMEOUT', 'no answer', { neverSent: false })),
+    500: refuse(500, 'server_error'),
+    502: refuse(502, ''),
+    503: refuse(503, ''),
+    504: refuse(504, ''),
+    429: refuse(429, ''),
+    'HTML with status 200': () => ({ status: 200, headers: new Headers(), body: new TextEncoder().encode('<html>') }),
+  }
+  for (const [name, outage] of Object.entries(outages))
+    test(`of ten minutes (${name}) loses no session, with one try for each rest over all callers, and no wave afterwards`, async () => {
+      const setup = machines(rotatingForMany(60))
+      const users = Array.from({ length: 40 }, (_, number) => `user-${number}`)
+      const processes = [setup.start(), setup.start()] as const
+      for (const subject of users) await processes[0].user(subject).import({ refreshToken: `${subject}-0` })
+      const callAll = async () => {
+        const calls = users.map((subject, number) =>
+          outcomeOf(processes[number % 2 ? 1 : 0].user(subject).getTokenSet()),
+        )
+        return Promise.all(calls)
+      }
+      expect(await callAll()).not.toContain('ERR_LOGIN_REQUIRED')
+      const { answer } = setup.server
+      setup.server.answer = outage
+      const before = setup.server.requests.length
+      for (let second = 0; second < 600; second += 2) {
+        expect(await callAll()).not.toContain('ERR_LOGIN_REQUIRED')
+        setup.clock.advance(2_000)
+      }
+      // the first moment of it, then 1, 2, 4, … and every 30 s; what never left is sent once more at once
+      const tries = (setup.server.requests.length - before) / (name === 'refused' ? 2 : 1)
+      expect(tries).toBeLessThanOrEqual(users.length + 24)
+      setup.server.answer = answer
+      setup.clock.advance(60_000)
+      const after = setup.server.requests.length
+      for (const outcome of await callAll()) expect(outcome).toMatch(/^token-/)
+      expect(setup.server.requests.length - after).toBe(users.length)
+    })
+
+  test('that began while the token had seconds to live is over for it when the server is back', async () => {
+    const setup = machines(issue({ expires_in: 60 }))
+    const { user } = setup.start()
+    await user().import({ refreshToken: 'lasting' })
+    await user().getTokenSet()
+    setup.server.answer = refuse(502, '')
+    setup.clock.advance(40_000)
+    for (let second = 0; second < 5; second++) {
+      expect(await outcomeOf(user().getTokenSet())).toBe('token-1')
+      await new Promise(setImmediate)
+      setup.clock.advance(1_000)
+    }
+    setup.server.answer = issue()
+    setup.clock.advance(15_000)
+    expect(await outcomeOf(user().getTokenSet())).toMatch(/^token-[^1]/)
+  })
+
+  test('leaves the last send that a provider allows for the moment when somebody waits', async () => {
+    const setup = machines(issue({ expires_in: 600 }), { refreshTokenResends: 1 })
+    const { user } = setup.start()
+    await user().import({ refreshToken: 'twice' })
+    await user().getTokenSet()
+    setup.server.answer = refuse(502, '')
+    setup.clock.advance(545_000)
+    for (let second = 0; second < 40; second++) {
+      expect(await outcomeOf(user().getTokenSet())).toBe('token-1')
+      await new Promise(setImmediate)
+      setup.clock.advance(1_000)
+    }
+    expect(setup.server.requests).toHaveLength(2)
+    setup.server.answer = issue()
+    setup.clock.advance(15_000)
+    expect(await outcomeOf(user().getTokenSet())).toBe('token-3')
+  })
+
+  test('lets no background try rest beyond the moment when somebody waits', async () => {
+    const setup = machines(issue({ expires_in: 600 }))
+    const { user } = setup.start()
+    await user().import({ refreshToken: 'lasting' })
+    await user().getTokenSet()
+    setup.server.answer = refuse(502, '')
+    setup.clock.advance(541_000)
+    for (let second = 0; second < 48; second++) {
+      await user().getTokenSet()
+      await new Promise(setImmediate)
+      setup.clock.advance(1_000)
+    }
+    setup.server.answer = issue()
+    setup.clock.advance(1_000)
+    expect(await outcomeOf(user().getTokenSet())).not.toBe('token-1')
+  })
+})
+
+/** Rotates each subject's refresh token; one that comes twice ends its family. */
+function rotatingForMany(expiresIn: number): Answer {
+  const current = new Map<string, number>()
+  let count = 0
+  return ({ form }) => {
+    const [, subject = '', number] = /^(.*)-(\d+)$/.exec(String(form.refresh_token)) ?? []
+    const expected = current.get(subject) ?? 0
+    if (Number(number) !== expected) return json(400, { error: 'invalid_grant' })
+    current.set(subject, expected + 1)
+    const tokens = { access_token: `token-${++count}`, token_type: 'Bearer', expires_in: expiresIn }
+    return json(200, { ...tokens, refresh_token: `${subject}-${expected + 1}` })
+  }
+}
+
+describe('a new refresh token in an answer that is refused', () => {
+  const odd: Answer = ({ number }) => {
+    const error = new TokenResponseError('token_type is another; only Bearer tokens can be used')
+    throw rescue(error, { refreshToken: `refresh-${number}`, obtainedAt: start })
+  }
+
+  test('is kept, and the old one never sent again', async () => {
+    const setup = machines(odd)
+    const [first, second] = [setup.start().user(), setup.start().user()]
+    await first.import({ refreshToken: 'refresh-0' })
+    expect(await outcomeOf(first.getTokenSet())).toBe('ERR_TOKEN_RESPONSE')
+    setup.server.answer = rotate()
+    setup.clock.advance(1_000)
+    expect(await outcomeOf(second.getTokenSet())).toBe('token-2')
+    expect(setup.server.requests.map(({ form }) => form.refresh_token)).toEqual(['refresh-0', 'refresh-1'])
+  })
+
+  test('rests ever longer while the answers go on being odd', async () => {
+    const setup = machines(odd)
+    const user = setup.start().user()
+    await user.import({ refreshToken: 'refresh-0' })
+    for (let second = 0; second < 120; second++) {
+      expect(await outcomeOf(user.getTokenSet())).toMatch(/^ERR_T/)
+      setup.clock.advance(1_000)
+    }
+    const sent = setup.server.requests.map(({ form }) => form.refresh_token)
+    expect(sent).toEqual(Array.from(sent, (_, index) => `refresh-${index}`))
+    expect(sent.length).toBeLessThanOrEqual(9)
+  })
+
+  test('is kept although the access token that is held goes on being served', async () => {
+    const setup = machines(rotate())
+    const process = setup.start()
+    await process.user().import({ refreshToken: 'refresh-0' })
+    await process.user().getTokenSet()
+    setup.server.answer = odd
+    await outcomeOf(process.user().getTokenSet({ force: true }))
+    expect(await process.user().getTokenSet()).toMatchObject({ accessToken: 'token-1', refreshToken: 'refresh-2' })
+  })
+
+  test('is kept over what a store that fails for a moment has', async () => {
+    const setup = machines(odd)
+    let failures = 3
+    const process = setup.start(
+      {},
+      {
+        async compareAndSet(key, expected, record) {
+          if (setup.server.requests.length > 0 && failures-- > 0) throw new Error('not now')
+          return setup.backend.compareAndSet(key, expected, record)
+        },
+      },
+    )
+    await process.user().import({ refreshToken: 'refresh-0' })
+    expect(await outcomeOf(process.user().getTokenSet())).toBe('ERR_TOKEN_RESPONSE')
+    setup.server.answer = rotate()
+    setup.clock.advance(1_000)
+    expect(await outcomeOf(setup.start().user().getTokenSet())).toBe('token-2')
+    expect(setup.server.requests.map(({ form }) => form.refresh_token)).toEqual(['refresh-0', 'refresh-1'])
+  })
+
+  test('of a login whose answer is refused is no session', async () => {
+    const setup = machines(odd)
+    const user = setup.start().user()
+    expect(await outcomeOf(user.redeem(authorizationCode({ code: 'a code' })))).toBe('ERR_TOKEN_RESPONSE')
+    expect(await outcomeOf(user.getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+  })
+})
+
+describe('a server that wants to see the user', () => {
+  for (const code of [
+    'interaction_required',
+    'login_required',
+    'consent_required',
+    'account_selection_required',
+    'unmet_authentication_requirements',
+  ])
+    test(`${code} on a refresh ends the session: it is told, and nothing is sent again`, async () => {
+      const setup = machines(refuse(400, code))
+      const process = setup.start()
+      await process.user().import({ refreshToken: 'refresh-0' })
+      for (let call = 0; call < 3; call++) {
+        await expect(process.user().getTokenSet()).rejects.toMatchObject({
+          code: 'ERR_LOGIN_REQUIRED',
+          reason: 'interaction_required',
+        })
+        setup.clock.advance(60_000)
+      }
+      expect(setup.server.requests).toHaveLength(1)
+      const told = process.events.filter(({ type }) => type === 'login_required')
+      expect(told).toMatchObject([{ reason: 'interaction_required' }])
+    })
+})
+
+describe('invalid_grant for one scope', () => {
+  const narrow: Answer = request =>
+    request.form.scope === 'payments' ? refuse(400, 'invalid_grant')(request) : rotate()(request)
+
+  test('ends the session, unless a provider says otherwise', async () => {
+    const setup = machines(narrow)
+    const process = setup.start()
+    await process.user('alice', 'payments').import({ refreshToken: 'refresh-0' })
+    expect(await outcomeOf(process.user('alice', 'payments').getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+    expect(await outcomeOf(process.user('alice', 'accounts').getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+  })
+
+  test('is about that scope alone where the provider says so', async () => {
+    const setup = machines(narrow, {
+      classifyError: ({ error, scope }, standard) =>
+        error === 'invalid_grant' && scope !== undefined ? 'invalid_scope' : standard,
+    })
+    const process = setup.start()
+    await process.user('alice', 'payments').import({ refreshToken: 'refresh-0' })
+    expect(await outcomeOf(process.user('alice', 'payments').getTokenSet())).toBe('ERR_SERVER_REFUSED')
+    expect(await outcomeOf(process.user('alice', 'accounts').getTokenSet())).toBe('token-2')
+    expect(await outcomeOf(process.user('alice', 'payments').getTokenSet())).toBe('ERR_SERVER_REFUSED')
+    expect(setup.server.requests).toHaveLength(2)
   })
 })

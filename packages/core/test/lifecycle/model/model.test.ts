@@ -13,7 +13,7 @@ const usual: Setting = {
   mishaps: 1,
   keeps: false,
   pauses: true,
-  resends: 1,
+  resends: Number.POSITIVE_INFINITY,
   leaseFor: 2,
   deadline: 1,
   coolDown: 2,
@@ -29,13 +29,15 @@ describe('the properties hold, and everybody gets on', () => {
   const settings: Readonly<Record<string, [changes: Partial<Setting>, leastStates: number]>> = {
     '2 processes, 3 renewals, nothing goes wrong': [{ renewals: 3, mishaps: 0, pauses: false }, 100],
     '3 processes, 2 renewals, nothing goes wrong': [{ processes: 3, renewals: 2, mishaps: 0, pauses: false }, 75],
-    '2 processes, 2 renewals, held up at any moment': [{ renewals: 2, mishaps: 0, keeps: true }, 15_000],
+    '2 processes, 2 renewals, held up at any moment': [{ renewals: 2, mishaps: 0, keeps: true, resends: 1 }, 15_000],
     '2 processes, 2 renewals, 1 mishap': [{ renewals: 2 }, 60_000],
     '2 processes, 1 renewal, 2 mishaps': [{ mishaps: 2 }, 90_000],
-    '2 processes, a server that may keep the refresh token, 1 mishap': [{ keeps: true }, 35_000],
+    '2 processes, a server that may keep the refresh token, 1 mishap': [{ keeps: true, resends: 1 }, 35_000],
     '2 processes, a provider that forbids to send again, 2 mishaps': [{ resends: 0, mishaps: 2 }, 15_000],
-    '3 processes, held up at any moment': [{ processes: 3, mishaps: 0 }, 12_000],
-    '3 processes, 1 mishap': [{ processes: 3 }, 130_000],
+    '2 processes, a provider that allows to send once more, 2 mishaps': [{ resends: 1, mishaps: 2 }, 90_000],
+    '3 processes, held up at any moment, sent at most twice': [{ processes: 3, mishaps: 0, resends: 1 }, 12_000],
+    '3 processes, 1 mishap, sent at most twice': [{ processes: 3, resends: 1 }, 130_000],
+    '3 processes, 1 mishap, nobody held up': [{ processes: 3, pauses: false }, 500],
   }
   for (const [name, [changes, leastStates]] of Object.entries(settings))
     test(`${name}: more than ${leastStates} states`, () => {
@@ -46,7 +48,9 @@ describe('the properties hold, and everybody gets on', () => {
 })
 
 test('every step is gone through', () => {
-  const labels = [...explore({}).labels].map(label => label.replace(/^p\d /, ''))
+  const labels = [{}, { resends: 1 }].flatMap(changes =>
+    [...explore(changes).labels].map(label => label.replace(/^p\d /, '')),
+  )
   expect(labels).toEqual(expect.arrayContaining(everyStep))
 })
 
@@ -75,6 +79,7 @@ const everyStep = [
   'save: later',
   'save: refused',
   'save: unknown',
+  'save: rescued',
   'save: there is a later word',
   'end',
   'end: there is a later word',
@@ -85,8 +90,8 @@ const everyStep = [
 describe('what a step is there for is found when it is left out', () => {
   const findings: Readonly<Record<Omission, [property: string, changes?: Partial<Setting>]>> = {
     lease: [properties.a],
-    re_read: [properties.login],
-    still_leased: [properties.login],
+    re_read: [properties.login, { resends: 1 }],
+    still_leased: [properties.login, { resends: 1 }],
     check_lease: [properties.a],
     outlasts: [properties.a],
     outlasts_deadline: [properties.overlap],
@@ -96,12 +101,13 @@ describe('what a step is there for is found when it is left out', () => {
     save_cas: [properties.b],
     save_first: [properties.d],
     late_save: [properties.f],
+    rescue: [properties.b],
     mark_identity: [properties.f],
     end_re_read: [properties.login],
-    count: [properties.counted],
-    unknown: [properties.counted],
-    nothing_done: [properties.login, { mishaps: 2 }],
-    unsent: [properties.login, { mishaps: 2 }],
+    count: [properties.counted, { resends: 1 }],
+    unknown: [properties.counted, { resends: 1 }],
+    nothing_done: [properties.login, { mishaps: 2, resends: 1 }],
+    unsent: [properties.login, { mishaps: 2, resends: 1 }],
     rest: [properties.rest],
     wait: [properties.login, { mishaps: 0, pauses: false, resends: 0 }],
   }

@@ -12,6 +12,7 @@ export const omissions = {
   save_cas: 'the answer is written over whatever is there',
   save_first: 'the answer is handed out before it is saved',
   late_save: 'an answer is dropped when the lease is gone',
+  rescue: 'a new refresh token is thrown away with an answer that is refused',
   mark_identity: 'every other version is a later word, even one that only lacks a rejected access token',
   end_re_read: 'invalid_grant ends whatever session the store has',
   count: 'sends are not counted',

@@ -18,6 +18,7 @@ import {
   type LineageRecord,
   marked,
   nothingDone,
+  rescued,
   unknown,
   unsent,
 } from '../../../src/lifecycle/record.js'
@@ -25,6 +26,7 @@ import { sha256 } from '../../../src/secret.js'
 import {
   entry,
   kept,
+  most,
   numberOf,
   type Outcome,
   type Process,
@@ -138,7 +140,7 @@ function writeMark(scene: Scene): Transition[] {
   const record = marked(process.known, 'holder', 0)
   const written =
     without === 'count' ? { ...record, sending: record.sending && { ...record.sending, sends: 1 } } : record
-  const seen = { marks: state.seen.marks + 1 }
+  const seen = { marks: Math.min(most, state.seen.marks + 1) }
   // of what was read before, no more matters from here on
   const known = kept({ ...emptyRecord, refreshToken: process.known.refreshToken, sending: process.known.sending })
   return [told(scene, 'mark', write(change(scene, { step: 'send', known }), written, index, seen, index))]
@@ -171,7 +173,7 @@ function faultOfSending({ state, setting, index, process }: Scene, refresh: numb
   if (seen.rest > 0 || process.rest > 0) return properties.rest
   if (processes.some(({ request }) => request?.refresh === refresh && request.left >= 0)) return properties.overlap
   if (seen.sends > setting.resends) return properties.c
-  if ((sending?.sends ?? 0) <= seen.sends) return properties.counted
+  if (Number.isFinite(setting.resends) && (sending?.sends ?? 0) <= seen.sends) return properties.counted
   return isCalm(setting) && seen.sends > 0 ? properties.once : undefined
 }
 
@@ -188,7 +190,7 @@ export function learn(scene: Scene, outcome: Outcome, request?: Request): Transi
   const { state, setting, process } = scene
   const { kind } = outcome
   const step = kind === 'dead' ? ('end' as const) : ('save' as const)
-  const rest = ['later', 'refused', 'unknown'].includes(kind) ? setting.coolDown : process.rest
+  const rest = ['later', 'refused', 'unknown', 'rescued'].includes(kind) ? setting.coolDown : process.rest
   const seen = counted(state, process.request?.refresh, isNothingDone(outcome) ? -1 : 0)
   const lost = seen.lost || kind === 'unknown'
   const next = { ...change(scene, { step, outcome, rest, request }), seen: { ...seen, lost } }
@@ -198,7 +200,9 @@ export function learn(scene: Scene, outcome: Outcome, request?: Request): Transi
 
 /** The observer counts what becomes of the refresh token that is in the store. */
 function counted({ store, seen }: State, refresh: number | undefined, more: number): Seen {
-  return refresh === numberOf(store.record.refreshToken) ? { ...seen, sends: Math.max(0, seen.sends + more) } : seen
+  return refresh === numberOf(store.record.refreshToken)
+    ? { ...seen, sends: Math.min(most, Math.max(0, seen.sends + more)) }
+    : seen
 }
 
 function isNothingDone({ kind }: Outcome): boolean {
@@ -231,9 +235,12 @@ function recordAfter(outcome: Outcome, { state, setting, process }: Scene): Line
   const { coolDown } = setting
   if (outcome.kind === 'answered') return answered(record, entry, tokenSet(outcome.token, outcome.refresh))
   if (outcome.kind === 'unsent') return setting.without === 'unsent' ? record : unsent(record, process.known)
+  const failed = { failure: undefined, restUntil: coolDown }
+  if (outcome.kind === 'rescued' && setting.without !== 'rescue')
+    return rescued(record, { refreshToken: `r${outcome.refresh}`, obtainedAt: 0 }, failed)
   const kind = believed(outcome.kind, setting)
-  if (kind === 'unknown') return unknown(record, undefined, coolDown)
-  return nothingDone(record, undefined, kind === 'later' ? coolDown : undefined)
+  if (kind === 'later') return nothingDone(record, failed)
+  return kind === 'refused' ? nothingDone(record, {}) : unknown(record, failed)
 }
 
 function believed(kind: Outcome['kind'], { without }: Setting): Outcome['kind'] {
@@ -243,6 +250,7 @@ function believed(kind: Outcome['kind'], { without }: Setting): Outcome['kind'] 
 
 function seenAfter(outcome: Outcome, { state: { seen }, setting: { coolDown } }: Scene): Partial<Seen> {
   if (outcome.kind === 'answered') return settledBy(seen, outcome.token, outcome.refresh)
+  if (outcome.kind === 'rescued') return { settled: outcome.refresh, sends: 0, marks: 0, rest: coolDown }
   const isRest = outcome.kind === 'later' || outcome.kind === 'unknown'
   const marks = isNothingDone(outcome) ? seen.marks - 1 : seen.marks
   return { marks, rest: isRest ? coolDown : seen.rest }
@@ -257,7 +265,7 @@ function end(scene: Scene): Transition[] {
   const refresh = numberOf(store.record.refreshToken)
   const isDead = server.revoked || refresh < server.current
   const next = endFlight(scene, { step: 'log_in' })
-  const after = write(next, ended(store.record), undefined, { settled: seen.settled + 1 })
+  const after = write(next, ended(store.record, 'invalid_grant'), undefined, { settled: seen.settled + 1 })
   return [told(scene, 'end', after, isDead ? undefined : properties.login)]
 }
 

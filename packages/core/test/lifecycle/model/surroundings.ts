@@ -3,6 +3,7 @@ import { answered, discarded, type LineageRecord, startingOver } from '../../../
 import { isHolder, learn, type Scene, steps, told } from './protocol.js'
 import {
   entry,
+  isHandedOut,
   isOver,
   kept,
   type Outcome,
@@ -103,6 +104,12 @@ function failures({ issued, current }: State['server'], refresh: number, isGood:
   return [
     ...always,
     { label: '500, all done', outcome: { kind: 'unknown' }, isTrouble, server: spent },
+    {
+      label: `r${refresh + 1} in an answer of no use`,
+      outcome: { kind: 'rescued', refresh: refresh + 1 },
+      isTrouble,
+      server: { current: refresh + 1 },
+    },
     { label: 'invalid_grant, by the user', outcome: { kind: 'dead' }, isTrouble, server: { revoked: true, current } },
   ]
 }
@@ -137,7 +144,7 @@ function crashes(scene: Scene): Transition[] {
   const isIdle = process.step === 'lease' && !isHolder(scene) && process.rest === 0
   if (mishaps === 0 || isIdle) return []
   const left = request?.answer === undefined && request !== undefined ? { ...request, abandoned: true } : undefined
-  const isLost = (request !== undefined && !request.abandoned) || outcome?.kind === 'answered'
+  const isLost = (request !== undefined && !request.abandoned) || isHandedOut(outcome)
   const gone: State = {
     ...state,
     mishaps: mishaps - 1,
@@ -180,7 +187,7 @@ function ticks(state: State, { pauses }: Setting): Transition[] {
   const isLate = processes.some(({ request }) => request?.left === 0)
   if (!pauses && (isLate || (lease.left === 1 && lease.holder !== 'gone'))) return []
   const holder = processes[lease.left === 1 && typeof lease.holder === 'number' ? lease.holder : -1]
-  const sleeps = holder?.request?.abandoned === false || holder?.outcome?.kind === 'answered'
+  const sleeps = holder?.request?.abandoned === false || isHandedOut(holder?.outcome)
   const left = less(lease.left)
   const next: State = {
     ...state,

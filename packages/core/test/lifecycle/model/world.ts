@@ -51,11 +51,12 @@ const stepNames = [
 export type Step = (typeof stepNames)[number]
 
 const failureKinds = ['unsent', 'later', 'refused', 'unknown', 'dead'] as const
-const outcomeKinds = [...failureKinds, 'answered'] as const
+const outcomeKinds = [...failureKinds, 'answered', 'rescued'] as const
 
 /** What came of a request, or of not sending it; as in `refresh.ts`. */
 export type Outcome =
   | { readonly kind: 'answered'; readonly token: number; readonly refresh: number | undefined }
+  | { readonly kind: 'rescued'; readonly refresh: number }
   | { readonly kind: (typeof failureKinds)[number] }
 
 export interface Process {
@@ -141,6 +142,11 @@ export const properties = {
   f: '(f) an answer was thrown away though there was no later word',
 } as const
 
+/** Whether a server has handed out what nobody else has. */
+export function isHandedOut(outcome: Outcome | undefined): boolean {
+  return outcome?.kind === 'answered' || outcome?.kind === 'rescued'
+}
+
 /** The key of the one access token there is at a time. */
 export const entry = 'entry'
 
@@ -217,8 +223,13 @@ export function numberOf(token: string | undefined): number {
 const records = new Map<string, LineageRecord>()
 const numbers = new Map<LineageRecord, number>()
 
+/** Beyond this a count decides nothing any more: states that differ in it alone are one. */
+export const most = 2
+
 /** The one object that stands for all records that say the same. */
 export function kept(record: LineageRecord): LineageRecord {
+  const { sending } = record
+  if (sending !== undefined && sending.sends > most) return kept({ ...record, sending: { ...sending, sends: most } })
   if (numbers.has(record)) return record
   const text = JSON.stringify(record)
   const same = records.get(text)
@@ -273,7 +284,9 @@ function encodeProcess(process: Process, has: number): string {
 function encodeOutcome(outcome: Outcome | undefined): number {
   if (outcome === undefined) return 0
   const kind = outcomeKinds.indexOf(outcome.kind) + 1
-  return outcome.kind === 'answered' ? kind + 16 * (outcome.token + 16 * ((outcome.refresh ?? -1) + 1)) : kind
+  const token = outcome.kind === 'answered' ? outcome.token : 0
+  const refresh = outcome.kind === 'answered' || outcome.kind === 'rescued' ? (outcome.refresh ?? -1) + 1 : 0
+  return kind + 16 * (token + 16 * refresh)
 }
 
 function bits(first: boolean, second: boolean, third = false): number {
