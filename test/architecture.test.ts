@@ -12,6 +12,8 @@ const coreInOrder = [
   'events',
   'clock',
   'secret',
+  'signal',
+  'context',
   'redaction/',
   'pem',
   'keys',

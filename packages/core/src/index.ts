@@ -43,6 +43,7 @@ export type {
 } from './events.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Secret } from './secret.js'
+export { detachable } from './signal.js'
 export {
   type ExternalSigner,
   jwkThumbprint,

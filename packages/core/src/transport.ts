@@ -7,6 +7,7 @@ import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
 import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
 import { sha256 } from './secret.js'
+import { whenAborted } from './signal.js'
 import { endAtFirstError, transportError } from './transport-error.js'
 
 /** What is sent; the `Host` header follows the URL. */
@@ -275,6 +276,7 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
   let head: Omit<Answer, 'body'> = { status: 0, headers: {} }
   let received = 0
   let stopped = false
+  let stopWaiting = () => {}
   // Handed over right before the first byte is written: without it, nothing was sent.
   let controller: Dispatcher.DispatchController | undefined
   return new Promise((resolve, reject) => {
@@ -282,7 +284,7 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
     const abort = () => stop(signal?.reason)
     function settle(): void {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+      stopWaiting()
     }
     function stop(reason: unknown): void {
       stopped = true
@@ -291,7 +293,7 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
       controller?.abort(new Error('stopped'))
     }
     if (signal?.aborted) return abort()
-    signal?.addEventListener('abort', abort)
+    if (signal) stopWaiting = whenAborted(signal, abort)
     agent.dispatch(dispatchOptions(request), {
       onRequestStart(started) {
         if (stopped) started.abort(new Error('stopped'))

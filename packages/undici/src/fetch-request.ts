@@ -1,5 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
-import { parseUrl } from '@grantkit/core'
+import { detachable, parseUrl } from '@grantkit/core'
 import { peek } from './peek.js'
 
 /** A request as a function that chooses its token source sees it. */
@@ -76,16 +76,6 @@ async function bodyOf(request: Request | undefined, signal: AbortSignal | undefi
   const stream = request?.body
   if (request === undefined || stream === undefined || stream === null) return undefined
   if (request.bodyUsed) throw new TypeError('Body is unusable: it has been read already')
-  const { beginning, isAll, whole } = await untilAborted(peek(stream, maxReadAhead), signal)
+  const { beginning, isAll, whole } = await detachable(peek(stream, maxReadAhead), signal)
   return isAll ? beginning : ReadableStream.from(whole)
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

@@ -12,14 +12,3 @@ export function singleFlight(entry: Entry, start: () => Promise<TokenSet>): Prom
   entry.flight = flight
   return flight
 }
-
-/** Waits for a shared promise; an abort ends this wait alone. */
-export function detachable<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return shared
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort, { once: true })
-    shared.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ClientOptions, clientCredentials, createTokenSource, createUserTokenSources } from '../../src/index.js'
-import { detachable, singleFlight } from '../../src/lifecycle/single-flight.js'
+import { singleFlight } from '../../src/lifecycle/single-flight.js'
 import { deferred, gate, issue, refuse, rotate, type Setup, setUp } from '../scripted-server.js'
 
 const sourceOf = ({ client }: Pick<Setup, 'client'>, scope?: string) =>
@@ -129,6 +129,25 @@ describe('a failed flight', () => {
 })
 
 describe('an abort', () => {
+  test('is listened for once, however many wait by one signal, and by nobody when they are done', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error) => void warnings.push(warning)
+    process.on('warning', warn)
+    onTestFinished(() => void process.off('warning', warn))
+    const { answer, open } = gate()
+    const setup = setUp(answer)
+    const source = sourceOf(setup)
+    const { signal } = new AbortController()
+    const calls = Array.from({ length: 50 }, () => source.getTokenSet({ signal }))
+    await setup.server.arrived(1)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    open()
+    await Promise.all(calls)
+    await new Promise(setImmediate)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+    expect(warnings).toEqual([])
+  })
+
   test('of the first caller detaches that caller alone; the token is still cached', async () => {
     const { answer, open } = gate()
     const setup = setUp(answer)
@@ -203,26 +222,6 @@ describe('an abort', () => {
     open()
     // the deadline's signal, which is nobody else's
     expect(signals.map(signal => signal?.aborted)).toEqual([false])
-  })
-})
-
-describe('detachable', () => {
-  test('is the shared promise itself without a signal', () => {
-    const shared = Promise.resolve(1)
-    expect(detachable(shared, undefined)).toBe(shared)
-  })
-
-  test('does not wait at all when the signal is aborted already', async () => {
-    const signal = AbortSignal.abort(new Error('gone'))
-    await expect(detachable(new Promise(() => {}), signal)).rejects.toThrow('gone')
-  })
-
-  test('leaves no listener on a signal that outlives the call', async () => {
-    const { signal } = new AbortController()
-    expect(await detachable(Promise.resolve(1), signal)).toBe(1)
-    await expect(detachable(Promise.reject(new Error('no')), signal)).rejects.toThrow('no')
-    await new Promise(setImmediate)
-    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 })
 
