@@ -155,7 +155,7 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
           lifetime.check()
           checkGrant(client, grant)
           const flight = redeem(client, entry(), grant)
-          lifetime.started(flight.catch(() => {}))
+          lifetime.started(flight)
           return flight
         },
         async import(tokens) {
@@ -284,12 +284,15 @@ function lifetimeOf(name: string): Lifetime {
       if (!open) throw error()
     },
     started(flight) {
+      // who joins a flight is none of its own
+      if (underWay.has(flight)) return
+      const done = () => underWay.delete(flight)
       underWay.add(flight)
-      flight.finally(() => underWay.delete(flight))
+      flight.then(done, done)
     },
     async close() {
       open = false
-      await Promise.all(underWay)
+      await Promise.allSettled(underWay)
     },
   }
 }

@@ -1,5 +1,7 @@
 /** One listener for each signal, however many wait: a signal that outlives its calls collects none, and nobody is warned. */
 
+import { outOfContext } from './context.js'
+
 interface Waiting {
   readonly aborts: Set<() => void>
   readonly stopListening: () => void
@@ -34,13 +36,44 @@ function listenTo(signal: AbortSignal): Waiting {
   return waiting
 }
 
-/** Waits for a shared promise; an abort ends this wait alone, with the signal's reason. */
+/**
+ * Waits for a shared promise; an abort ends this wait alone, with the signal's reason, and the promise then holds nothing of
+ * whoever waited.
+ */
 export function detachable<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return shared
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) return abort()
+    if (signal.aborted) return reject(signal.reason)
+    const abort = () => {
+      leave()
+      reject(signal.reason)
+    }
     const stop = whenAborted(signal, abort)
-    shared.then(resolve, reject).finally(stop)
+    const leave = join(shared, outcome => {
+      stop()
+      outcome.then(resolve, reject)
+    })
   })
+}
+
+type Waiter<T> = (outcome: Promise<T>) => void
+
+const waiters = new WeakMap<Promise<unknown>, Set<Waiter<never>>>()
+
+/** Tells a waiter when the promise is settled, unless the function it returns is called first. */
+function join<T>(shared: Promise<T>, waiter: Waiter<T>): () => void {
+  const all = waiters.get(shared) ?? gather(shared)
+  all.add(waiter)
+  return () => all.delete(waiter)
+}
+
+function gather(shared: Promise<unknown>): Set<Waiter<never>> {
+  const all = new Set<Waiter<never>>()
+  const tellAll = () => {
+    waiters.delete(shared)
+    for (const tell of all) tell(shared as Promise<never>)
+  }
+  waiters.set(shared, all)
+  outOfContext(() => shared.then(tellAll, tellAll))
+  return all
 }

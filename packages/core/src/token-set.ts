@@ -1,5 +1,6 @@
 /** What a token response gave us, checked before it is kept (RFC 6749 §5.1, RFC 6750 §2.1). */
 import { secondsToMs } from './clock.js'
+import { outOfContext } from './context.js'
 import { TokenResponseError } from './errors.js'
 import { splitScope } from './grants/grant.js'
 import type { Provider } from './provider.js'
@@ -172,7 +173,7 @@ function numeric(value: unknown): number {
 /** From the claims of a JWT access token; by `exp - iat` where both stand, since the clocks may differ. */
 async function jwtExpiry(accessToken: string, requestedAt: number): Promise<number | undefined> {
   if (accessToken.split('.').length !== 3) return undefined
-  const { decodeJwt } = await import('jose')
+  const { decodeJwt } = await outOfContext(() => import('jose'))
   try {
     const { exp, iat } = decodeJwt(accessToken)
     return expiresIn(Number(exp) - (iat ?? requestedAt / 1000), requestedAt)

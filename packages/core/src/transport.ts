@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Agent, buildConnector, Client, Dispatcher } from 'undici'
 import { checkTlsOptions, secureContext, type TlsOptions, tlsOptionNames } from './certificate.js'
+import { outOfContext } from './context.js'
 import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
@@ -176,9 +177,11 @@ type Undici = typeof import('undici')
 let loading: Promise<Undici> | undefined
 
 function loadUndici(): Promise<Undici> {
-  // undici installs itself under the built-in fetch unless that has been loaded before; the process's own fetch is not ours.
-  if (loading === undefined) void globalThis.Headers
-  loading ??= import('undici')
+  loading ??= outOfContext(() => {
+    // undici installs itself under the built-in fetch unless that has been loaded before; the process's own fetch is not ours.
+    void globalThis.Headers
+    return import('undici')
+  })
   return loading
 }
 
@@ -253,7 +256,7 @@ async function exchangeOnce(request: TransportRequest, client: Client, settings:
 }
 
 async function exchange(request: TransportRequest, agent: Dispatcher, settings: Settings): Promise<TransportResponse> {
-  const { status, headers, body } = await dispatch(agent, request, settings)
+  const { status, headers, body } = await outOfContext(() => dispatch(agent, request, settings))
   // undici frees the connection in the next turn; whoever asked again before that would be given a new one.
   await setImmediate()
   const get = (name: string) => [headers[name.toLowerCase()] ?? []].flat().join(', ') || null
@@ -267,7 +270,7 @@ interface Answer {
   readonly body: Buffer
 }
 
-/** One request at undici, within its limits. */
+/** One request at undici, within its limits. Its connection is kept for the requests of others. */
 function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settings): Promise<Answer> {
   const { timeoutMs, maxResponseBytes } = settings
   const hasCertificate = settings.tls.certificate !== undefined

@@ -1,6 +1,7 @@
 /** Reuses a token set while it is good: two thresholds, no lock, no timer. */
 import type { Client } from '../client.js'
 import { secondsToMs } from '../clock.js'
+import { outOfContext } from '../context.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
@@ -88,7 +89,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     const serves = servesInstead(held)
     const servedUntil = reason === 'soft' ? scheduleOf(tokenSet as TokenSet, client, thresholds).hardAt : undefined
     const flight = singleFlight(held, () => renew(held, { reason, serves, servedUntil, checkOpen }))
-    started(flight.catch(() => {}))
+    started(flight)
     if (reason === 'soft') return tokenSet as TokenSet
     return reason === 'hard' ? orStale(held, detachable(flight, signal), signal) : detachable(flight, signal)
   }
@@ -98,7 +99,8 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     if (entry === undefined || entry.lineage.evicted || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
     const { copy } = entry
-    if (copy !== undefined && copy.tokenSet !== seen?.tokenSet) answer = Promise.resolve(copy.tokenSet)
+    if (copy !== undefined && copy.tokenSet !== seen?.tokenSet)
+      answer = outOfContext(() => Promise.resolve(copy.tokenSet))
     seen = copy
     if (seen === undefined) return entry
     const { fromAt, softAt } = scheduleOf(seen.tokenSet, client, thresholds)

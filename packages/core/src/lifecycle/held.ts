@@ -2,9 +2,10 @@
  * What this process holds of each store: copies of records and the requests under way, so that sources built for each
  * request share tokens and requests all the same. Bounded; the store has the rest.
  */
+import { outOfContext } from '../context.js'
 import { type BoundedStore, boundedStore } from '../store/bounded-store.js'
 import { memoryStore } from '../store/memory-store.js'
-import type { TokenStore } from '../store/token-store.js'
+import type { ChangeListener, TokenStore } from '../store/token-store.js'
 import type { TokenSet } from '../token-set.js'
 import { emptyRecord, isSameToken, type KeptToken, type LineageRecord, tokenSetOf } from './record.js'
 
@@ -35,8 +36,8 @@ export interface Lineage {
   readonly ancestors: string[]
   /** Counts what is learnt, so that a slow answer of the store does not undo it. */
   epoch: number
-  /** Ends when whoever renews in this process now is done. */
-  turn: Promise<unknown>
+  /** Ends when whoever renews in this process now is done; `undefined` when nobody does. */
+  turn: Promise<void> | undefined
   /** The read that others may join. */
   reading: Promise<void> | undefined
   /** An answer of the server that the store has not taken yet. */
@@ -115,13 +116,14 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
     isToldOfChanges: store.watch !== undefined,
   }
   // the store has the listener, and the listener what is held: all of it goes when the store does
-  store.watch?.((key, version) => {
+  const changed: ChangeListener = (key, version) => {
     const lineage = lineages.get(key)
     if (lineage === undefined || (version !== undefined && version === lineage.known?.version)) return
     // a late word of a version we have seen replaced says nothing about the one we know
     if (version === undefined || !lineage.ancestors.includes(version)) lineage.knownAt = Number.NEGATIVE_INFINITY
     becomeStale(lineage)
-  })
+  }
+  outOfContext(() => store.watch?.(changed))
   const find = (key: string): Lineage => {
     let lineage = lineages.get(key)
     if (lineage === undefined) {
@@ -156,7 +158,7 @@ function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isTo
     writtenVersion: undefined,
     ancestors: [],
     epoch: 0,
-    turn: Promise.resolve(),
+    turn: undefined,
     reading: undefined,
     unsaved: undefined,
     isFlushing: false,
@@ -212,8 +214,12 @@ export function dropCopies(lineage: Lineage): void {
 
 /** Runs one renewal of a lineage after the other, in this process. */
 export function inTurn<T>(lineage: Lineage, renew: () => Promise<T>): Promise<T> {
-  const result = lineage.turn.then(renew)
-  lineage.turn = result.catch(() => {})
+  const result = (lineage.turn ?? Promise.resolve()).then(renew)
+  const done = () => {
+    if (lineage.turn === turn) lineage.turn = undefined
+  }
+  const turn = result.then(done, done)
+  lineage.turn = turn
   return result
 }
 

@@ -1,5 +1,6 @@
 /** The right to renew a lineage, against all processes that share the store. */
 import { randomUUID } from 'node:crypto'
+import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
 import type { Lineage } from './held.js'
 
@@ -39,7 +40,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   let mayBeHeld = false
   let pauseMs = 25
   let isFirst = true
-  let asking: Promise<boolean> = Promise.resolve(false)
+  let asking: Promise<boolean> | undefined
   let keeper: NodeJS.Timeout | undefined
 
   /** A lease that has run out meanwhile may have been somebody else's: then it is ours only if it is taken anew. */
@@ -63,7 +64,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   /** A store that fails is asked again until the lease has run out by itself. */
   async function giveBack(untilAt: number): Promise<void> {
     const again = () => giveBack(untilAt)
-    const later = () => void (performance.now() < untilAt && setTimeout(again, 250).unref())
+    const later = () => void (performance.now() < untilAt && outOfContext(() => setTimeout(again, 250).unref()))
     await store.release(key, holder).catch(later)
   }
 
@@ -79,9 +80,12 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   }
 
   async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
-    if (!isReady() && performance.now() < untilAt) return void setTimeout(end, 250, isReady, untilAt).unref()
+    if (!isReady() && performance.now() < untilAt)
+      return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
     clearInterval(keeper)
-    await asking.catch(() => {})
+    await asking?.catch(() => {})
+    // what goes on after the request holds nothing of it
+    asking = undefined
     if (mayBeHeld) await giveBack(performance.now() + durationMs)
   }
 
@@ -91,7 +95,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
       const { epoch } = lineage
       for (;;) {
         if (await take()) {
-          keeper ??= setInterval(() => check().catch(() => {}), durationMs / 3).unref()
+          keeper ??= outOfContext(() => setInterval(() => check().catch(() => {}), durationMs / 3).unref())
           return true
         }
         // what its holder has written may be there already

@@ -3,6 +3,7 @@
  * something is sent in `renewal.ts` and `refresh.ts`.
  */
 import { randomUUID } from 'node:crypto'
+import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
 import { sha256 } from '../secret.js'
 import type { RecordToKeep } from '../store/token-store.js'
@@ -162,7 +163,7 @@ function flushLater(lineage: Lineage, now: Now): void {
       else if (lineage.unsaved === unsaved) lineage.unsaved = undefined
     })
   }
-  setTimeout(again, 250).unref()
+  outOfContext(() => setTimeout(again, 250).unref())
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Encryption at rest around any store: a value is kept as a compact JWE, `dir` with `A256GCM` (RFC 7516, RFC 7518). */
 import { type KeyObject, webcrypto } from 'node:crypto'
 import { types } from 'node:util'
+import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
 import { checkOptions, checkText, optionError } from '../options.js'
 import { checkOperations, type StoredRecord, type TokenStore } from './token-store.js'
@@ -86,7 +87,10 @@ function importKey(sealingKey: SealingKey, index: number): ImportedKey {
   checkText(`${option}.id`, id)
   if (!keyId.test(id)) throw optionError(`${option}.id`, 'must be at most 100 letters, digits and -_.:/')
   const bytes = bytesOf(`${option}.key`, key)
-  return { id, key: webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']) }
+  const imported = outOfContext(() =>
+    webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']),
+  )
+  return { id, key: imported }
 }
 
 const howToMakeOne = 'openssl rand -base64 32 makes a key'
@@ -120,7 +124,7 @@ function decodeText(option: string, text: string): Buffer {
 
 /** The protected header is authenticated with the value: who sealed it, and where it belongs. */
 async function seal({ id, key }: ImportedKey, recordKey: string, { version, value }: StoredRecord): Promise<string> {
-  const { CompactEncrypt } = await import('jose')
+  const { CompactEncrypt } = await outOfContext(() => import('jose'))
   const header = { alg: 'dir', enc: 'A256GCM', kid: id, record_key: recordKey, record_version: version }
   // As JSON, since UTF-8 alone would not give back half a surrogate pair.
   const plaintext = new TextEncoder().encode(JSON.stringify(value))
@@ -142,7 +146,7 @@ async function open(keys: ImportedKeys, recordKey: string, record: StoredRecord)
 
 /** The id of the key a record says it was sealed with, so far on its word alone; `undefined` when it is not sealed. */
 async function keyIdOf(sealed: string): Promise<string | undefined> {
-  const { decodeProtectedHeader } = await import('jose')
+  const { decodeProtectedHeader } = await outOfContext(() => import('jose'))
   try {
     const { alg, kid } = decodeProtectedHeader(sealed)
     return alg === 'dir' && typeof kid === 'string' && keyId.test(kid) ? kid : undefined
@@ -153,7 +157,7 @@ async function keyIdOf(sealed: string): Promise<string | undefined> {
 
 /** The value, or `undefined` if it does not open, whatever the reason: an error of a parser may quote what it read. */
 async function decrypt(key: ImportedKey, recordKey: string, record: StoredRecord): Promise<string | undefined> {
-  const { compactDecrypt } = await import('jose')
+  const { compactDecrypt } = await outOfContext(() => import('jose'))
   const algorithms = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }
   try {
     const { plaintext, protectedHeader } = await compactDecrypt(record.value, await key.key, algorithms)
