@@ -7,6 +7,7 @@ import {
   createTokenSource,
   createUserTokenSources,
   isGrantKitError,
+  type LoginReason,
   type LoginRequiredError,
   type UserTokenSource,
 } from '@grantkit/core'
@@ -94,16 +95,19 @@ export const checks: readonly Check[] = [
   },
   {
     name: 'dead refresh token',
-    async run({ logIn, userOf, server }) {
+    async run(scene) {
+      const { logIn, userOf, server } = scene
       await logIn('bob')
       const { refreshToken } = await logIn('alice')
       await server.endRefreshToken(String(refreshToken))
       const call = userOf('alice').getTokenSet({ force: true })
-      const error = server.deadRefreshToken === undefined ? await loginRequired(call) : await refusal(call)
+      const isTold = server.deadRefreshToken === undefined
+      const error = isTold ? await loginRequired(call, 'invalid_grant') : await refusal(call)
       await userOf('bob').getTokenSet({ force: true })
+      if (!isTold) await endsInMinutes(scene)
       await logIn('alice')
       assert.equal(await callApi(userOf('alice'), server.apiUrl), 200)
-      return describe(error)
+      return isTold ? describe(error) : `${describe(error)}, ended as refused`
     },
   },
   {
@@ -149,11 +153,22 @@ async function refusal(call: Promise<unknown>): Promise<AuthorizationServerError
   return error as AuthorizationServerError
 }
 
-async function loginRequired(call: Promise<unknown>): Promise<AuthorizationServerError> {
+async function loginRequired(call: Promise<unknown>, reason: LoginReason): Promise<AuthorizationServerError> {
   const error = await failure(call)
   assert.equal(error.code, 'ERR_LOGIN_REQUIRED', inspect(error))
-  assert.equal((error as LoginRequiredError).reason, 'invalid_grant')
+  assert.equal((error as LoginRequiredError).reason, reason)
   return error.cause as AuthorizationServerError
+}
+
+/** A refresh token that is refused for no reason, while another user is served. */
+async function endsInMinutes({ userOf, advance }: Scene): Promise<void> {
+  for (let minutes = 0; minutes < 10; minutes++) {
+    const error = await failure(userOf('alice').getTokenSet({ force: true }))
+    if (error.code === 'ERR_LOGIN_REQUIRED') return assert.equal((error as LoginRequiredError).reason, 'refused')
+    advance(60_000)
+    await userOf('bob').getTokenSet({ force: true })
+  }
+  assert.fail('the session did not end')
 }
 
 async function failure(call: Promise<unknown>) {

@@ -18,7 +18,9 @@ export interface Scene {
   readonly server: RunningServer
   readonly provider: Provider
   readonly client: Client
-  /** A client of its own: nothing of another's rests for it. */
+  /** Moves the clients' clock ahead of the server's. */
+  readonly advance: (milliseconds: number) => void
+  /** A client with other options. */
   readonly another: (options?: Partial<ClientOptions>) => Client
   readonly userOf: (subject: string) => UserTokenSource
   readonly logIn: (subject: string) => Promise<TokenSet>
@@ -34,12 +36,17 @@ export interface Code {
 export async function setUp(server: RunningServer): Promise<Scene> {
   const provider = await providerOf(server)
   const { clientId, clientSecret } = server
-  const another = (options = {}) => createClient({ provider, clientId, clientSecret, ...options })
+  let aheadMs = 0
+  const clock = { now: () => Date.now() + aheadMs }
+  const another = (options = {}) => createClient({ provider, clientId, clientSecret, clock, ...options })
   const client = another()
   const users = createUserTokenSources({ client })
   const codeFor = (subject: string) => authorize(server, subject)
   const logIn = async (subject: string) => users.for(subject).redeem(grantOf(server, await codeFor(subject)))
-  return { server, provider, client, another, userOf: subject => users.for(subject), logIn, codeFor }
+  const advance = (milliseconds: number) => {
+    aheadMs += milliseconds
+  }
+  return { server, provider, client, advance, another, userOf: subject => users.for(subject), logIn, codeFor }
 }
 
 export function grantOf({ redirectUri }: RunningServer, { code, codeVerifier }: Code) {
