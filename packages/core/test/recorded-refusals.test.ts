@@ -5,7 +5,7 @@
  */
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { attach, clientCredentials, createTokenSource, parseOrigins } from '../src/index.js'
+import { attach, type Conform, clientCredentials, createTokenSource, parseOrigins } from '../src/index.js'
 import { failure } from './answering.js'
 import {
   badScope,
@@ -71,10 +71,10 @@ function askFor({ to }: RecordedRefusal, scened: Scene): Promise<unknown> {
   return ask(scened)
 }
 
-const outcomes: Readonly<Record<string, (refusal: RecordedRefusal) => Promise<void>>> = {
+const outcomes: Readonly<Record<string, (refusal: RecordedRefusal, conform?: Conform) => Promise<void>>> = {
   /** The session is over, at once and for this user alone; nothing is sent again. */
-  async 'login required'(refusal) {
-    const scened = await scene(refusal, isBad)
+  async 'login required'(refusal, conform = {}) {
+    const scened = await scene(refusal, isBad, { conform })
     const { userOf, asked, events } = scened
     const error = await failure(askFor(refusal, scened))
     expect(error).toMatchObject({
@@ -107,9 +107,9 @@ const outcomes: Readonly<Record<string, (refusal: RecordedRefusal) => Promise<vo
     showsNoSecret(error, events)
   },
   /** The client's own credentials were refused: it rests, until it has others or for a while; no session is over. */
-  async 'the client rests'(refusal) {
+  async 'the client rests'(refusal, conform = {}) {
     let clientId = ''
-    const scened = await scene(refusal, (_, basic) => basic.startsWith(`${clientId}:`))
+    const scened = await scene(refusal, (_, basic) => basic.startsWith(`${clientId}:`), { conform })
     const { client, another, asked, events, mend, advance } = scened
     clientId = client.id
     const ask = () => askFor(refusal, scened)
@@ -148,9 +148,10 @@ const outcomes: Readonly<Record<string, (refusal: RecordedRefusal) => Promise<vo
     expect(await callApi(refusal, 1)).toEqual({ statuses: [200, 200], tokenRequests: 2, sent: 3 })
   },
   /** No challenge, or none that can be read: worth one renewal; if that does not help, not believed again for a while. */
-  async 'replayed once'(refusal) {
-    expect(await callApi(refusal, 1)).toEqual({ statuses: [200, 200], tokenRequests: 2, sent: 3 })
-    expect(await callApi(refusal, 100)).toEqual({ statuses: [401, 401], tokenRequests: 2, sent: 3 })
+  async 'replayed once'(refusal, conform = {}) {
+    const { status } = refusal
+    expect(await callApi(refusal, 1, conform)).toEqual({ statuses: [200, 200], tokenRequests: 2, sent: 3 })
+    expect(await callApi(refusal, 100, conform)).toEqual({ statuses: [status, status], tokenRequests: 2, sent: 3 })
   },
   /** It speaks of something else: the caller gets it as it came. */
   async returned(refusal) {
@@ -160,8 +161,8 @@ const outcomes: Readonly<Record<string, (refusal: RecordedRefusal) => Promise<vo
 }
 
 /** Two calls, one after the other, of an API that refuses the first `dead` tokens it sees. */
-async function callApi(refusal: RecordedRefusal, dead: number) {
-  const { client, asked, api } = await scene(refusal, () => false, dead)
+async function callApi(refusal: RecordedRefusal, deadTokens: number, conform: Conform = {}) {
+  const { client, asked, api } = await scene(refusal, () => false, { deadTokens, conform })
   const source = createTokenSource({ client, grant: clientCredentials() })
   const statuses = [await callOnce(source, api.url), await callOnce(source, api.url)]
   return { statuses, tokenRequests: asked.length, sent: api.received() }
@@ -236,3 +237,38 @@ for (const [server, { version, refusals }] of Object.entries(recording))
       test(`${to}, ${about}: ${answer}: ${becomes}`, () => (outcomes[becomes] as (typeof outcomes)[string])(refusal))
     }
   })
+
+describe('what docs/servers.md sets for', () => {
+  const refusalsOf = (server: string, isMeant: (refusal: RecordedRefusal) => boolean) => {
+    const meant = recording[server]?.refusals.filter(isMeant) ?? []
+    expect(meant).not.toEqual([])
+    return meant
+  }
+  const withoutBody: Conform['classifyError'] = ({ status, error, grantType }, standard) => {
+    if (error !== undefined) return standard
+    if (status === 400 && grantType === 'refresh_token') return 'invalid_grant'
+    return status === 403 ? 'invalid_client' : standard
+  }
+  const invalidRequest: Conform['classifyError'] = ({ error, grantType }, standard) =>
+    error === 'invalid_request' && grantType === 'refresh_token' ? 'invalid_grant' : standard
+
+  test('glewlwyd ends a session at an empty 400, and lets the client rest at an empty 403', async () => {
+    const conform = { classifyError: withoutBody }
+    const dead = refusalsOf('glewlwyd', ({ to, status }) => to === 'refresh_token' && status === 400)
+    const wrong = refusalsOf('glewlwyd', ({ to, status }) => to === 'client_credentials' && status === 403)
+    for (const refusal of dead) await outcomes['login required']?.(refusal, conform)
+    for (const refusal of wrong) await outcomes['the client rests']?.(refusal, conform)
+  })
+
+  for (const server of ['@jmondi/oauth2-server', 'LemonLDAP::NG'])
+    test(`${server} ends a session at invalid_request`, async () => {
+      const dead = refusalsOf(server, ({ to, says }) => to === 'refresh_token' && /^invalid_request/.test(`${says}`))
+      for (const refusal of dead) await outcomes['login required']?.(refusal, { classifyError: invalidRequest })
+    })
+
+  for (const server of ['Django OAuth Toolkit', 'oauthlib'])
+    test(`${server} renews once for a 403 of its API`, async () => {
+      const dead = refusalsOf(server, ({ to, status }) => to === 'api' && status === 403)
+      for (const refusal of dead) await outcomes['replayed once']?.(refusal, { rejectionStatuses: [401, 403] })
+    })
+})

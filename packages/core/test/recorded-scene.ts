@@ -4,6 +4,7 @@ import http from 'node:http'
 import {
   authorizationCode,
   type Client,
+  type Conform,
   createClient,
   createUserTokenSources,
   defineProvider,
@@ -45,7 +46,7 @@ let count = 0
 export async function scene(
   refusal: RecordedRefusal,
   isRefused: (form: URLSearchParams, basic: string) => boolean,
-  deadTokens = 0,
+  { deadTokens = 0, conform = {} }: { readonly deadTokens?: number; readonly conform?: Conform } = {},
 ) {
   const asked: URLSearchParams[] = []
   let isMended = false
@@ -66,7 +67,8 @@ export async function scene(
   const events: GrantKitEvent[] = []
   let now = 1_760_000_000_000
   const issuer = `http://127.0.0.1:${port}`
-  const provider = defineProvider({ name: 'recorded', metadata: { issuer, token_endpoint: `${issuer}/token` } })
+  const metadata = { issuer, token_endpoint: `${issuer}/token` }
+  const provider = defineProvider({ name: 'recorded', metadata, conform })
   const clientOf = (clientId: string) =>
     createClient({
       provider,
