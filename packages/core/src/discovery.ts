@@ -1,9 +1,10 @@
 /** Authorization server metadata, asked of the server itself (RFC 8414 §3, OpenID Connect Discovery §4). */
+import { isObject } from './body.js'
 import type { TlsOptions } from './certificate.js'
 import { TokenResponseError, ValidationError } from './errors.js'
 import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
 import { checkOptions, checkSecureUrl, optionError } from './options.js'
-import { isObject, parseServerResponse } from './server-response.js'
+import { parseServerResponse } from './server-response.js'
 import { createTransport, type Transport, type TransportOptions } from './transport.js'
 
 export interface DiscoveryOptions {

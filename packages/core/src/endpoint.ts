@@ -4,25 +4,32 @@ import type { Client } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
 import { encodeForm, type Parameters, type Refusal } from './provider.js'
+import { keepReceived, type Received, takeReceived } from './received.js'
 import { redact } from './redaction/redact.js'
+import { rescuedFrom } from './rescue.js'
 import { parseServerResponse, retryAfterMs } from './server-response.js'
 import type { TransportResponse } from './transport.js'
 
-/** What is sent, where, and whether it may be sent again. */
-export interface EndpointRequest {
+/** What is sent, where, whether it may be sent again, and what is made of the answer. */
+export interface EndpointRequest<T> {
   readonly endpoint: string
   readonly parameters: Parameters
   readonly grantType: string
   readonly repeatable: boolean
+  /** Gives the members of an answer the RFC's names. */
+  readonly map: (body: unknown) => unknown
+  /** Makes what is wanted of an answer that is no refusal: by the RFC's names, and as it came. */
+  readonly read: (body: unknown, original: unknown) => Promise<T>
+  /** Told of whatever came with an error, whole or in part, before the error is thrown. */
+  readonly salvage: (error: unknown, received: Received) => Promise<void>
 }
 
 /**
  * Sends a request: authenticate, encode, send, parse, in that order; once more, authenticated anew, when that is safe.
  *
- * @returns the answer's JSON body
  * @throws AuthorizationServerError, TransportError, TokenResponseError
  */
-export async function sendToEndpoint(client: Client, request: EndpointRequest): Promise<unknown> {
+export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
   try {
     return await send(client, request)
   } catch (error) {
@@ -31,26 +38,34 @@ export async function sendToEndpoint(client: Client, request: EndpointRequest): 
   }
 }
 
-async function send(client: Client, request: EndpointRequest): Promise<unknown> {
+async function send<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
   const authenticated = await authenticate(client, request)
-  const response = await exchange(client, request, authenticated)
-  const { name, conform } = client.provider
-  const answer = parseServerResponse(response, name, conform.responseEncoding)
-  if ('body' in answer) return answer.body
-  throw refused(
-    client,
-    { ...answer.refusal, grantType: request.grantType, scope: scopeOf(request) },
-    authenticated,
-    response.headers.get('retry-after'),
-  )
+  let response: TransportResponse | undefined
+  try {
+    response = await exchange(client, request, authenticated)
+    return await readAnswer(client, request, authenticated, response)
+  } catch (error) {
+    const received = takeReceived(error) ?? (response && { ...response, isWhole: true })
+    if (received !== undefined) await request.salvage(error, received)
+    throw error
+  }
 }
 
-function scopeOf({ parameters: { scope } }: EndpointRequest): string | undefined {
-  return typeof scope === 'string' ? scope : undefined
+async function readAnswer<T>(
+  client: Client,
+  { map, read, grantType, parameters: { scope } }: EndpointRequest<T>,
+  sent: Authenticated,
+  response: TransportResponse,
+): Promise<T> {
+  const { name, conform } = client.provider
+  const answer = parseServerResponse(response, name, { encoding: conform.responseEncoding, map })
+  if ('body' in answer) return read(answer.body, answer.original)
+  const asked = { grantType, scope: typeof scope === 'string' ? scope : undefined }
+  throw refused(client, { ...answer.refusal, ...asked }, sent, response.headers.get('retry-after'))
 }
 
 /** Adds the credentials. What a secret function or a signer throws is told as such, whatever kind of error it is. */
-async function authenticate(client: Client, { parameters, endpoint }: EndpointRequest): Promise<Authenticated> {
+async function authenticate<T>(client: Client, { parameters, endpoint }: EndpointRequest<T>): Promise<Authenticated> {
   const { auth, provider, clock } = client
   try {
     return await auth.authenticate(parameters, { clientId: client.id, provider, endpoint, clock })
@@ -66,9 +81,9 @@ async function authenticate(client: Client, { parameters, endpoint }: EndpointRe
  * Encodes and sends; what is good for one use over a connection of its own. Of an error that is not ours little is kept:
  * those of HTTP clients hold the request.
  */
-async function exchange(
+async function exchange<T>(
   client: Client,
-  { endpoint: url, repeatable }: EndpointRequest,
+  { endpoint: url, repeatable }: EndpointRequest<T>,
   sent: Authenticated,
 ): Promise<TransportResponse> {
   const { provider, transport } = client
@@ -80,7 +95,9 @@ async function exchange(
     if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
     const cause = reduced(error, sent)
     const options = { provider: provider.name, neverSent: false, cause }
-    throw new TransportError('ERR_TRANSPORT', `The transport failed: ${cause.message}`, options)
+    const failure = new TransportError('ERR_TRANSPORT', `The transport failed: ${cause.message}`, options)
+    const received = takeReceived(error)
+    throw received === undefined ? failure : keepReceived(failure, received)
   }
 }
 
@@ -91,8 +108,8 @@ function reduced(error: unknown, sent: Authenticated): Error {
 }
 
 /** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
-function mayRepeat(error: unknown, { grantType, repeatable }: EndpointRequest): boolean {
-  if (grantType === 'authorization_code' || !isGrantKitError(error)) return false
+function mayRepeat<T>(error: unknown, { grantType, repeatable }: EndpointRequest<T>): boolean {
+  if (grantType === 'authorization_code' || !isGrantKitError(error) || rescuedFrom(error) !== undefined) return false
   const { code, kind, neverSent } = error as Partial<AuthorizationServerError & TransportError>
   if (code === 'ERR_SERVER_REFUSED') return kind === 'stale_assertion'
   return code === 'ERR_TRANSPORT' && error.retryable && (neverSent === true || repeatable)
@@ -111,9 +128,18 @@ function refused(
     serverStatus: refusal.status,
     error: refusal.error && clean(refusal.error, 80, sent),
     errorDescription: refusal.errorDescription && clean(refusal.errorDescription, 300, sent),
-    kind: provider.conform.classifyError?.(refusal, standard) ?? standard,
+    kind: classify(refusal, standard, provider) ?? standard,
     retryAfterMs: retryAfterMs(retryAfter, clock.now()),
   })
+}
+
+/** A hook that fails on an answer nobody foresaw must not hide the refusal. */
+function classify(refusal: Refusal, standard: RefusalKind, { conform }: Client['provider']): RefusalKind | undefined {
+  try {
+    return conform.classifyError?.(refusal, standard)
+  } catch {
+    return undefined
+  }
 }
 
 /**

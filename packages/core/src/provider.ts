@@ -15,12 +15,17 @@ export interface EncodedRequest {
 /** A refusal, read from whatever shape it came in. */
 export interface Refusal {
   readonly status: number
-  /** `error`, `code` or `errorCode` of the body, as text; `undefined` when the body has none. */
+  /** `error`, `code`, `errorCode` or the like of the body, as text; `undefined` when the body has none. */
   readonly error: string | undefined
   readonly errorDescription: string | undefined
   readonly grantType: string
   /** The scope that was asked for. */
   readonly scope: string | undefined
+  /**
+   * The body as it came: parsed when it is JSON (or a form, where `responseEncoding` says so), else as text. Of one beyond
+   * 64 KiB the beginning, as text; `''` when there is none.
+   */
+  readonly body: unknown
 }
 
 /** An API's answer with status 401, or another of `rejectionStatuses`, as far as it tells whether the token was the reason. */
@@ -52,7 +57,11 @@ export interface Conform {
   readonly encodeRequest?: ((parameters: Parameters) => EncodedRequest) | undefined
   /** How answers are written where they are not JSON. Default `'json'`. */
   readonly responseEncoding?: 'json' | 'form' | undefined
-  /** Maps an answer to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. Default: as it is. */
+  /**
+   * Maps an answer to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. An `error` in what it returns
+   * makes the answer a refusal, whatever its status, with `error_description`; an empty one says that the answer's own
+   * `error` is none. Default: as it is.
+   */
   readonly mapTokenResponse?: ((body: unknown) => unknown) | undefined
   /** The token type meant when the answer names none. Default: such an answer is refused. */
   readonly defaultTokenType?: string | undefined

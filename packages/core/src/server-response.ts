@@ -1,42 +1,76 @@
 /** What a server answered, from any endpoint and in whatever shape: a JSON body, or a refusal. */
+import { decodeText, isObject, parseForm, parseJson, saysNothing } from './body.js'
 import { TokenResponseError } from './errors.js'
 import type { Refusal } from './provider.js'
+import { readReason } from './refusal.js'
 import type { TransportResponse } from './transport.js'
 
-/** A body that was understood, or a refusal. */
-export type ServerResponse = { readonly body: unknown } | { readonly refusal: Omit<Refusal, 'grantType' | 'scope'> }
+/** A refusal, without what was asked for. */
+type Told = Omit<Refusal, 'grantType' | 'scope'>
+
+/** A body that was understood, by the RFC's names and as it came; or a refusal. */
+export type ServerResponse = { readonly body: unknown; readonly original: unknown } | { readonly refusal: Told }
+
+export interface ServerResponseOptions {
+  /** How answers are written where they are not JSON. Default `'json'`. */
+  readonly encoding?: 'json' | 'form' | undefined
+  /** Gives the members of an answer the RFC's names. Default: they have them. */
+  readonly map?: ((body: unknown) => unknown) | undefined
+}
 
 /**
- * Reads an answer. A 200 with an `error` member is a refusal; anything that is neither is an error.
+ * Reads an answer. A 200 with an `error` member that says something is a refusal, also when the mapping says so; anything
+ * that is neither is an error.
  *
  * @throws TokenResponseError saying what was expected; never what was received
  */
 export function parseServerResponse(
   response: TransportResponse,
   provider: string,
-  encoding: 'json' | 'form' = 'json',
+  { encoding = 'json', map = body => body }: ServerResponseOptions = {},
 ): ServerResponse {
   const { status } = response
-  const text = new TextDecoder().decode(response.body)
+  const text = decodeText(response.body)
+  const fail = (message: string, retryable = false) =>
+    new TokenResponseError(message, { provider, serverStatus: status, retryable })
   if (status >= 300 && status < 400)
-    throw new TokenResponseError(`expected an answer, got a redirect (${status}); redirects are not followed`, {
-      provider,
-      serverStatus: status,
-    })
+    throw fail(`expected an answer, got a redirect (${status}); redirects are not followed`)
   const json = parseJson(text) ?? (encoding === 'form' ? parseForm(text) : undefined)
-  if (status >= 400) return { refusal: { status, ...readRefusal(json, text) } }
-  if (text.trim() === '')
-    throw new TokenResponseError(`expected a JSON object, got status ${status} without a body`, {
-      provider,
-      serverStatus: status,
-      retryable: true,
-    })
-  if (json === undefined)
-    throw new TokenResponseError('expected a JSON object, got something else', { provider, serverStatus: status })
-  const refusal = readRefusal(json, '')
-  return isObject(json) && json.error !== undefined && json.error !== null
-    ? { refusal: { status, ...refusal } }
-    : { body: json }
+  const told = { status, ...readReason(json, text), body: asItCame(json, text) }
+  if (status >= 400) return { refusal: told }
+  if (text.trim() === '') throw fail(`expected a JSON object, got status ${status} without a body`, true)
+  if (json === undefined && parseForm(text)?.error) return { refusal: told }
+  if (json === undefined) throw fail('expected a JSON object, got something else')
+  return readSuccess(json, told, map)
+}
+
+/** The mapping has the last word on `error`: it may name one, or say by an empty one that there is none. */
+function readSuccess(json: unknown, told: Told, map: (body: unknown) => unknown): ServerResponse {
+  const isRefused = isObject(json) && !saysNothing(json.error)
+  let body: unknown
+  try {
+    body = map(json)
+  } catch (error) {
+    if (isRefused) return { refusal: told }
+    throw error
+  }
+  const error = (isObject(body) ? body.error : undefined) === undefined ? isRefused : Object(body).error
+  if (saysNothing(error)) return { body, original: json }
+  const named = readReason(body)
+  return {
+    refusal: {
+      ...told,
+      error: named.error ?? told.error,
+      errorDescription: named.errorDescription ?? told.errorDescription,
+    },
+  }
+}
+
+const mostShown = 65_536
+
+/** For a provider's own reading; bounded, since it may be kept. */
+function asItCame(json: unknown, text: string): unknown {
+  return json === undefined || text.length > mostShown ? text.slice(0, mostShown) : json
 }
 
 /** The seconds or the date of a `Retry-After` header, in milliseconds from `now`: a second at least, an hour at most (RFC 9110 §10.2.3). */
@@ -47,62 +81,4 @@ export function retryAfterMs(header: string | null | undefined, now: number): nu
   const date = /\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : date - now
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 1_000), 3_600_000)
-}
-
-/** Whether a parsed body is an object with members. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function parseForm(text: string): unknown {
-  return /^[^\s<=]+=/.test(text) ? Object.fromEntries(new URLSearchParams(text.trim())) : undefined
-}
-
-type Reason = Pick<Refusal, 'error' | 'errorDescription'>
-
-/**
- * Code and description, wherever a server puts them: at the top as RFC 6749 §5.2 has it, under `fault`, first of
- * `errors`, in XML, or as plain text.
- */
-function readRefusal(json: unknown, text: string): Reason {
-  if (!isObject(json)) return readText(text)
-  const nested = [json.errors].flat()[0] ?? json.fault
-  const source = isObject(nested) ? nested : json
-  return {
-    error: firstText(source, ['error', 'code', 'Code', 'errorCode', 'scimType']),
-    errorDescription: firstText(source, [
-      'error_description',
-      'description',
-      'message',
-      'Message',
-      'errorMessage',
-      'detail',
-      'error_message',
-    ]),
-  }
-}
-
-function readText(text: string): Reason {
-  const code = /<(?:\w+:)?code>\s*([\w.-]{1,40})\s*</i.exec(text)?.[1]
-  const description = /<(?:\w+:)?(?:description|message)>([^<]*)</i.exec(text)?.[1]
-  if (code !== undefined) return { error: code, errorDescription: description }
-  const isProse = text.trim() !== '' && !text.trimStart().startsWith('<')
-  return { error: undefined, errorDescription: isProse ? text : undefined }
-}
-
-function firstText(source: Record<string, unknown>, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = source[name]
-    if (typeof value === 'string' && value !== '') return value
-    if (typeof value === 'number') return String(value)
-  }
-  return undefined
 }

@@ -7,6 +7,7 @@ import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
 import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
+import { keepReceived } from './received.js'
 import { sha256 } from './secret.js'
 import { whenAborted } from './signal.js'
 import { endAtFirstError, transportError } from './transport-error.js'
@@ -289,10 +290,16 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
       clearTimeout(timer)
       stopWaiting()
     }
+    // what has come may hold what nobody will send again
+    function withReceived(reason: unknown, rest?: unknown): unknown {
+      const body = Buffer.concat([...chunks, Buffer.from(typeof rest === 'string' ? rest : '')])
+      const contentEncoding = [head.headers['content-encoding'] ?? []].flat().join()
+      return keepReceived(reason, { status: head.status, body, contentEncoding, isWhole: false })
+    }
     function stop(reason: unknown): void {
       stopped = true
       settle()
-      reject(reason)
+      reject(withReceived(reason))
       controller?.abort(new Error('stopped'))
     }
     if (signal?.aborted) return abort()
@@ -317,7 +324,8 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
       onResponseError(_, error) {
         settle()
         const ended = { request: describe(request), isSent: controller !== undefined, hasCertificate }
-        reject(transportError(error, ended))
+        // undici's parser hands over what it could not read
+        reject(withReceived(transportError(error, ended), (error as { data?: unknown }).data))
       },
     })
   })

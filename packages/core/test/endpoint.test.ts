@@ -227,7 +227,8 @@ describe('a refusal is read by its status first', () => {
     const body = { error: 'server_error', error_description: 'sic' }
     const { error } = await ask([{ status: 400, body }], grants.refresh_token, { classifyError })
     expect(error?.kind).toBe('invalid_grant')
-    expect(seen).toEqual([{ status: 400, error: 'server_error', errorDescription: 'sic', grantType: 'refresh_token' }])
+    const words = { error: 'server_error', errorDescription: 'sic' }
+    expect(seen).toEqual([{ status: 400, ...words, grantType: 'refresh_token', body }])
   })
 
   test('with what the server asks to wait', async () => {

@@ -466,7 +466,7 @@ describe('an answer', () => {
     const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: Buffer) => Buffer }
     const transport = transportFor()
     expect(text(await transport(get(await serve(zlib.deflateRawSync(Buffer.from('raw')), 'Deflate'))))).toBe('raw')
-    const zstd = zstdCompressSync?.(Buffer.from('zstd')) ?? Buffer.from('?')
+    const zstd = zstdCompressSync?.(Buffer.from('zstd')) ?? Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
     const answer = transport(get(await serve(zstd, 'zstd')))
     if (zstdCompressSync !== undefined) expect(text(await answer)).toBe('zstd')
     else expect(await failure(answer)).toBeInstanceOf(TokenResponseError)
@@ -507,10 +507,10 @@ describe('an answer', () => {
   })
 
   for (const [what, body, encoding] of [
-    ['in an unknown encoding', 'x', 'compress'],
-    ['in an encoding named as a member every object has', 'x', 'constructor'],
+    ['in an unknown encoding', Buffer.from([0x1f, 0x9d, 0x90]), 'compress'],
+    ['in an encoding named as a member every object has', Buffer.from([0]), 'constructor'],
     ['in more encodings than any server uses', 'x', 'gzip, gzip, gzip, gzip'],
-    ['that is not compressed as it says', '{"access_token":"s3cret"}', 'gzip'],
+    ['that is not compressed as it says', '{"access_token":"s3cret"}\0', 'gzip'],
     ['that ends too early', zlib.gzipSync(Buffer.alloc(5000)).subarray(0, 20), 'br, gzip'],
   ] as const)
     test(`${what} is refused`, async () => {
@@ -518,6 +518,36 @@ describe('an answer', () => {
       expect(error).toBeInstanceOf(TokenResponseError)
       expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('s3cret')
     })
+
+  for (const encoding of [
+    'utf-8',
+    'UTF8',
+    'none',
+    'identity',
+    'aws-chunked',
+    'gzip',
+    'br',
+    'deflate',
+    'zstd',
+    'binary, gzip',
+  ])
+    test(`that is plain JSON is read as that, though it says ${encoding}`, async () => {
+      const url = await serve(Buffer.from('{"a":"ü"}'), encoding)
+      expect(text(await transportFor()(get(url)))).toBe('{"a":"ü"}')
+    })
+
+  test('that is compressed otherwise than it says is read, too', async () => {
+    for (const encoding of ['utf-8', 'br', 'none, deflate'])
+      expect(text(await transportFor()(get(await serve(zlib.gzipSync(Buffer.from('{"a":1}')), encoding))))).toBe(
+        '{"a":1}',
+      )
+  })
+
+  test('that is plain and larger than the limit is refused, whatever it says', async () => {
+    const transport = transportFor({ maxResponseBytes: 1000 })
+    const error = await failure(transport(get(await serve(Buffer.from(JSON.stringify('a'.repeat(1000))), 'gzip'))))
+    expect(error.message).toMatch(/1000 bytes \(maxResponseBytes\)/)
+  })
 
   test('too large from an ailing server may be asked for again', async () => {
     const url = await serve(Buffer.alloc(2000), 'identity', 503)

@@ -2,7 +2,11 @@
 import { type Client, endpointFor } from '../client.js'
 import { sendToEndpoint } from '../endpoint.js'
 import type { Grant } from '../grants/grant.js'
-import { parseTokenResponse, type TokenSet } from '../token-set.js'
+import type { Received } from '../received.js'
+import { rescue } from '../rescue.js'
+import { salvage } from '../salvage.js'
+import { mapTokenResponse, parseTokenResponse } from '../token-response.js'
+import type { TokenSet } from '../token-set.js'
 
 /**
  * Asks for a token set once: nothing is cached, nothing is shared. Most programs want `createTokenSource` instead.
@@ -11,17 +15,31 @@ import { parseTokenResponse, type TokenSet } from '../token-set.js'
  *   TokenResponseError when the answer is no token response
  */
 export async function requestTokenSet(client: Client, grant: Grant): Promise<TokenSet> {
+  const { provider } = client
+  const { grantType, parameters, repeatable } = grant
   const requestedAt = client.clock.now()
-  const body = await sendToEndpoint(client, {
-    endpoint: endpointFor(client, grant.grantType),
-    parameters: { ...grant.parameters, grant_type: grant.grantType },
-    grantType: grant.grantType,
-    repeatable: grant.repeatable,
+  const requestedScope = typeof parameters.scope === 'string' ? parameters.scope : undefined
+  return sendToEndpoint(client, {
+    endpoint: endpointFor(client, grantType),
+    parameters: { ...parameters, grant_type: grantType },
+    grantType,
+    repeatable,
+    map: body => mapTokenResponse(body, provider),
+    read: body => parseTokenResponse(body, { provider, requestedAt, requestedScope }),
+    salvage: (error, received) => rescueWith(error, received, client, grant, requestedAt),
   })
-  const requestedScope = grant.parameters.scope
-  return parseTokenResponse(body, {
-    provider: client.provider,
-    requestedAt,
-    requestedScope: typeof requestedScope === 'string' ? requestedScope : undefined,
-  })
+}
+
+/** Of an answer that brings an application's token nothing is worth it: it is asked for again. */
+async function rescueWith(
+  error: unknown,
+  received: Received,
+  { provider }: Client,
+  { grantType, parameters }: Grant,
+  requestedAt: number,
+): Promise<void> {
+  if (grantType === 'client_credentials') return
+  const sent = typeof parameters.refresh_token === 'string' ? parameters.refresh_token : undefined
+  const found = await salvage(received, { provider, sent, requestedAt })
+  if (found !== undefined && typeof error === 'object' && error !== null) rescue(error, found)
 }

@@ -1,0 +1,45 @@
+/** What a body holds: text, and in it JSON or a form. */
+
+/** The text of a body: UTF-8, or UTF-16 where its first bytes say so (RFC 4627 §3). A byte order mark is left out. */
+export function decodeText(body: Uint8Array | string): string {
+  if (typeof body === 'string') return body.replace(/^\ufeff/, '')
+  const [first, second] = body
+  const isLittleEndian = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
+  const isBigEndian = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0 && second !== undefined)
+  return new TextDecoder(isLittleEndian ? 'utf-16le' : isBigEndian ? 'utf-16be' : 'utf-8').decode(body)
+}
+
+/** `undefined` for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `undefined` for what is no form: prose, HTML. */
+export function parseForm(text: string): Record<string, string> | undefined {
+  const trimmed = text.trim()
+  return /^[^\s<{["=]+=/.test(trimmed) ? Object.fromEntries(new URLSearchParams(trimmed)) : undefined
+}
+
+/** Whether a parsed body is an object with members. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether a member says nothing, as if it were not there: `null`, `false`, `0`, a blank text, and what holds only such. */
+export function saysNothing(value: unknown, depth = 4): boolean {
+  if (typeof value === 'object' && value !== null)
+    return depth > 0 && Object.values(value).every(one => saysNothing(one, depth - 1))
+  return typeof value === 'string' ? value.trim() === '' : !value
+}
+
+/** What kind of value a member is, as a message may say it: never the value. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  if (value === '') return 'an empty string'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}

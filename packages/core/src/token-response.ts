@@ -1,0 +1,125 @@
+/** What a token response gave us, checked before it is kept (RFC 6749 §5.1 and appendix A). */
+import { isObject, kindOf, saysNothing } from './body.js'
+import { outOfContext } from './context.js'
+import { TokenResponseError } from './errors.js'
+import { splitScope } from './grants/grant.js'
+import { expiresIn, numeric } from './lifetime.js'
+import type { Provider } from './provider.js'
+import { readFailure } from './refusal.js'
+import { TokenSet } from './token-set.js'
+
+export interface TokenResponseContext {
+  readonly provider: Provider
+  /** Before the request was sent, in epoch milliseconds. */
+  readonly requestedAt: number
+  readonly requestedScope: string | undefined
+}
+
+/**
+ * Gives an answer the RFC's names. One without an access token, but with a code of failure, becomes an `error`: servers
+ * tell a failure with status 200 and members of their own.
+ *
+ * @throws TokenResponseError when the provider's mapping cannot read it
+ */
+export function mapTokenResponse(body: unknown, provider: Provider): unknown {
+  const map = provider.conform.mapTokenResponse ?? (body => body)
+  try {
+    const response = map(body) ?? body
+    const isAnswer = isObject(response) && !(saysNothing(response.access_token) && saysNothing(response.error))
+    return isAnswer ? response : (failureIn(body) ?? response)
+  } catch {
+    // its error is left out, since it may quote the answer
+    const failure = failureIn(body)
+    if (failure === undefined) throw wrong('expected what mapTokenResponse() can read', provider)
+    return failure
+  }
+}
+
+function failureIn(body: unknown): object | undefined {
+  const failure = readFailure(body)
+  return failure && { error: failure.error, error_description: failure.errorDescription }
+}
+
+/**
+ * Reads a token response.
+ *
+ * @param body by the RFC's names, from {@link mapTokenResponse}
+ * @throws TokenResponseError naming the member that is missing or wrong
+ */
+export async function parseTokenResponse(body: unknown, context: TokenResponseContext): Promise<TokenSet> {
+  const { provider, requestedAt, requestedScope } = context
+  if (!isObject(body)) throw wrong(`expected a JSON object, got ${kindOf(body)}`, provider)
+  const accessToken = readToken(body, 'access_token', b64token, provider)
+  if (accessToken === undefined) throw wrong('access_token is missing', provider)
+  checkTokenType(body.token_type ?? provider.conform.defaultTokenType, provider)
+  const scope = readScope(body.scope) ?? requestedScope
+  const granted = splitScope(scope)
+  return new TokenSet({
+    accessToken,
+    refreshToken: readToken(body, 'refresh_token', visible, provider),
+    idToken: readToken(body, 'id_token', visible, provider),
+    obtainedAt: requestedAt,
+    expiresAt: await readExpiry(body, accessToken, requestedAt),
+    refreshTokenExpiresAt: expiresIn(body.refresh_token_expires_in ?? body.refresh_expires_in, requestedAt),
+    scope,
+    missingScope: splitScope(requestedScope).filter(one => !granted.includes(one)),
+  })
+}
+
+function wrong(message: string, { name }: Provider): TokenResponseError {
+  return new TokenResponseError(message, { provider: name })
+}
+
+/** RFC 6750 §2.1: what can stand in an `Authorization: Bearer` header. */
+const b64token = /^[A-Za-z0-9._~+/-]+=*$/
+/** RFC 6749 appendix A: VSCHAR. */
+const visible = /^[\x20-\x7e]+$/
+
+function readToken(
+  response: Record<string, unknown>,
+  name: string,
+  shape: RegExp,
+  provider: Provider,
+): string | undefined {
+  const value = response[name]
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value !== 'string') throw wrong(`${name} is ${kindOf(value)}; expected a string`, provider)
+  if (shape.test(value)) return value
+  throw wrong(`${name} is a string with characters that no token may have, such as a line break`, provider)
+}
+
+function checkTokenType(tokenType: unknown, provider: Provider): void {
+  if (typeof tokenType === 'string' && tokenType.toLowerCase() === 'bearer') return
+  const got = typeof tokenType === 'string' && tokenType !== '' ? 'another' : kindOf(tokenType)
+  throw wrong(`token_type is ${tokenType === undefined ? 'missing' : got}; only Bearer tokens can be used`, provider)
+}
+
+function readScope(scope: unknown): string | undefined {
+  const text = Array.isArray(scope) ? scope.join(' ') : scope
+  const values = typeof text === 'string' ? splitScope(text) : []
+  return values.length === 0 ? undefined : values.join(' ')
+}
+
+/** `expires_in`, with an absolute `expires_at` as a second opinion; else the token's own `exp`. */
+async function readExpiry(
+  response: Record<string, unknown>,
+  accessToken: string,
+  requestedAt: number,
+): Promise<number | undefined> {
+  const relative = expiresIn(response.expires_in, requestedAt)
+  const absolute = expiresIn(numeric(response.expires_at) - requestedAt / 1000, requestedAt)
+  if (relative !== undefined && absolute !== undefined) return Math.min(relative, absolute)
+  return relative ?? absolute ?? (await jwtExpiry(accessToken, requestedAt))
+}
+
+/** From the claims of a JWT access token; by `exp - iat` where both stand, since the clocks may differ. */
+async function jwtExpiry(accessToken: string, requestedAt: number): Promise<number | undefined> {
+  if (accessToken.split('.').length !== 3) return undefined
+  try {
+    const { decodeJwt } = await outOfContext(() => import('jose'))
+    const { exp, iat } = decodeJwt(accessToken)
+    return expiresIn(Number(exp) - (iat ?? requestedAt / 1000), requestedAt)
+  } catch {
+    return undefined
+  }
+}
