@@ -37,6 +37,7 @@ const coreInOrder = [
   'endpoint',
   'grants/',
   'lifetime',
+  'additional',
   'salvage',
   'token-set',
   'token-response',

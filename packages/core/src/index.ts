@@ -100,6 +100,7 @@ export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce
 export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
 export type { Grant, GrantOptions } from './grants/grant.js'
 export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
+export type { AdditionalMembers, JsonValue } from './additional.js'
 export { TokenSet, type TokenSetMembers } from './token-set.js'
 export { requestTokenSet } from './endpoints/token.js'
 export { checkSource, type GetTokenSetOptions, refuseSource, type TokenSource } from './token-source.js'

@@ -1,4 +1,5 @@
 /** What a token response gave us, checked before it is kept (RFC 6749 §5.1 and appendix A). */
+import { additionalMembers } from './additional.js'
 import { isObject, kindOf, saysNothing } from './body.js'
 import { outOfContext } from './context.js'
 import { TokenResponseError } from './errors.js'
@@ -13,6 +14,8 @@ export interface TokenResponseContext {
   /** Before the request was sent, in epoch milliseconds. */
   readonly requestedAt: number
   readonly requestedScope: string | undefined
+  /** The body as it came, when it was mapped. */
+  readonly original?: unknown
 }
 
 /**
@@ -47,7 +50,7 @@ function failureIn(body: unknown): object | undefined {
  * @throws TokenResponseError naming the member that is missing or wrong
  */
 export async function parseTokenResponse(body: unknown, context: TokenResponseContext): Promise<TokenSet> {
-  const { provider, requestedAt, requestedScope } = context
+  const { provider, requestedAt, requestedScope, original } = context
   if (!isObject(body)) throw wrong(`expected a JSON object, got ${kindOf(body)}`, provider)
   const accessToken = readToken(body, 'access_token', b64token, provider)
   if (accessToken === undefined) throw wrong('access_token is missing', provider)
@@ -63,6 +66,7 @@ export async function parseTokenResponse(body: unknown, context: TokenResponseCo
     refreshTokenExpiresAt: expiresIn(body.refresh_token_expires_in ?? body.refresh_expires_in, requestedAt),
     scope,
     missingScope: splitScope(requestedScope).filter(one => !granted.includes(one)),
+    additional: additionalMembers(original, body),
   })
 }
 

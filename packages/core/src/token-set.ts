@@ -1,4 +1,5 @@
 /** What is held of a token response: the tokens, which printing does not show, and what is known of them. */
+import { type AdditionalMembers, noMembers } from './additional.js'
 import { redacted } from './secret.js'
 
 export interface TokenSetMembers {
@@ -10,11 +11,13 @@ export interface TokenSetMembers {
   readonly refreshTokenExpiresAt?: number | undefined
   readonly scope?: string | undefined
   readonly missingScope?: readonly string[] | undefined
+  readonly additional?: AdditionalMembers | undefined
 }
 
 /** An access token and what came with it. The tokens are read by name; printing shows none of them. */
 export class TokenSet {
   readonly #tokens: Pick<TokenSetMembers, 'accessToken' | 'refreshToken' | 'idToken'>
+  readonly #additional: AdditionalMembers
   readonly tokenType = 'Bearer'
   /** Just before it was asked for, in epoch milliseconds: lifetimes count from here. */
   readonly obtainedAt: number
@@ -30,6 +33,7 @@ export class TokenSet {
   constructor(members: TokenSetMembers) {
     const { accessToken, refreshToken, idToken } = members
     this.#tokens = { accessToken, refreshToken, idToken }
+    this.#additional = members.additional ?? noMembers
     this.obtainedAt = members.obtainedAt
     this.expiresAt = members.expiresAt
     this.refreshTokenExpiresAt = members.refreshTokenExpiresAt
@@ -48,6 +52,15 @@ export class TokenSet {
   /** As received, and not verified: with an application token it says nothing about a user. */
   get idToken(): string | undefined {
     return this.#tokens.idToken
+  }
+
+  /**
+   * The further members of the answer by their names on the wire, such as `instance_url` or a consent id; those of a login
+   * stay when a refresh does not name them. JSON values, frozen, 8 KiB at most; members named like a token or a secret are
+   * left out. Printing shows none.
+   */
+  get additional(): AdditionalMembers {
+    return this.#additional
   }
 
   /** A copy for logs: a short hash stands for each token. */

@@ -25,7 +25,7 @@ export async function requestTokenSet(client: Client, grant: Grant): Promise<Tok
     grantType,
     repeatable,
     map: body => mapTokenResponse(body, provider),
-    read: body => parseTokenResponse(body, { provider, requestedAt, requestedScope }),
+    read: (body, original) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original }),
     salvage: (error, received) => rescueWith(error, received, client, grant, requestedAt),
   })
 }

@@ -2,6 +2,7 @@
  * What a store keeps of one lineage, and the steps that change it. Pure: the model in `test/lifecycle/model/` walks through
  * these very functions.
  */
+import { type AdditionalMembers, additionalMembers, withMembersBefore } from '../additional.js'
 import type { LoginReason } from '../errors.js'
 import { sha256 } from '../secret.js'
 import { TokenSet } from '../token-set.js'
@@ -34,6 +35,8 @@ export interface KeptToken {
   readonly expiresAt?: number | undefined
   readonly scope?: string | undefined
   readonly missingScope: readonly string[]
+  /** What else the answer said; records of older versions lack it. */
+  readonly additional?: AdditionalMembers | undefined
 }
 
 /** Written before a refresh token is sent, so that nobody sends it again as if nothing had happened. */
@@ -124,6 +127,7 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
     expiresAt,
     scope: scope ?? before?.scope,
     missingScope,
+    additional: withMembersBefore(before?.additional, answer.additional),
   }
   // certificates and scopes come and go, and each has a token of its own
   const alive = Object.entries(record.accessTokens).filter(([, kept]) => endOf(kept) > obtainedAt)
@@ -248,6 +252,7 @@ export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number)
     expiresAt,
     refreshToken,
     refreshTokenExpiresAt,
+    additional: additionalMembers(token.additional),
   })
 }
 

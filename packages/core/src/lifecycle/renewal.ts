@@ -48,13 +48,9 @@ export function byGrant(client: Client, grant: Grant): Renew {
 
   /** Its refresh token, if a server sends one against RFC 6749 §4.4.3, is of no use: the grant can be repeated. */
   async function ask(entry: Entry, reason: RenewalReason): Promise<TokenSet> {
-    const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope } = await requestToken(
-      client,
-      entry,
-      grant,
-      reason,
-    )
-    return new TokenSet({ accessToken, idToken, obtainedAt, expiresAt, scope, missingScope })
+    const answer = await requestToken(client, entry, grant, reason)
+    const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope, additional } = answer
+    return new TokenSet({ accessToken, idToken, obtainedAt, expiresAt, scope, missingScope, additional })
   }
 
   /** A later token of another process stays, since it may have replaced this one at the server; so does `forget()`. */
