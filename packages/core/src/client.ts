@@ -6,9 +6,10 @@ import { clientSecretPost } from './client-auth/client-secret-post.js'
 import { none } from './client-auth/none.js'
 import { type Clock, systemClock } from './clock.js'
 import type { EventListener } from './events.js'
-import { tokenEndpoint } from './metadata.js'
+import { statedList, tokenEndpoint } from './metadata.js'
 import { checkCredential, checkOptions, optionError } from './options.js'
 import type { Provider } from './provider.js'
+import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
 import { identityOf, type Secret } from './secret.js'
 import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
 
@@ -24,6 +25,11 @@ export interface ClientOptions {
   readonly tls?: TlsOptions | undefined
   /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s for each request. */
   readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
+  /**
+   * Headers that requests to the server's endpoints carry beside the protocol's own, such as an API key a gateway asks
+   * for. A function is asked before every request. Default: the provider's, and `User-Agent: grantkit/<version>`.
+   */
+  readonly headers?: RequestHeaders | undefined
   /** Told of every step; what it throws is ignored. */
   readonly onEvent?: EventListener | undefined
   /** Default: the machine's. */
@@ -42,6 +48,8 @@ export interface Client {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly onEvent: EventListener | undefined
+  /** Reads the headers beside the protocol's own, as they are now; printing a client shows none of them. */
+  readHeaders(): Promise<ReadHeaders>
   /** Closes idle connections once the requests under way have their answers. */
   close(): Promise<void>
 }
@@ -60,7 +68,9 @@ export function createClient(options: ClientOptions): Client {
   checkTls('createClient', tls, clock.now())
   const auth = chooseAuth(options)
   auth.check?.({ clientId, provider })
-  provider.conform.checkCredentials?.({ clientId })
+  provider.conform.checkCredentials?.({ clientId, method: auth.method })
+  const { headers = {} } = options
+  checkRequestHeaders('headers', headers)
   const transport = chooseTransport(options.transport, tls)
   if (!transport.injected) checkCertificate(provider, auth, tls)
   return {
@@ -73,6 +83,7 @@ export function createClient(options: ClientOptions): Client {
     timeoutMs: transport.timeoutMs,
     clock,
     onEvent: options.onEvent,
+    readHeaders: () => readRequestHeaders(provider.conform.requestHeaders, headers),
     close: transport.close,
   }
 }
@@ -84,7 +95,17 @@ export function endpointFor(client: Client, grantType: string): string {
   return tokenEndpoint(metadata, client.tls.certificate !== undefined)
 }
 
-const optionNames = ['provider', 'clientId', 'clientSecret', 'auth', 'tls', 'transport', 'onEvent', 'clock'] as const
+const optionNames = [
+  'provider',
+  'clientId',
+  'clientSecret',
+  'auth',
+  'tls',
+  'transport',
+  'headers',
+  'onEvent',
+  'clock',
+] as const
 
 function checkProvider(provider: unknown): void {
   if (typeof provider !== 'object' || provider === null || !('metadata' in provider) || !('conform' in provider))
@@ -99,7 +120,7 @@ function chooseAuth(options: ClientOptions): ClientAuth {
   const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
   if (typeof chosen.authenticate !== 'function')
     throw optionError('auth', 'must come from a client authentication function such as privateKeyJwt()')
-  const accepted = provider.metadata.token_endpoint_auth_methods_supported
+  const accepted = statedList(provider.metadata, 'token_endpoint_auth_methods_supported')
   if (accepted !== undefined && !accepted.includes(chosen.method))
     throw optionError(
       clientSecret === undefined ? 'auth' : 'clientSecret',

@@ -10,6 +10,7 @@ import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
 import { discard, update } from './lifecycle/stored.js'
 import { tellOfExpiry } from './lifecycle/told.js'
+import { statedList } from './metadata.js'
 import { checkNumber, checkOptions, checkText, optionError, refusePromise, toBeAwaited } from './options.js'
 import { parseOrigins } from './origins.js'
 import { checkStore, type TokenStore } from './store/token-store.js'
@@ -183,7 +184,7 @@ function checkGrant({ provider }: Client, grant: Grant): void {
   refusePromise('grant', grant)
   if (typeof grant?.grantType !== 'string')
     throw optionError('grant', 'must come from a grant function such as clientCredentials()')
-  const accepted = provider.metadata.grant_types_supported
+  const accepted = statedList(provider.metadata, 'grant_types_supported')
   if (accepted !== undefined && !accepted.includes(grant.grantType))
     throw optionError('grant', `${provider.name} takes ${accepted.join(', ')}, not ${grant.grantType}`)
 }

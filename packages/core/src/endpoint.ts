@@ -68,7 +68,13 @@ async function readAnswer<T>(
 async function authenticate<T>(client: Client, { parameters, endpoint }: EndpointRequest<T>): Promise<Authenticated> {
   const { auth, provider, clock } = client
   try {
-    return await auth.authenticate(parameters, { clientId: client.id, provider, endpoint, clock })
+    const authenticated = await auth.authenticate(parameters, { clientId: client.id, provider, endpoint, clock })
+    const { headers, secrets } = await client.readHeaders()
+    return {
+      ...authenticated,
+      headers: { ...headers, ...authenticated.headers },
+      secrets: [...secrets, ...(authenticated.secrets ?? [])],
+    }
   } catch (cause) {
     if (['ERR_OPTION', 'ERR_CLIENT_AUTHENTICATION'].includes(Object(cause).code)) throw cause
     const message = `${auth.method}: the secret, or what signs, could not be had`
@@ -88,7 +94,7 @@ async function exchange<T>(
 ): Promise<TransportResponse> {
   const { provider, transport } = client
   const { contentType, body } = (provider.conform.encodeRequest ?? encodeForm)(sent.parameters)
-  const headers = { accept: 'application/json', 'content-type': contentType, ...sent.headers }
+  const headers = { accept: 'application/json', ...sent.headers, 'content-type': contentType }
   try {
     return await transport({ method: 'POST', url, headers, body, fresh: !repeatable })
   } catch (error) {

@@ -72,11 +72,13 @@ export {
   type TransportRequest,
   type TransportResponse,
 } from './transport.js'
+export type { RequestHeaders } from './request-headers.js'
 export type { AuthorizationServerMetadata } from './metadata.js'
 export {
   type ApiRefusal,
   type ClientAssertionRules,
   type Conform,
+  type Credentials,
   defineProvider,
   type EncodedRequest,
   encodeForm,

@@ -2,6 +2,7 @@
 import type { RefusalKind } from './errors.js'
 import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
 import { checkOptions, checkSecureUrl, checkText, optionError } from './options.js'
+import { checkRequestHeaders, hidden, type RequestHeaders } from './request-headers.js'
 
 /** Parameters of a request to an endpoint, by their names on the wire. Members that are `undefined` are not sent. */
 export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -50,9 +51,7 @@ export interface Conform {
   /** What the server accepts of a client assertion, where it is not RFC 7523 as updated by RFC 10070. */
   readonly clientAssertion?: ClientAssertionRules | undefined
   /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
-  readonly checkCredentials?:
-    | ((credentials: { clientId: string; clientSecret?: string | undefined }) => void)
-    | undefined
+  readonly checkCredentials?: ((credentials: Credentials) => void) | undefined
   /** Writes the parameters as the server wants them. Default: `application/x-www-form-urlencoded`. */
   readonly encodeRequest?: ((parameters: Parameters) => EncodedRequest) | undefined
   /** How answers are written where they are not JSON. Default `'json'`. */
@@ -85,8 +84,22 @@ export interface Conform {
    * `WWW-Authenticate` does; one that gives no reason is worth a try.
    */
   readonly recognizeRejection?: ((refusal: ApiRefusal) => boolean) | undefined
+  /**
+   * Headers that requests to the server's endpoints carry beside the protocol's own, discovery included; what gateways
+   * ask for. A function is asked before every request. Default: `User-Agent: grantkit/<version>`.
+   */
+  readonly requestHeaders?: RequestHeaders | undefined
   /** Headers every API request carries beside `Authorization`. Default none. */
   readonly resourceHeaders?: Readonly<Record<string, string>> | undefined
+}
+
+/** What a client says who it is by. */
+export interface Credentials {
+  readonly clientId: string
+  /** `undefined` when there is none, or a function that has not been asked yet. */
+  readonly clientSecret?: string | undefined
+  /** How they are sent, by its name in `token_endpoint_auth_methods_supported`. */
+  readonly method: string
 }
 
 /** The claims and header of client assertions; see {@link Conform.clientAssertion}. */
@@ -130,7 +143,19 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
     throw optionError('responseEncoding', "must be 'json' or 'form'")
   if (conform.rejectionStatuses !== undefined) checkRejectionStatuses(conform.rejectionStatuses)
-  return Object.freeze({ name: definition.name, metadata: checkMetadata(definition.metadata), conform })
+  return Object.freeze({
+    name: definition.name,
+    metadata: checkMetadata(definition.metadata),
+    conform: guarded(conform),
+  })
+}
+
+/** Header values may be secrets, and providers are printed. */
+function guarded(conform: Conform): Conform {
+  const { requestHeaders } = conform
+  if (requestHeaders === undefined) return conform
+  checkRequestHeaders('requestHeaders', requestHeaders)
+  return { ...conform, requestHeaders: hidden(requestHeaders) }
 }
 
 function checkRejectionStatuses(statuses: readonly number[]): void {
@@ -156,6 +181,7 @@ const conformNames: Readonly<Record<keyof Conform, true>> = {
   refreshTokenResends: true,
   rejectionStatuses: true,
   recognizeRejection: true,
+  requestHeaders: true,
   resourceHeaders: true,
 }
 

@@ -9,6 +9,7 @@ import { authorizationCode } from '../src/grants/authorization-code.js'
 import { clientCredentials } from '../src/grants/client-credentials.js'
 import type { Grant } from '../src/grants/grant.js'
 import { refreshToken } from '../src/grants/refresh-token.js'
+import { optionError } from '../src/options.js'
 import type { Conform, Refusal } from '../src/provider.js'
 import { type Answer, answering, clientOf, failure, formOf, granted, provider } from './answering.js'
 
@@ -37,7 +38,11 @@ describe('a request', () => {
       {
         method: 'POST',
         url: 'https://as.example.com/token',
-        headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+        headers: {
+          accept: 'application/json',
+          'content-type': 'application/x-www-form-urlencoded',
+          'user-agent': 'grantkit/0.0.0',
+        },
         body: 'grant_type=client_credentials&client_id=client-1&client_secret=s3cret',
         fresh: false,
         // of its deadline
@@ -374,8 +379,11 @@ describe("somebody else's code", () => {
     })
 
   test('a wrong option found out late is still a TypeError', async () => {
-    const auth = clientSecretBasic(async () => 'a:b', { encoding: 'raw' })
-    const client = clientOf(answering(granted).transport, { auth })
+    const checkCredentials = ({ clientSecret = '' }) => {
+      if (clientSecret.includes(':')) throw optionError('clientSecret', 'must not contain ":"')
+    }
+    const auth = clientSecretBasic(async () => 'a:b')
+    const client = clientOf(answering(granted).transport, { auth, provider: provider({ checkCredentials }) })
     expect(await failure(requestTokenSet(client, clientCredentials()))).toMatchObject({
       name: 'TypeError',
       option: 'clientSecret',

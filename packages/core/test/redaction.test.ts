@@ -381,7 +381,7 @@ async function refusedBySources(): Promise<Produced[]> {
       discoverMetadata({ issuer, transport: document({ token_endpoint: `http://mkr.example/?${planted.query}` }) }),
     ),
     await thrown('discovery of another', () =>
-      discoverMetadata({ issuer, transport: document({ issuer: 'https://mkr.example' }) }),
+      discoverMetadata({ issuer, transport: document({ issuer: `https://other.example/?${planted.query}` }) }),
     ),
   ]
 }

@@ -1,5 +1,6 @@
 /** The core banking API of the Udara360 family: JSON in camelCase, and no OAuth but the bearer token. */
 import {
+  type Credentials,
   checkOptions,
   checkSecureUrl,
   checkText,
@@ -48,13 +49,7 @@ export function coreBanking(options: CoreBankingOptions): Provider {
   })
 }
 
-function checkCredentials({
-  clientId,
-  clientSecret = '',
-}: {
-  clientId: string
-  clientSecret?: string | undefined
-}): void {
+function checkCredentials({ clientId, clientSecret = '' }: Credentials): void {
   if (clientId.length > 100) throw optionError('clientId', 'must have at most 100 characters')
   if (clientSecret.length > 100) throw optionError('clientSecret', 'must have at most 100 characters')
 }

@@ -1,16 +1,45 @@
 /** Any authorization server that publishes metadata: it needs no oddities, so this is `defineProvider` used plainly. */
-import { type DiscoveryOptions, defineProvider, discoverMetadata, type Provider } from '@grantkit/core'
+import {
+  type Conform,
+  checkOptions,
+  type DiscoveryOptions,
+  defineProvider,
+  discoverMetadata,
+  type Provider,
+} from '@grantkit/core'
 
 export interface OidcOptions extends DiscoveryOptions {
   /** Names the server in errors and events. Default `oidc`. */
   readonly name?: string | undefined
+  /** How the server departs from the RFCs, as `defineProvider` takes it. Default: it does not. */
+  readonly conform?: Conform | undefined
 }
 
 /**
- * Reads a server's metadata once, at start-up, and makes a provider of it.
+ * Reads a server's metadata once, at start-up, and makes a provider of it. A list in it is a hint: a grant, a method or
+ * an algorithm it leaves out is not refused, unless you state the list yourself, under `metadata`.
  *
  * @throws whatever `discoverMetadata` throws: better here than at the first request
  */
-export async function oidc({ name = 'oidc', ...discovery }: OidcOptions): Promise<Provider> {
-  return defineProvider({ name, metadata: await discoverMetadata(discovery) })
+export async function oidc(options: OidcOptions): Promise<Provider> {
+  checkOptions('oidc', options, optionNames)
+  const { name = 'oidc', conform = {}, ...discovery } = options
+  // before anything is asked
+  defineProvider({ name, metadata: { issuer: name, token_endpoint: 'https://localhost/' }, conform })
+  const { headers } = discovery
+  const requestHeaders = headers && { ...conform.requestHeaders, ...headers }
+  const metadata = await discoverMetadata({ ...discovery, name, headers: requestHeaders ?? conform.requestHeaders })
+  return defineProvider({ name, metadata, conform: { ...conform, ...(requestHeaders && { requestHeaders }) } })
 }
+
+const optionNames = [
+  'issuer',
+  'discoveryUrl',
+  'wellKnown',
+  'metadata',
+  'conform',
+  'name',
+  'headers',
+  'tls',
+  'transport',
+] as const

@@ -66,6 +66,46 @@ describe('oidc', () => {
     })
   })
 
+  test('takes the URL of the document, and says at the server who asks', async () => {
+    const asked: (string | undefined)[] = []
+    server.on('request', request => asked.push(`${request.headers['user-agent']} ${request.headers['x-api-key']}`))
+    const provider = await oidc({
+      discoveryUrl: `${issuer}/.well-known/openid-configuration`,
+      headers: { 'x-api-key': 'k' },
+    })
+    const client = createClient({ provider, clientId: 'app', clientSecret: 's3cret' })
+    await createTokenSource({ client, grant: clientCredentials() }).getTokenSet()
+    expect(asked).toEqual([expect.stringMatching(/^grantkit\/\S+ k$/), expect.stringMatching(/^grantkit\/\S+ k$/)])
+    await client.close()
+  })
+
+  test('takes what the RFCs have no name for, and corrections of the document', async () => {
+    const conform = { basicCredentials: 'raw', requestHeaders: { 'x-tenant': 't' } } as const
+    const metadata = { grant_types_supported: ['refresh_token'], revocation_endpoint: undefined }
+    const provider = await oidc({ issuer, conform, metadata })
+    expect(provider.conform.basicCredentials).toBe('raw')
+    expect(provider.metadata).toMatchObject({ issuer, ...metadata })
+    const client = createClient({ provider, clientId: 'app', clientSecret: 's3cret' })
+    expect(() => createTokenSource({ client, grant: clientCredentials() })).toThrow(
+      'oidc takes refresh_token, not client_credentials',
+    )
+    await client.close()
+  })
+
+  test('refuses a wrong hook or header before anything is asked', async () => {
+    const transport = () => Promise.reject(new Error('it was asked'))
+    for (const [options, option] of [
+      [{ conform: { basicCredential: 'raw' } }, 'basicCredential'],
+      [{ conform: { requestHeaders: { host: 'x' } } }, 'requestHeaders.host'],
+      [{ headers: { host: 'x' } }, 'headers.host'],
+      [{ metadata: { issuer: Promise.resolve() } }, 'issuer'],
+    ] as const)
+      await expect(oidc({ issuer, transport, ...options } as never)).rejects.toMatchObject({
+        name: 'TypeError',
+        option,
+      })
+  })
+
   test('refuses a misspelt option', async () => {
     await expect(oidc({ isuer: issuer } as never)).rejects.toThrow(TypeError)
   })

@@ -1,9 +1,11 @@
 /** The non-production identity provider of WSO2 APK: what is special about it. */
 import {
+  type Credentials,
   checkOptions,
   checkSecureUrl,
   checkText,
   defineProvider,
+  optionError,
   type Provider,
   type Refusal,
   type RefusalKind,
@@ -38,6 +40,7 @@ export function wso2Apk(options: Wso2ApkOptions = {}): Provider {
     },
     conform: {
       basicCredentials: 'raw',
+      checkCredentials,
       defaultExpiresIn: 3600,
       classifyError,
       // a refresh token is a JWT that nobody keeps a list of: it stays good until it expires, however often it is sent
@@ -46,6 +49,14 @@ export function wso2Apk(options: Wso2ApkOptions = {}): Provider {
       recognizeRejection: () => true,
     },
   })
+}
+
+/** A Basic header is split at `:` and must give two parts, so that neither of them can have one. */
+function checkCredentials({ clientId, clientSecret = '', method }: Credentials): void {
+  if (method !== 'client_secret_basic') return
+  for (const [option, value] of Object.entries({ clientId, clientSecret }))
+    if (value.includes(':'))
+      throw optionError(option, 'must not contain ":", which ends the id here; ask for other credentials')
 }
 
 /**

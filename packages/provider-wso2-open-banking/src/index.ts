@@ -1,10 +1,12 @@
 /** WSO2 Open Banking, behind API Manager or Identity Server: what is special about its token endpoint and its gateway. */
 import {
   type ApiRefusal,
+  type Credentials,
   checkOptions,
   checkSecureUrl,
   checkText,
   defineProvider,
+  optionError,
   type Provider,
   type Refusal,
   type RefusalKind,
@@ -63,12 +65,21 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       refreshEndpoint,
       requiresCertificate: true,
       basicCredentials: 'raw',
+      checkCredentials,
       clientAssertion: { audience, typ: 'JWT', lifetimeSeconds: 900 },
       defaultExpiresIn: 3600,
       classifyError,
       recognizeRejection,
     },
   })
+}
+
+/** A Basic header is split at `:` and must give two parts, so that neither of them can have one. */
+function checkCredentials({ clientId, clientSecret = '', method }: Credentials): void {
+  if (method !== 'client_secret_basic') return
+  for (const [option, value] of Object.entries({ clientId, clientSecret }))
+    if (value.includes(':'))
+      throw optionError(option, 'must not contain ":", which ends the id here; ask for other credentials')
 }
 
 /** A replayed or expired assertion is 400 `invalid_request` here, told apart by the text alone; a 401 is about the client. */

@@ -1,6 +1,7 @@
 /** What the two methods by assertion have in common: options, checks, the parameters sent (RFC 7523 §2.2). */
 import { type Assertion, protectedClaims, protectedHeaders, signAssertion } from '../assertion.js'
 import type { Signer } from '../keys.js'
+import { statedList } from '../metadata.js'
 import { checkNumber, checkText, optionError } from '../options.js'
 import type { Parameters, Provider } from '../provider.js'
 import type { Authenticated, AuthenticationContext } from './client-auth.js'
@@ -42,7 +43,7 @@ export function checkAssertionOptions(options: AssertionOptions): void {
 
 /** Refuses an algorithm the provider says it does not take. */
 export function checkAlg(alg: string, { name, metadata }: Provider): void {
-  const accepted = metadata.token_endpoint_auth_signing_alg_values_supported
+  const accepted = statedList(metadata, 'token_endpoint_auth_signing_alg_values_supported')
   if (accepted !== undefined && !accepted.includes(alg))
     throw optionError('alg', `${name} accepts ${accepted.join(', ')}, not ${alg}`)
 }

@@ -18,28 +18,26 @@ export interface ClientSecretBasicOptions {
  * Sends a Basic header and nothing in the body.
  *
  * @param clientSecret the secret, or an async function that is asked for it before every request
- * @throws TypeError when the secret is empty, or `:` stands in a raw credential
+ * @throws TypeError when the secret is empty, or `:` in an id that is sent raw
  */
 export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBasicOptions = {}): ClientAuth {
   checkOptions('clientSecretBasic', options, ['encoding'])
   if (options.encoding !== undefined && !['form', 'raw'].includes(options.encoding))
     throw optionError('encoding', "must be 'form' or 'raw'")
-  const members = secretMembers(clientSecret)
+  const method = 'client_secret_basic'
+  const members = secretMembers(clientSecret, method)
   const isRaw = ({ provider }: Pick<AuthenticationContext, 'provider'>) =>
     (options.encoding ?? provider.conform.basicCredentials ?? 'form') === 'raw'
   return {
-    method: 'client_secret_basic',
+    method,
     ...members,
     identity: `${members.identity} ${options.encoding ?? ''}`,
     check(context) {
       members.check(context)
-      if (!isRaw(context)) return
-      checkRaw('clientId', context.clientId)
-      if (typeof clientSecret === 'string') checkRaw('clientSecret', clientSecret)
+      if (isRaw(context)) checkRawId(context.clientId)
     },
     async authenticate(parameters, context) {
-      const secret = await readSecret(clientSecret, context)
-      if (isRaw(context)) checkRaw('clientSecret', secret)
+      const secret = await readSecret(clientSecret, method, context)
       const pair = [context.clientId, secret].map(isRaw(context) ? String : formEncode).join(':')
       const authorization = `Basic ${Buffer.from(pair).toString('base64')}`
       return { parameters, headers: { authorization }, secrets: [secret] }
@@ -47,8 +45,8 @@ export function clientSecretBasic(clientSecret: Secret, options: ClientSecretBas
   }
 }
 
-/** A server that splits the decoded header at `:` cannot tell where a raw id or secret with one of its own ends. */
-function checkRaw(option: string, value: string): void {
-  if (value.includes(':'))
-    throw optionError(option, 'must not contain ":" in a raw Basic header; ask the provider for other credentials')
+/** The first `:` ends the id; the secret may have more of them. @see RFC 7617 §2 */
+function checkRawId(clientId: string): void {
+  if (clientId.includes(':'))
+    throw optionError('clientId', 'must not contain ":" in a raw Basic header; ask the provider for another one')
 }

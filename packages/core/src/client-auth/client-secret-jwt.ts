@@ -27,16 +27,17 @@ export function clientSecretJwt(clientSecret: Secret, options: ClientSecretJwtOp
   checkOptions('clientSecretJwt', options, ['alg', ...assertionOptionNames])
   checkAssertionOptions(options)
   secretSigner('checked here, used below', options.alg)
-  const members = secretMembers(clientSecret)
+  const method = 'client_secret_jwt'
+  const members = secretMembers(clientSecret, method)
   return {
-    method: 'client_secret_jwt',
+    method,
     ...members,
     check(context) {
       members.check(context)
       checkAlg(options.alg, context.provider)
     },
     async authenticate(parameters, context) {
-      const secret = await readSecret(clientSecret, context)
+      const secret = await readSecret(clientSecret, method, context)
       const signer = secretSigner(secret, options.alg)
       return { ...(await authenticateByAssertion(signer, options, parameters, context)), secrets: [secret] }
     },

@@ -10,14 +10,15 @@ import { readSecret, secretMembers } from './secret-auth.js'
  * @throws TypeError when the secret is empty
  */
 export function clientSecretPost(clientSecret: Secret): ClientAuth {
+  const method = 'client_secret_post'
   return {
-    method: 'client_secret_post',
-    ...secretMembers(clientSecret),
+    method,
+    ...secretMembers(clientSecret, method),
     authenticate: async (parameters, context) => ({
       parameters: {
         ...parameters,
         client_id: context.clientId,
-        client_secret: await readSecret(clientSecret, context),
+        client_secret: await readSecret(clientSecret, method, context),
       },
       headers: {},
     }),

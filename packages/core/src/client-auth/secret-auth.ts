@@ -5,24 +5,31 @@ import { fingerprint, identityOf, type Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 
 /** The members of {@link ClientAuth} that follow from the secret alone. */
-export function secretMembers(secret: Secret): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint'>> {
+export function secretMembers(
+  secret: Secret,
+  method = '',
+): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint'>> {
   checkSecret(secret)
   return {
     identity: typeof secret === 'string' ? fingerprint(secret) : identityOf(secret),
     check: ({ clientId, provider }) =>
-      provider.conform.checkCredentials?.({ clientId, clientSecret: typeof secret === 'string' ? secret : undefined }),
-    fingerprint: async () => fingerprint(await readSecret(secret)),
+      provider.conform.checkCredentials?.({
+        clientId,
+        clientSecret: typeof secret === 'string' ? secret : undefined,
+        method,
+      }),
+    fingerprint: async () => fingerprint(await readSecret(secret, method)),
   }
 }
 
 /** The secret as it is now, checked by the provider where it could not be checked before. */
-export async function readSecret(secret: Secret, context?: AuthenticationContext): Promise<string> {
+export async function readSecret(secret: Secret, method = '', context?: AuthenticationContext): Promise<string> {
   if (typeof secret === 'string') return secret
   const value: unknown = await secret()
   if (typeof value !== 'string' || value === '') throw unusable('the function must return a string that is not empty')
   const problem = credentialProblem(value)
   if (problem !== undefined) throw unusable(`what the function returned ${problem}`)
-  context?.provider.conform.checkCredentials?.({ clientId: context.clientId, clientSecret: value })
+  context?.provider.conform.checkCredentials?.({ clientId: context.clientId, clientSecret: value, method })
   return value
 }
 
