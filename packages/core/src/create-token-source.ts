@@ -8,7 +8,7 @@ import { dropCopies, type Entry, heldIn } from './lifecycle/held.js'
 import { answered, forgotten, knows, type LineageRecord, startingOver, withRefreshToken } from './lifecycle/record.js'
 import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
-import { discard, update } from './lifecycle/stored.js'
+import { discard, letOthersObject, load, update } from './lifecycle/stored.js'
 import { tellOfExpiry } from './lifecycle/told.js'
 import { statedList } from './metadata.js'
 import { checkNumber, checkOptions, checkText, optionError, refusePromise, toBeAwaited } from './options.js'
@@ -140,6 +140,8 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   const { client, store } = options
   const scope = splitScope(options.scope).join(' ') || undefined
   const held = heldIn(store)
+  const { clock } = client
+  held.missed ??= lineage => void load(lineage, () => clock.now()).catch(() => {})
   const lifetime = lifetimeOf('The user token sources')
   return {
     for(subject) {
@@ -262,6 +264,7 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
       : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
   }
   await update(lineage, take, now)
+  if (refreshToken !== undefined && lineage.isToldOfChanges) await letOthersObject(lineage, now)
 }
 
 /** Open until closed; knows the requests under way. */

@@ -108,6 +108,15 @@ export interface StoreFailedEvent extends TokenEvent {
   readonly retryable: boolean
 }
 
+/**
+ * The store refuses a user's new tokens for good: a record that it cannot read is in the way. They are served from this
+ * process, which keeps the lease and goes on trying; the session ends with it. Make the store readable before that.
+ */
+export interface TokensUnsavedEvent extends TokenEvent {
+  readonly type: 'tokens_unsaved'
+  readonly subject: string
+}
+
 export type GrantKitEvent =
   | TokenRequestedEvent
   | TokenReceivedEvent
@@ -117,6 +126,7 @@ export type GrantKitEvent =
   | ScopeNarrowedEvent
   | LoginRequiredEvent
   | StoreFailedEvent
+  | TokensUnsavedEvent
 
 export type EventListener = (event: GrantKitEvent) => void
 

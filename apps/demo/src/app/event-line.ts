@@ -27,6 +27,8 @@ export function toldOf(event: GrantKitEvent): Pick<NewLine, 'text' | 'outcome' |
       return { text: `needs the user to log in: ${event.reason.replaceAll('_', ' ')}`, tone: 'bad' }
     case 'store_failed':
       return { text: `could not reach its token store (${event.operation})`, tone: 'warn' }
+    case 'tokens_unsaved':
+      return { text: 'holds tokens that its store refuses to take', tone: 'bad' }
   }
 }
 

@@ -2,6 +2,8 @@
  * What this process holds of each store: copies of records and the requests under way, so that sources built for each
  * request share tokens and requests all the same. Bounded; the store has the rest.
  */
+
+import { randomUUID } from 'node:crypto'
 import { outOfContext } from '../context.js'
 import { type BoundedStore, boundedStore } from '../store/bounded-store.js'
 import { memoryStore } from '../store/memory-store.js'
@@ -40,6 +42,8 @@ export interface Lineage {
   turn: Promise<void> | undefined
   /** The read that others may join. */
   reading: Promise<void> | undefined
+  /** Since when the store has not had a record that is known here, by `performance.now()`. */
+  missingSince: number | undefined
   /** An answer of the server that the store has not taken yet. */
   unsaved: Unsaved | undefined
   /** Whether a timer will try that. */
@@ -59,6 +63,8 @@ export interface Unsaved {
   readonly mayReplace: (current: Known) => boolean
   /** Whether it is in the store; `undefined` until that is known. */
   isKept: boolean | undefined
+  /** The store can never take it as it is: a record it cannot read is in the way. */
+  isRefused?: boolean
 }
 
 /** A token of the record, as callers get it. */
@@ -84,6 +90,13 @@ export interface Holdings {
   readonly isShared: boolean
   /** The entry under two keys of `token-key.ts`, made empty when there is none. */
   entry(lineageKey: string, entryKey: string): Entry
+  /** Called when somebody wrote where there was no record, though there should be one by what is known here. */
+  missed: ((lineage: Lineage) => void) | undefined
+}
+
+/** The version of a record that is written where there was none, so that whoever knows of one looks. */
+export function firstVersion(): string {
+  return `first-${randomUUID()}`
 }
 
 let processStore: TokenStore | undefined
@@ -119,6 +132,10 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   const changed: ChangeListener = (key, version) => {
     const lineage = lineages.get(key)
     if (lineage === undefined || (version !== undefined && version === lineage.known?.version)) return
+    if (version?.startsWith('first-') && lineage.known?.record.refreshToken !== undefined) {
+      becomeStale(lineage)
+      return held.missed?.(lineage)
+    }
     // a late word of a version we have seen replaced says nothing about the one we know
     if (version === undefined || !lineage.ancestors.includes(version)) lineage.knownAt = Number.NEGATIVE_INFINITY
     becomeStale(lineage)
@@ -133,8 +150,9 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
     }
     return lineage
   }
-  return {
+  const held: Holdings = {
     isShared,
+    missed: undefined,
     entry(lineageKey, entryKey) {
       const lineage = find(lineageKey)
       let entry = lineage.entries.get(entryKey)
@@ -145,6 +163,7 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
       return entry
     },
   }
+  return held
 }
 
 function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isToldOfChanges'>): Lineage {
@@ -160,6 +179,7 @@ function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isTo
     epoch: 0,
     turn: undefined,
     reading: undefined,
+    missingSince: undefined,
     unsaved: undefined,
     isFlushing: false,
     rejected: undefined,
@@ -173,6 +193,7 @@ export function learn(lineage: Lineage, known: Known, now: number): Known {
   noteAncestor(lineage, known)
   lineage.known = known
   lineage.knownAt = performance.now()
+  lineage.missingSince = undefined
   lineage.epoch++
   for (const entry of lineage.entries.values()) entry.copy = copyFrom(known.record, entry, now)
   for (const wake of lineage.waiting) wake()

@@ -80,8 +80,9 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   }
 
   async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
-    if (!isReady() && performance.now() < untilAt)
-      return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
+    // an answer that the store refuses is nowhere else: nobody is to send what it has replaced
+    const isInTime = performance.now() < untilAt || lineage.unsaved?.isRefused === true
+    if (!isReady() && isInTime) return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
     clearInterval(keeper)
     await asking?.catch(() => {})
     // what goes on after the request holds nothing of it
@@ -114,7 +115,7 @@ const longestPauseMs = 1_000
 const longestBlindPauseMs = 250
 
 /** Whether there was a change within that time. */
-function changeOf({ waiting }: Lineage, mostMs: number): Promise<boolean> {
+export function changeOf({ waiting }: Lineage, mostMs: number): Promise<boolean> {
   return new Promise(resolve => {
     const stop = (isTold: boolean) => {
       clearTimeout(timer)

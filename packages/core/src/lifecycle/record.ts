@@ -23,6 +23,8 @@ export interface LineageRecord {
   readonly origins: readonly string[]
   /** Why there is no refresh token any more. */
   readonly ended?: EndReason | 'forgotten' | undefined
+  /** When somebody missed this record, and asked those who may have it; nothing else is in it then. */
+  readonly asked?: number | undefined
 }
 
 /** What a server can end a session by. */
@@ -67,6 +69,8 @@ export type Decision =
   /** For whoever has the lease. */
   | { readonly step: 'wait' }
   | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
+  /** For those who may know better than the store: it has lost the record. */
+  | { readonly step: 'ask' }
   | { readonly step: 'log_in'; readonly reason: LoginReason }
 
 /** What a caller wants of a lineage. */
@@ -95,6 +99,7 @@ export function decide(record: LineageRecord, wanted: Wanted): Decision {
   const token = record.accessTokens[entry]
   if (token !== undefined && serves(token)) return { step: 'serve', token }
   const { refreshToken, refreshTokenExpiresAt } = record
+  if (refreshToken === undefined && isAsked(record, now)) return { step: 'ask' }
   if (refreshToken === undefined) return { step: 'log_in', reason: record.ended ?? 'no_refresh_token' }
   const mark = markOf(record, refreshToken)
   if (!leased && isUnderWay(mark)) return { step: 'wait' }
@@ -105,6 +110,18 @@ export function decide(record: LineageRecord, wanted: Wanted): Decision {
   if (mark !== undefined && mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
   if (mark !== undefined && isForLater(mark, wanted)) return { step: 'rest', mark, until: wanted.servedUntil ?? now }
   return leased ? { step: 'send', refreshToken } : { step: 'wait' }
+}
+
+/** What stands for a record that somebody misses. */
+export function asking(now: number): LineageRecord {
+  return { ...emptyRecord, asked: now }
+}
+
+/** How long those who may have a record that the store has lost are waited for; a copy is looked at again within 10 s. */
+export const askForMs = 12_000
+
+function isAsked({ asked = Number.NEGATIVE_INFINITY }: LineageRecord, now: number): boolean {
+  return Math.abs(now - asked) < askForMs
 }
 
 /** Step `mark`: the refresh token is about to be sent. */
@@ -229,13 +246,18 @@ export function keepForMs(record: LineageRecord, now: number): number | undefine
   if (record.refreshToken !== undefined)
     return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
   const ends = Object.values(record.accessTokens).map(endOf)
-  const least = record.ended === 'forgotten' ? hourMs : record.spent.length > 0 ? monthMs : 1_000
+  const least =
+    record.ended === 'forgotten' ? hourMs : record.spent.length > 0 ? monthMs : record.asked ? minuteMs : 1_000
   return atLeast(Math.max(0, ...ends) - now, least)
 }
 
 /** Whether nothing is worth keeping. */
 export function isEmpty(record: LineageRecord): boolean {
-  const { refreshToken, accessTokens, spent, ended } = record
+  return isMissing(record) && record.asked === undefined
+}
+
+/** Whether it says no more than no record would. */
+export function isMissing({ refreshToken, accessTokens, spent, ended }: LineageRecord): boolean {
   return (
     refreshToken === undefined && ended === undefined && spent.length === 0 && Object.keys(accessTokens).length === 0
   )
@@ -261,9 +283,10 @@ export function isSameToken(one: KeptToken, other: KeptToken | undefined): boole
   return one.accessToken === other?.accessToken && one.obtainedAt === other.obtainedAt
 }
 
-const hourMs = 3_600_000
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
-const mostAheadMs = 60_000
+const mostAheadMs = minuteMs
 /** So long it is remembered which refresh tokens are dead. */
 const monthMs = 30 * dayMs
 

@@ -10,8 +10,8 @@ import { refreshToken } from '../grants/refresh-token.js'
 import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
 import { type Attempt, othersAreServed, refuseWhileResting } from './cooldown.js'
-import { type Entry, inTurn, type Known, type Lineage } from './held.js'
-import { type Lease, leaseOf } from './lease.js'
+import { type Entry, inTurn, type Known, type Lineage, learn } from './held.js'
+import { changeOf, type Lease, leaseOf } from './lease.js'
 import { changeAfter, endBy, failedBy, outcomeOf } from './outcome.js'
 import {
   answered,
@@ -19,6 +19,7 @@ import {
   decide,
   type EndReason,
   ended,
+  isMissing,
   type LineageRecord,
   marked,
   markOf,
@@ -28,7 +29,7 @@ import {
 import { type Ask, heldBy, type Renew } from './renewal.js'
 import { keepsChanging, read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
-import { loginRequired, restingError, tellIfStoreFailed, tellOfNarrowing } from './told.js'
+import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowing, tellOfUnsaved } from './told.js'
 
 /** How much longer than a request a lease holds: for a signature and a write or two between taking it and sending. */
 const leaseMarginMs = 5_000
@@ -51,6 +52,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     if (lineage.known !== undefined && isFresh) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
     const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
     const lease = leaseOf(lineage, leaseMs, 2 * leaseMs)
+    let isAsked = false
     try {
       for (let sent = 0; sent < mostSent; ) {
         await lease.takeOrWait()
@@ -59,6 +61,13 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
         const decision = decide(known.record, wanted(lease.outlasts(0)))
         throwIfFinal(lineage, decision)
         if (decision.step === 'serve') return heldBy(entry, known, decision.token)
+        if (decision.step === 'ask') {
+          if (!lineage.isToldOfChanges || isAsked) throw missing()
+          isAsked = true
+          await lease.release()
+          await changeOf(lineage, 1_000)
+          continue
+        }
         if (decision.step !== 'send') {
           checkOpen()
           continue
@@ -102,7 +111,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     } catch (error) {
       return afterFailure(error, { lineage, known, mark, attempt, spent, hasLeft: sending.hasLeft() })
     }
-    const isSaved = await saveAnswer(lineage, mark, record => answered(record, entry.key, answer))
+    const change = (record: LineageRecord) => answered(record, entry.key, answer)
+    const isSaved = await saveAnswer(lineage, mark, change).catch(error => holdUnsaved(lineage, mark, change, error))
     if (isSaved) tellOfNarrowing(client, { subject, before, answer, asked: scope })
     return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
   }
@@ -111,9 +121,24 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   function saveAnswer(lineage: Lineage, mark: Known, change: (record: LineageRecord) => LineageRecord) {
     const isMark = isStill(mark)
     // a fail-over may have taken the mark and more
-    const isWhatIsLeft = ({ version }: Known) => version === undefined || lineage.ancestors.includes(version)
+    const isWhatIsLeft = ({ version, record }: Known) =>
+      version === undefined || isMissing(record) || lineage.ancestors.includes(version)
     const changeMark = (record: LineageRecord) => change(isMark({ record }) ? record : mark.record)
     return save(lineage, changeMark, current => isMark(current) || isWhatIsLeft(current), { now, patienceMs })
+  }
+
+  /** The store refuses the answer for good: it is kept here, for as long as the process lives, and served from here. */
+  function holdUnsaved(
+    lineage: Lineage,
+    mark: Known,
+    change: (record: LineageRecord) => LineageRecord,
+    error: Partial<TokenStoreError>,
+  ): true {
+    if (error.retryable !== false) throw error
+    learn(lineage, { version: mark.version, record: change(mark.record) }, now())
+    tellIfStoreFailed(client, error)
+    tellOfUnsaved(client, subject)
+    return true
   }
 
   /** Steps `rescued`, `end`, `unsent`, `nothing_done` and `unknown`; returns when all has to be decided again. */

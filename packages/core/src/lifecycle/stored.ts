@@ -5,10 +5,19 @@
 import { randomUUID } from 'node:crypto'
 import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
-import { sha256 } from '../secret.js'
 import type { RecordToKeep } from '../store/token-store.js'
-import { type Known, type Lineage, learn, learnUnlessLater, type Unsaved } from './held.js'
-import { discarded, emptyRecord, isEmpty, keepForMs, type LineageRecord } from './record.js'
+import { firstVersion, type Known, type Lineage, learn, learnUnlessLater, type Unsaved } from './held.js'
+import {
+  askForMs,
+  asking,
+  discarded,
+  emptyRecord,
+  isEmpty,
+  isMissing,
+  keepForMs,
+  knows,
+  type LineageRecord,
+} from './record.js'
 
 /** The time a record's instants are compared with. */
 type Now = () => number
@@ -24,7 +33,8 @@ export function load(lineage: Lineage, now: Now): Promise<void> {
 }
 
 /**
- * Step `re_read`: the record as it is in the store after this call began.
+ * Step `re_read`: the record as it is in the store after this call began. One that is known here and gone there is asked
+ * for, and not learnt to be gone: whoever has a later one puts that back, or after a while we do what we have.
  *
  * @throws TokenStoreError when the store fails, or goes on showing what has been replaced
  */
@@ -36,9 +46,43 @@ export async function read(lineage: Lineage, now: Now): Promise<Known> {
     const isLast = tries === mostTries
     // what was learnt while the store answered is later than its answer
     if (lineage.epoch !== epoch && !isLast) continue
-    if (!hasLost(lineage, shown)) return learn(lineage, shown, now())
+    const isMissed = lineage.known?.record.refreshToken !== undefined && isMissing(shown.record)
+    if (isMissed && !hasLost(lineage, shown) && isWaitedFor(lineage)) return ask(lineage, shown, now())
+    if (!hasLost(lineage, shown) && !(isMissed && isWorthPuttingBack(lineage))) return learn(lineage, shown, now())
     if (isLast) throw keepsChanging('get')
     await write(lineage, shown, lineage.known?.record ?? emptyRecord, now)
+  }
+}
+
+function isWaitedFor(lineage: Lineage): boolean {
+  lineage.missingSince ??= performance.now()
+  return performance.now() - lineage.missingSince < askForMs
+}
+
+/** What was forgotten leaves a tombstone for an hour: a record that is gone within that was lost. */
+function isWorthPuttingBack({ knownAt }: Lineage): boolean {
+  return performance.now() - knownAt < 3_600_000
+}
+
+/** Writes down that the record is missed, for those who are told of changes; copies serve meanwhile. */
+async function ask(lineage: Lineage, { version, record }: Known, now: number): Promise<Known> {
+  for (const entry of lineage.entries.values())
+    if (entry.copy !== undefined) entry.copy = { ...entry.copy, goodUntil: now + 1_000 }
+  if (version !== undefined && record.asked !== undefined) return { version, record }
+  const asked = { version: firstVersion(), record: asking(now) }
+  const kept = { version: asked.version, value: textOf(asked.record), keepForMs: keepForMs(asked.record, now) }
+  const isAsked = await lineage.store.compareAndSet(lineage.key, version, kept)
+  return isAsked ? asked : { version, record: asked.record }
+}
+
+/**
+ * Gives those who know of a later record the time to put it back, after one was written where there was none: some round
+ * trips of the store, which is more than they need.
+ */
+export async function letOthersObject(lineage: Lineage, now: Now): Promise<void> {
+  for (let trips = 0; trips < 12 && lineage.known?.version?.startsWith('first-'); trips++) {
+    await read(lineage, now)
+    await new Promise(setImmediate)
   }
 }
 
@@ -61,7 +105,7 @@ export async function write(
   record: LineageRecord,
   now: Now,
 ): Promise<Known | undefined> {
-  const known = { version: randomUUID(), record }
+  const known = { version: isMissing(over.record) ? firstVersion() : randomUUID(), record }
   return (await put(lineage, over.version, known, now)) ? known : undefined
 }
 
@@ -113,7 +157,8 @@ export async function save(
       // somebody who read the record may have written it, and `forget()` or a login may have taken it away
       return unsaved.isKept ?? false
     } catch (error) {
-      if (performance.now() >= giveUpAt) {
+      unsaved.isRefused = (error as Partial<TokenStoreError>).retryable === false
+      if (unsaved.isRefused || performance.now() >= giveUpAt) {
         flushLater(lineage, now)
         throw error
       }
@@ -151,19 +196,15 @@ async function putUnsaved(lineage: Lineage, { version, change, mayReplace }: Uns
   throw keepsChanging('compareAndSet')
 }
 
-/** One timer for each lineage, until it is kept, or never can be. */
+/** One timer for each lineage, until it is kept; for as long as the process lives, since nobody else has it. */
 function flushLater(lineage: Lineage, now: Now): void {
   if (lineage.isFlushing) return
   lineage.isFlushing = true
   const again = async () => {
     lineage.isFlushing = false
-    const { unsaved } = lineage
-    await flush(lineage, now).catch((error: Partial<TokenStoreError>) => {
-      if (error.retryable) flushLater(lineage, now)
-      else if (lineage.unsaved === unsaved) lineage.unsaved = undefined
-    })
+    await flush(lineage, now).catch(() => flushLater(lineage, now))
   }
-  outOfContext(() => setTimeout(again, 250).unref())
+  outOfContext(() => setTimeout(again, lineage.unsaved?.isRefused ? 5_000 : 250).unref())
 }
 
 /**
@@ -173,9 +214,9 @@ function flushLater(lineage: Lineage, now: Now): void {
 const trustMs = 600_000
 
 /**
- * Whether the store has lost what came after what it shows, by a fail-over or a restart, so that it gets it back: it shows
- * what we have seen replaced; or nothing, or a refresh token that is used up, where we wrote last ourselves. Others might
- * have written since without our knowing. What was forgotten on purpose is not lost, but written.
+ * Whether the store has surely lost what came after what it shows, by a fail-over or a restart, so that it gets it back: it
+ * shows what we have seen replaced, or a refresh token that is used up; or nothing, where we wrote last ourselves. What was
+ * forgotten on purpose is not lost, but written.
  */
 function hasLost(lineage: Lineage, shown: Known): boolean {
   const { known, knownAt, ancestors, writtenVersion, isToldOfChanges, copyMs } = lineage
@@ -184,8 +225,8 @@ function hasLost(lineage: Lineage, shown: Known): boolean {
   if (shown.version === known.version || isOld) return false
   if (shown.version !== undefined && ancestors.includes(shown.version)) return true
   const { refreshToken } = shown.record
-  const isUsedUp = refreshToken !== undefined && known.record.spent.includes(sha256(refreshToken))
-  return writtenVersion === known.version && (shown.version === undefined || isUsedUp)
+  if (refreshToken === undefined) return writtenVersion === known.version && isMissing(shown.record)
+  return refreshToken !== known.record.refreshToken && knows(known.record, refreshToken)
 }
 
 async function fetchRecord({ store, key }: Lineage): Promise<Known> {
@@ -205,7 +246,7 @@ async function put(
   const { key, store } = lineage
   const record: RecordToKeep = {
     version: known.version,
-    value: JSON.stringify({ format, ...known.record }),
+    value: textOf(known.record),
     keepForMs: keepForMs(known.record, now()),
   }
   const { version: knownBefore } = lineage.known ?? nothing
@@ -222,6 +263,10 @@ async function put(
 
 /** Counts up when a record can no longer be read by the release before. */
 const format = 1
+
+function textOf(record: LineageRecord): string {
+  return JSON.stringify({ format, ...record })
+}
 
 function parseRecord(value: string): LineageRecord {
   const { format: written, ...record } = parseJson(value) ?? {}

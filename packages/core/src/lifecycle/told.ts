@@ -5,7 +5,7 @@ import {
   isGrantKitError,
   type LoginReason,
   LoginRequiredError,
-  type TokenStoreError,
+  TokenStoreError,
   TransportError,
 } from '../errors.js'
 import { notify } from '../events.js'
@@ -56,6 +56,18 @@ export function loginRequired(client: Client, lineage: Lineage, subject: string,
   }
   const message = `The user must log in: ${problems[reason]}`
   return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
+}
+
+/** For those who need a record that the store has lost, while somebody may still have it. */
+export function missing(): TokenStoreError {
+  const problem = 'the store has lost the record; whoever has it is waited for'
+  return new TokenStoreError(problem, { operation: 'get', retryAfterMs: 1_000 })
+}
+
+/** Tells that tokens are held by this process alone. */
+export function tellOfUnsaved({ provider, clock, onEvent }: Client, subject: string): void {
+  const event = { at: clock.now(), provider: provider.name, subject }
+  notify(onEvent, { type: 'tokens_unsaved', level: 'error', ...event })
 }
 
 const toldFailures = new WeakSet<object>()

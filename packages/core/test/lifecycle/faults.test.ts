@@ -8,6 +8,7 @@ import {
   createUserTokenSources,
   memoryStore,
   type TokenStore,
+  TokenStoreError,
   TransportError,
 } from '../../src/index.js'
 import { deferred, gate, issue, refuse, rotate } from '../scripted-server.js'
@@ -63,6 +64,155 @@ describe('a store that lost everything', () => {
       expect(await outcomeOf(current.getTokenSet({ force: true }))).toBe('token-3')
       expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1', 'refresh-2'] })
     })
+})
+
+describe('a record that is gone although it was known', () => {
+  /** Alice's tokens, written last by `writer`, and read by `reader`; then the store loses all it has. */
+  async function lost({ expiresIn = 3_600, rotations = 1 } = {}) {
+    const authorizationServer = rotating({ expires_in: expiresIn })
+    const setup = machines(authorizationServer.answer)
+    const { lose, ...store } = forgetfulStore()
+    const [writer, reader] = [setup.start({}, store), setup.start({}, store)]
+    await writer.user().import({ refreshToken: 'refresh-0' })
+    for (let rotation = 0; rotation < rotations; rotation++) await writer.user().getTokenSet({ force: true })
+    await reader.user().getTokenSet()
+    lose()
+    return { ...setup, authorizationServer, lose, writer, reader, another: () => setup.start({}, store) }
+  }
+
+  test('a good access token is served to its end', async () => {
+    const { reader, writer, clock, authorizationServer } = await lost()
+    writer.disconnect()
+    for (let second = 0; second < 3_540; second += 60) {
+      clock.advance(60_000)
+      if (second < 3_480) expect(await accessTokenOf(reader.user())).toBe('token-1')
+    }
+    expect(authorizationServer.seen).toHaveLength(1)
+  })
+
+  test('who needs it asks, and has it from who wrote it last', async () => {
+    const { reader, clock, authorizationServer } = await lost()
+    clock.advance(3_600_000)
+    expect(await outcomeOf(reader.user().getTokenSet())).toBe('token-2')
+    expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
+  })
+
+  test('is put back by who has read it, once nobody else has', async () => {
+    fakeTimers()
+    const { reader, writer, clock, authorizationServer } = await lost()
+    writer.disconnect()
+    clock.advance(3_600_000)
+    const call = outcomeOf(reader.user().getTokenSet())
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await call).toBe('ERR_TOKEN_STORE')
+    clock.advance(12_000)
+    await vi.advanceTimersByTimeAsync(12_000)
+    expect(await outcomeOf(reader.user().getTokenSet())).toBe('token-2')
+    expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
+  })
+
+  test('asks nobody to log in while it is looked for, in no process', async () => {
+    fakeTimers()
+    const { reader, writer, another, clock } = await lost()
+    writer.disconnect()
+    clock.advance(3_600_000)
+    const [first, second] = [outcomeOf(reader.user().getTokenSet()), deferred<string>()]
+    await vi.advanceTimersByTimeAsync(500)
+    const error = another().user().getTokenSet()
+    outcomeOf(error).then(second.resolve)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect([await first, await second.promise]).toEqual(['ERR_TOKEN_STORE', 'ERR_TOKEN_STORE'])
+    await expect(error).rejects.toMatchObject({ retryable: true, retryAfterMs: 1_000 })
+  })
+
+  for (const rotations of [1, 20])
+    test(`a process that starts and imports what is used up gets what came after ${rotations} renewals`, async () => {
+      const { another, writer, authorizationServer } = await lost({ rotations })
+      const starting = another().user()
+      await starting.import({ refreshToken: 'refresh-0' })
+      expect(await accessTokenOf(starting)).toBe(`token-${rotations}`)
+      expect(await outcomeOf(starting.getTokenSet({ force: true }))).toBe(`token-${rotations + 1}`)
+      expect(await accessTokenOf(writer.user())).toBe(`token-${rotations + 1}`)
+      expect(authorizationServer.revoked).toBe(false)
+    })
+
+  test('many processes that start and import what is used up do no harm', async () => {
+    const { another, reader, writer, authorizationServer, clock } = await lost({ rotations: 3 })
+    const starting = Array.from({ length: 6 }, () => another().user())
+    clock.advance(3_600_000)
+    const all = await Promise.all(
+      starting.map(async user => {
+        await user.import({ refreshToken: 'refresh-0' })
+        return accessTokenOf(user)
+      }),
+    )
+    expect(new Set(all)).toEqual(new Set(['token-4']))
+    expect(await accessTokenOf(reader.user())).toBe('token-4')
+    expect(await accessTokenOf(writer.user())).toBe('token-4')
+    expect(authorizationServer.revoked).toBe(false)
+  })
+})
+
+describe('an answer that the store refuses for good', () => {
+  /** The record is one that this process cannot read, from when the request is at the server. */
+  async function unreadable() {
+    const authorizationServer = rotating()
+    const setup = machines(authorizationServer.answer)
+    let isReadable = true
+    const unreadableNow = () =>
+      new TokenStoreError('is sealed with another key', { operation: 'get', retryable: false })
+    const process = setup.start(
+      {},
+      {
+        async get(key) {
+          if (!isReadable) throw unreadableNow()
+          return setup.backend.get(key)
+        },
+        async compareAndSet(key, expected, record) {
+          if (!isReadable) throw unreadableNow()
+          return setup.backend.compareAndSet(key, expected, record)
+        },
+      },
+    )
+    await process.user().import({ refreshToken: 'refresh-0' })
+    setup.server.answer = request => {
+      isReadable = false
+      return authorizationServer.answer(request)
+    }
+    const repair = () => {
+      isReadable = true
+    }
+    return { ...setup, process, authorizationServer, repair }
+  }
+
+  test('is served from this process, and told', async () => {
+    fakeTimers()
+    const { process, clock, authorizationServer } = await unreadable()
+    expect(await outcomeOf(process.user().getTokenSet())).toBe('token-1')
+    for (let minute = 0; minute < 30; minute++) {
+      clock.advance(60_000)
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(await accessTokenOf(process.user())).toBe('token-1')
+    }
+    const told = process.events.filter(({ type }) => type === 'tokens_unsaved')
+    expect(told).toMatchObject([{ subject: 'alice', level: 'error' }])
+    expect(authorizationServer.seen).toEqual(['refresh-0'])
+  })
+
+  test('keeps others from sending the refresh token it has replaced, and is saved when it can be', async () => {
+    fakeTimers()
+    const { process, start, authorizationServer, repair, server } = await unreadable()
+    expect(await outcomeOf(process.user().getTokenSet())).toBe('token-1')
+    const other = outcomeOf(start().user().getTokenSet())
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(await other).toBe('ERR_TOKEN_STORE')
+    expect(authorizationServer.seen).toEqual(['refresh-0'])
+    repair()
+    server.answer = authorizationServer.answer
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect(await start().user().getTokenSet()).toMatchObject({ accessToken: 'token-1', refreshToken: 'refresh-1' })
+    expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0'] })
+  })
 })
 
 describe('an answer of the store that comes late', () => {
