@@ -55,6 +55,7 @@ const coreInOrder = [
   'challenge',
   'doubt',
   'attach',
+  'private-answers',
   'create-token-source',
   'detached-jws',
 ]

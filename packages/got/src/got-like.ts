@@ -11,6 +11,7 @@ export interface Options {
   readonly throwHttpErrors: boolean
   readonly http2: boolean
   readonly agent: object
+  cache?: unknown
   readonly retry: { limit: number; calculateDelay: unknown }
   readonly hooks: { afterResponse: unknown[] }
   request: RequestFunction | undefined

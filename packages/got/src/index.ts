@@ -34,7 +34,7 @@ export interface TokenHooksOptions {
 export interface TokenHooks {
   handlers: (<Call>(options: object, next: (options: never) => Call) => Call)[]
   hooks: {
-    beforeRequest: ((options: object) => void)[]
+    beforeRequest: ((options: object) => Promise<void>)[]
     beforeRedirect: ((options: object) => void)[]
     afterResponse: (<Answer>(response: Answer, retryWithMergedOptions: (options: never) => never) => Promise<Answer>)[]
     beforeRetry: ((error: object) => Promise<void>)[]
@@ -93,7 +93,7 @@ function hooksOf(attachment: Attachment): TokenHooks {
     return error
   }
   const hooks = {
-    beforeRequest: [(options: Options) => tripOf(options)?.begin(options)],
+    beforeRequest: [async (options: Options) => tripOf(options)?.begin(options)],
     beforeRedirect: [(options: Options) => redirect(options)],
     afterResponse: [afterResponse],
     beforeRetry: [renew],

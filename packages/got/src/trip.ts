@@ -2,6 +2,7 @@
 import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
 import { concealAgents, concealRequest } from './conceal.js'
 import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
+import { partOf, wholeOf } from './private-cache.js'
 
 /** A token source, and where its tokens go. */
 export interface Attachment {
@@ -46,6 +47,8 @@ export class Trip {
   #strayed = false
   #replaying = false
   #replays = 0
+  /** What the next request gets, where a cache had to know. */
+  #prepared: Headers | undefined
 
   constructor(options: Options) {
     const { headers, body, request } = options
@@ -64,10 +67,15 @@ export class Trip {
     options.request = ours
   }
 
-  /** Before each attempt and hop, with its options. */
-  begin(options: Options): void {
+  /** Before each attempt and hop, with its options. A cache is asked before anything is sent: it has to know by then. */
+  async begin(options: Options): Promise<void> {
     this.#options = options
     this.#sentForm ??= this.#form && options.body
+    this.#prepared = undefined
+    if (!options.cache) return
+    this.#prepared = await this.#headersFor(options.headers)
+    const { authorization } = this.#prepared
+    options.cache = authorization === undefined ? wholeOf(options.cache) : partOf(options.cache, authorization)
   }
 
   /** Decides on an answer: what to merge into the options to send the request once more, or `undefined`. */
@@ -116,7 +124,7 @@ export class Trip {
   async #send(first: URL | NativeOptions, second: NativeOptions | Callback, callback?: Callback): Promise<unknown> {
     const cached = typeof second === 'function'
     const native = (cached ? first : second) as NativeOptions
-    const headers = await this.#headersFor(native.headers)
+    const headers = this.#prepared ?? (await this.#headersFor(native.headers))
     const agent = this.#agent()
     const loaded = { ...native, headers: { ...native.headers, ...headers }, ...(agent && { agent }) }
     // for the cache to know that a credential was sent (RFC 9111 §3.5), and not which

@@ -1,5 +1,5 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
-import { parseUrl } from '@grantkit/core'
+import { parseUrl, uncachedAnswer } from '@grantkit/core'
 import { isReplayable } from './body.js'
 import type { Hop } from './fetch-request.js'
 import { peek } from './peek.js'
@@ -54,6 +54,14 @@ export async function readBeginning(response: Response): Promise<{ text: string;
   const intact = new Class(ReadableStream.from(whole), { status, statusText, headers })
   for (const [name, value] of Object.entries({ url, redirected, type })) define(intact, name, value)
   return { text: beginning.subarray(0, maxBeginning).toString(), intact }
+}
+
+/** A wrapper above may keep answers, and does not know of tokens: it is told not to. The body is the answer's own. */
+export function keptFromCaches(response: Response): Response {
+  const headers = new Headers(response.headers)
+  headers.set('cache-control', uncachedAnswer)
+  define(response, 'headers', headers)
+  return response
 }
 
 /** Sets what a Response is not told when it is made. */

@@ -1,5 +1,5 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
-import { type Attached, attach, optionError, refuseSource } from '@grantkit/core'
+import { type Attached, attach, optionError, refuseSource, uncachedRequest } from '@grantkit/core'
 import {
   type Attachment,
   findAttachment,
@@ -13,7 +13,7 @@ import {
 import { isReplayable } from './body.js'
 import { installedUndici } from './certified-agent.js'
 import { type Call, type FetchRequest, type Hop, readCall, urlOf } from './fetch-request.js'
-import { define, discard, networkError, nextHop, readBeginning } from './fetch-response.js'
+import { define, discard, keptFromCaches, networkError, nextHop, readBeginning } from './fetch-response.js'
 
 export type { FetchRequest }
 
@@ -77,7 +77,7 @@ async function send(fetch: Fetch, attachment: Attachment<FetchRequest>, call: Ca
     const next = call.redirect === 'manual' ? undefined : followed(hop, response, call.redirect, hops)
     if (next === undefined) {
       if (hops > 0) define(response, 'redirected', true)
-      return response
+      return attached === undefined || strayed ? response : keptFromCaches(response)
     }
     discard(response)
     hop = next
@@ -112,6 +112,7 @@ function deliveryOf(fetch: Fetch, { rest, signal }: Call, attachment: Attachment
     const all = new Headers(headers)
     for (const [name, value] of Object.entries(added)) if (!headers.has(name)) all.set(name, value)
     return fetch(url, {
+      ...('authorization' in added && mayKeep(fetch) && { cache: 'no-store' }),
       ...rest,
       ...{ method, headers: Object.fromEntries(all), redirect: 'manual' },
       ...(signal && { signal }),
@@ -122,12 +123,23 @@ function deliveryOf(fetch: Fetch, { rest, signal }: Call, attachment: Attachment
   }
 }
 
+const keeping = new WeakMap<Fetch, boolean>()
+
+/** Whether a fetch may have a cache. undici's has none, and would tell the server of the mode instead. */
+function mayKeep(fetch: Fetch): boolean {
+  const known = keeping.get(fetch)
+  if (known !== undefined) return known
+  const may = fetch !== (globalThis.fetch as unknown) && fetch !== (installedUndici().fetch as unknown)
+  keeping.set(fetch, may)
+  return may
+}
+
 async function sendHop(deliver: Deliver, hop: Hop, attached: Attached | undefined): Promise<Response> {
   if (attached === undefined) return deliver(hop, {})
-  const first = await judge(attached, await deliver(hop, attached.headers), hop)
+  const first = await judge(attached, await deliver(hop, { ...uncachedRequest, ...attached.headers }), hop)
   if (first.again === undefined) return first.response
   discard(first.response)
-  const second = await judge(attached, await deliver(hop, first.again), hop)
+  const second = await judge(attached, await deliver(hop, { ...uncachedRequest, ...first.again }), hop)
   return second.response
 }
 

@@ -24,6 +24,21 @@ export function withHeaders(
   return iterableOf([...headers, ...more])
 }
 
+/**
+ * The same as an object, which caches read, with those of `added` that are not there already. Repeated names have a list.
+ */
+export function asObject(
+  headers: HeadersLike | null | undefined,
+  added: Readonly<Record<string, string>>,
+): HeadersLike {
+  const all: Record<string, unknown> = {}
+  for (const [name, value] of pairsOf(withHeaders(headers, added))) {
+    const key = String(name).toLowerCase()
+    all[key] = key in all ? [all[key], value].flat() : value
+  }
+  return all
+}
+
 /** No array, which undici would take for a flat list; no Map, which would lose repeated names. */
 function iterableOf(pairs: readonly unknown[]): Iterable<unknown> {
   return { [Symbol.iterator]: () => pairs.values() }

@@ -1,5 +1,5 @@
 /** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `attach()`. */
-import { attach, optionError, originOf } from '@grantkit/core'
+import { attach, optionError, originOf, uncachedRequest } from '@grantkit/core'
 import {
   type Attachment,
   findAttachment,
@@ -11,10 +11,11 @@ import {
 } from './attachment.js'
 import type { Send } from './attempt.js'
 import { isReplayable } from './body.js'
+import { guarded, refuseSharing } from './caches-above.js'
 import type { CertifiedAgent } from './certified-agent.js'
 import { Exchange } from './exchange.js'
 import { type Dispatch, type DispatchOptions, forEither, fromLegacy, type Handler, isLegacy } from './handlers.js'
-import { hasHeader, repeatable, withHeaders } from './headers.js'
+import { asObject, hasHeader, repeatable, withHeaders } from './headers.js'
 import { Trips } from './trips.js'
 
 /** What `compose()` takes, of any undici. */
@@ -27,8 +28,8 @@ export type DispatchSource = SourceOf<DispatchOptions>
  * An interceptor for `compose()`: requests through it carry a token, and one that a server rejects is replaced and the
  * request sent once more. What the source throws fails the request. `CONNECT` and upgrades are left alone.
  *
- * Interceptors that dispatch again (`retry`, `redirect`) belong above it, those that keep answers (`cache`,
- * `deduplicate`) beneath: `withTokens()` puts them in order.
+ * Interceptors that dispatch again (`retry`, `redirect`) belong above it. A cache, above or beneath, keeps no answer to a
+ * token, since it could not tell tokens apart; under `withTokens()` it can.
  *
  * @param source where tokens come from, or a function that chooses for each request; or several, each with its options
  * @throws TypeError naming the option
@@ -38,7 +39,7 @@ export function tokenInterceptor(
   source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
   options: TokenOptions = {},
 ): Interceptor {
-  const interceptor = attaching(readAttachments('tokenInterceptor', source, options))
+  const interceptor = attaching(readAttachments('tokenInterceptor', source, options), uncached)
   return dispatch => interceptor(byCertificate(dispatch) as never)
 }
 
@@ -60,8 +61,18 @@ interface Trip {
   readonly bringsOwn: boolean
 }
 
-/** The interceptor; {@link byCertificate} has to be somewhere beneath. */
-export function attaching(all: readonly Attachment<DispatchOptions>[]): Interceptor {
+type Headers = DispatchOptions['headers']
+
+/** For who does not know what is beneath: a cache there is to leave the request alone. */
+function uncached(headers: Headers): Headers {
+  return asObject(headers, uncachedRequest)
+}
+
+/** The interceptor; {@link byCertificate} has to be somewhere beneath. `prepare` has the last word on headers with a token. */
+export function attaching(
+  all: readonly Attachment<DispatchOptions>[],
+  prepare: (headers: Headers) => Headers = headers => headers,
+): Interceptor {
   return beneath => {
     const dispatch = beneath as Dispatch
     const trips = new Trips<Trip>()
@@ -71,20 +82,24 @@ export function attaching(all: readonly Attachment<DispatchOptions>[]): Intercep
       const root = rootOf(request)
       const url = `${root}${request.path}`
       let trip: Trip | undefined
-      const exchange = new Exchange(isLegacy(handler) ? fromLegacy(handler) : handler, (head, complete) =>
+      const isPrivate = () => trip?.attachment !== undefined && !trip.bringsOwn
+      const receiver = guarded(handler, isPrivate)
+      const exchange = new Exchange(isLegacy(receiver) ? fromLegacy(receiver) : receiver, (head, complete) =>
         trips.complete(trip, head, complete),
       )
       try {
         trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, root), request, root)
+        refuseSharing(handler, trip.attachment?.source)
       } catch (error) {
         exchange.fail(error)
         return true
       }
       trips.remember(handler, url, trip)
       const { attachment, bringsOwn } = trip
-      const send = (headers: Added) => (attempt: Handler) =>
+      const sendAs = (headers: Headers) => (attempt: Handler) =>
         dispatch(loaded(request, attachment, headers), forEither(attempt))
-      if (attachment === undefined || bringsOwn) return exchange.send(send({}))
+      if (attachment === undefined || bringsOwn) return exchange.send(sendAs(request.headers))
+      const send = (added: Added) => sendAs(prepare(withHeaders(request.headers, added)))
       exchange.begin()
       if (exchange.isOver) return true
       sendWithToken({ exchange, attachment, request, root, send }).catch(error => exchange.fail(error))
@@ -140,9 +155,8 @@ async function sendWithToken({ exchange, attachment, request, root, send }: Pass
 function loaded(
   request: DispatchOptions,
   attachment: Attachment<DispatchOptions> | undefined,
-  added: Added,
+  headers: Headers,
 ): DispatchOptions {
   if (attachment === undefined) return request
-  const headers = withHeaders(request.headers, added)
   return { ...request, headers, ...{ maxRedirections: 0, [viaAgent]: attachment.agent } }
 }

@@ -1,6 +1,7 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
 import { optionError, refuseSource } from '@grantkit/core'
 import { orders, readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
+import { detaching } from './detaching.js'
 import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'
 import { hasHeader } from './headers.js'
 import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
@@ -13,7 +14,7 @@ export interface InterceptorsAround {
   readonly retry?: object | undefined
   /** `interceptors.cache()`: answers to a credential are marked private, and kept by token where private ones are kept. */
   readonly cache?: object | undefined
-  /** `interceptors.deduplicate()`: requests with the same token share an answer. */
+  /** `interceptors.deduplicate()`: requests with the same token share an answer; an abort is the caller's alone. */
   readonly deduplicate?: object | undefined
 }
 
@@ -41,7 +42,9 @@ export function withTokens<Composed>(
   const attachments = readAttachments('withTokens', source, own)
   if (typeof dispatcher?.compose !== 'function')
     throw optionError('dispatcher', 'must be an Agent or another dispatcher of your undici')
-  const outward = [byCertificate, cache && markPrivate, deduplicate, cache, attaching(attachments), retry, redirect]
+  const sharing = deduplicate && [deduplicate, detaching]
+  const keeping = cache && [markPrivate, ...(sharing ?? []), cache]
+  const outward = [byCertificate, ...(keeping ?? sharing ?? []), attaching(attachments), retry, redirect]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
 }
 
