@@ -42,6 +42,10 @@ export interface Config {
   readonly httpAgent?: object | undefined
   readonly httpsAgent?: object | undefined
   readonly httpVersion?: unknown
+  readonly socketPath?: unknown
+  /** axios-cache-interceptor's. */
+  cache?: unknown
+  id?: string | undefined
   adapter?: unknown
 }
 

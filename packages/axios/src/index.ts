@@ -13,7 +13,8 @@ import {
   type TokenSource,
 } from '@grantkit/core'
 import { type Adapter, type AxiosLike, type Config, workingsOf } from './axios-like.js'
-import { type Attachment, type Attachments, send } from './send.js'
+import { nameToken, separateKeys } from './caching.js'
+import { type Attachment, type Attachments, send, sourceOf } from './send.js'
 
 export type { AxiosLike }
 
@@ -94,7 +95,7 @@ function register(instance: AxiosLike<Config>): Registration {
   return {
     ...attachments,
     add(attachment) {
-      if (all.size === 0) id = request.use(interceptor(attachments), null, { synchronous: true })
+      if (all.size === 0) id = request.use(interceptor(instance, attachments), null, { synchronous: true })
       all.add(attachment)
     },
     delete(attachment) {
@@ -114,7 +115,10 @@ interface OurAdapter extends Adapter {
  * Stands in for the adapter, where the config is final: the URL joined, the body serialised. An answer to a request
  * sent once more then passes transforms and response interceptors once, like any other.
  */
-function interceptor(attachments: Attachments): (config: Config) => Config {
+function interceptor(
+  instance: AxiosLike<Config>,
+  attachments: Attachments,
+): (config: Config) => Config | Promise<Config> {
   return config => {
     const { adapter } = config
     const callers = isOurs(adapter) ? adapter[callersAdapter] : adapter
@@ -124,7 +128,9 @@ function interceptor(attachments: Attachments): (config: Config) => Config {
     }
     ours[callersAdapter] = callers
     config.adapter = ours
-    return config
+    const isCaching = separateKeys(instance, each => sourceOf(attachments, each) !== undefined)
+    const source = isCaching && config.cache !== false ? sourceOf(attachments, config) : undefined
+    return source === undefined ? config : nameToken(config, source)
   }
 }
 

@@ -1,8 +1,9 @@
 /** One request: which source it belongs to, what it carries, and whether it is sent once more. */
-import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
+import { type Attached, attach, type Origins, optionError, type TokenSource, uncachedRequest } from '@grantkit/core'
 import { beginningOf, conceal, concealAgents, concealResponse, discard, giveBack, header } from './answer.js'
 import type { Adapter, Config, Response, Workings } from './axios-like.js'
 import { isReplayable } from './body.js'
+import { keepFromCache } from './caching.js'
 import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep, type Step } from './redirects.js'
 
 /** A token source, and where its tokens go. */
@@ -72,9 +73,19 @@ function attachTo(
   if (agent !== undefined) checkPresentable(config)
   concealAgents(config)
   if (bringsOwn(config, url)) return withoutToken(origins)
+  keepFromCache(config)
   const request = { method: (config.method ?? 'get').toUpperCase(), url, signal }
   if (typeof source !== 'function') return attach(source, origins, request)
   return chosen(source, config).then(one => attach(one, origins, request))
+}
+
+/** Where the token of a request comes from, as far as its config tells by now; `undefined` where it will have none. */
+export function sourceOf({ all, join }: Attachments, config: Config): (() => Promise<TokenSource>) | undefined {
+  const url = join(config)
+  for (const { origins, source } of all)
+    if (origins.has(url) && !bringsOwn(config, url))
+      return async () => (typeof source === 'function' ? chosen(source, config) : source)
+  return undefined
 }
 
 type ChooseSource = Extract<Attachment['source'], (config: never) => unknown>
@@ -93,7 +104,7 @@ function checkPresentable({ adapter, httpVersion }: Config): void {
 }
 
 function bringsOwn({ headers, auth }: Config, url: string): boolean {
-  return Boolean(auth) || headers.has('authorization') || (url.includes('@') && hasUserInformation(new URL(url)))
+  return Boolean(auth) || headers?.has('authorization') || (url.includes('@') && hasUserInformation(new URL(url)))
 }
 
 function hasUserInformation({ username, password }: URL): boolean {
@@ -158,9 +169,17 @@ function loaded({ config, url }: Step, cargo: Cargo): Config {
   if (typeof config.adapter !== 'function') Object.assign(copy, { url, baseURL: undefined })
   if (allowed && cargo.agent !== undefined) copy.httpsAgent = cargo.agent
   copy.headers = config.headers.concat(allowed ? cargo.headers : undefined)
+  if (allowed && 'authorization' in cargo.headers && !copy.headers.has('cache-control') && mayKeep(config))
+    copy.headers = copy.headers.concat(uncachedRequest)
   copy.beforeRedirect = beforeRedirect(config, cargo)
   copy.fetchOptions = fetchOptionsOf(config)
   return copy
+}
+
+/** An adapter of the caller's may have a cache, and so may the dispatcher beneath fetch; Node's http has none. */
+function mayKeep({ adapter }: Config): boolean {
+  const [first] = [adapter].flat()
+  return typeof first === 'function' || first === 'fetch'
 }
 
 /** axios's configs have no prototype, and spreading such an object takes several times as long as this. */
