@@ -153,6 +153,8 @@ function classify(refusal: Refusal, standard: RefusalKind, { conform }: Client['
  * some say 401 of a dead refresh token too, but then with its code.
  */
 function standardKind({ status, error = '' }: Refusal): RefusalKind {
+  // oauth2orize 1.12; what is not implemented now will not be in a minute
+  if (status === 501 && error === 'unsupported_grant_type') return 'terminal'
   if (status >= 500 || status === 429 || status === 408) return 'transient'
   if (pendingCodes.has(error)) return 'pending'
   if (status < 400 && error === 'server_error') return 'transient'

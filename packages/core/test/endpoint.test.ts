@@ -208,6 +208,8 @@ describe('a refusal is read by its status first', () => {
     [408, undefined, 'transient'],
     [429, undefined, 'transient'],
     [500, undefined, 'transient'],
+    [501, 'unsupported_grant_type', 'terminal'],
+    [501, undefined, 'transient'],
     [502, 'server_error', 'transient'],
     [503, undefined, 'transient'],
   ]
