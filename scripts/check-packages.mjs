@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 const checks = [
   ['node_modules/publint/src/cli.js', '--strict'],
-  ['node_modules/@arethetypeswrong/cli/dist/index.js', '--profile=esm-only', '--no-definitely-typed'],
+  ['node_modules/@arethetypeswrong/cli/dist/index.js', '--profile=strict', '--no-definitely-typed'],
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'grantkit-pack-'))

@@ -49,6 +49,20 @@ describe('an installed package', () => {
     expect(JSON.parse(imported)).not.toEqual([])
     expect(required).toBe(imported)
   })
+
+  test.each(names)('%s is loaded once by a process that imports and requires it', name => {
+    const isSame = `Object.entries(loaded).every(([key, value]) => require('${name}')[key] === value)`
+    expect(node('commonjs', `import('${name}').then(loaded => console.log(${isSame}))`)).toBe('true\n')
+  })
+
+  test.each(names)('%s exports the same in CommonJS, for what knows no ES modules', name => {
+    const commonjs = join(temporary, 'node_modules', name, 'dist/commonjs/index.js')
+    const imported = node('module', `import * as loaded from '${name}'; console.log(${namesOfExports})`)
+    const loaded = node('commonjs', `const loaded = require('${commonjs}'); console.log(${namesOfExports})`)
+
+    expect(readFileSync(commonjs, 'utf8')).toContain('exports.')
+    expect(loaded).toBe(imported)
+  })
 })
 
 describe('TypeScript finds the types of every package', () => {
@@ -63,8 +77,8 @@ describe('TypeScript finds the types of every package', () => {
     typeCheck(`import-${moduleResolution}.mts`, imports, { module, moduleResolution })
   })
 
-  test('from CommonJS, with moduleResolution nodenext', () => {
-    typeCheck('require-nodenext.cts', requires, { module: 'nodenext', moduleResolution: 'nodenext' })
+  test.each(['node16', 'nodenext'])('from CommonJS, with moduleResolution %s', module => {
+    typeCheck(`require-${module}.cts`, requires, { module, moduleResolution: module })
   })
 })
 

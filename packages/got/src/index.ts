@@ -11,9 +11,11 @@ import {
   type TlsOptions,
   type TokenSource,
 } from '@grantkit/core'
-import type { Options as GotOptions } from 'got'
 import type { Options, RequestError, Response } from './got-like.js'
 import { type Attachment, join, tripOf } from './trip.js'
+
+/** got is an ES module; this finds its types from CommonJS too. */
+type GotOptions = import('got', { with: { 'resolution-mode': 'import' }}).Options
 
 export interface TokenHooksOptions {
   /**

@@ -1,0 +1,57 @@
+/**
+ * A Nest application in CommonJS installs the tarballs, is compiled with each set of settings its authors may have, is
+ * run, and is tested with Jest. See `docs/commonjs.md`.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pack } from './pack.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'grantkit-consumer-'))
+process.on('exit', () => rmSync(folder, { recursive: true }))
+
+cpSync(join(root, 'test/commonjs'), folder, { recursive: true })
+cpSync(join(root, '.npmrc'), join(folder, '.npmrc'))
+const tarballs = pack(folder).map(({ tarball }) => tarball)
+check('is installed', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
+  'install',
+  '--no-save',
+  '--loglevel=error',
+  ...tarballs,
+])
+
+/** What a program's authors may have set, and whether Node runs what the compiler makes of it. */
+const settings = [
+  { module: 'commonjs', moduleResolution: 'node10', runs: true },
+  { module: 'node16', moduleResolution: 'node16', runs: true },
+  { module: 'node20', moduleResolution: 'node16', runs: false },
+  { module: 'nodenext', moduleResolution: 'nodenext', runs: true },
+  { module: 'preserve', moduleResolution: 'bundler', runs: false },
+]
+for (const { module, moduleResolution, runs } of settings) {
+  const options = ['--module', module, '--moduleResolution', moduleResolution, '--outDir', `dist-${module}`]
+  const compile = ['node_modules/typescript/bin/tsc', '-p', '.', '--skipLibCheck', 'false', ...options]
+  node(`compiles, module ${module}, moduleResolution ${moduleResolution}`, compile)
+  if (runs) node(`runs, module ${module}`, [`dist-${module}/main.js`])
+}
+node('is tested by Jest with ts-jest', ['node_modules/jest/bin/jest.js', '--ci', '--silent'])
+node('is tested by Jest with ts-jest, jose transformed', [
+  'node_modules/jest/bin/jest.js',
+  '--ci',
+  '--silent',
+  '--config',
+  'jest.jose.config.js',
+])
+
+function node(name, args) {
+  check(name, process.execPath, args)
+}
+
+function check(name, command, args) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: 'utf8' })
+  console.log(`a Nest application in CommonJS ${name}: ${status === 0 ? 'ok' : `${stdout}${stderr}`}`)
+  if (status !== 0) process.exit(1)
+}
