@@ -79,8 +79,9 @@ export interface UserTokenSource extends HoldingTokenSource {
   redeem(grant: Grant): Promise<TokenSet>
   /**
    * Takes over tokens obtained elsewhere, in place of all that was held. Given a refresh token alone, the first caller
-   * waits for an access token. A refresh token that this subject's tokens come from already changes nothing: every process
-   * may import the same one when it starts, and who still has one that was rotated meanwhile gets what came after it.
+   * waits for an access token. A refresh token that this subject's tokens come from already changes nothing, and who still
+   * has one that was rotated meanwhile gets what came after it. A store that has lost its records cannot tell: import when
+   * the user logs in, and each time a process starts only with a store that tells of changes, or keeps what it has.
    *
    * @throws TypeError naming the member, TokenStoreError when the store did not take it
    */

@@ -79,8 +79,6 @@ interface Aftermath {
 type Loss =
   /** The server's answer was in one process alone, which was killed. */
   | 'its answer died with its holder'
-  /** Two processes were killed that had said they were about to send it; a third may not. */
-  | 'given up after two holders died'
   /** None of these. */
   | 'unexplained'
 
@@ -102,7 +100,6 @@ async function figuresOf(scene: Scene, aftermath: Aftermath): Promise<Figure[]> 
     information('most redemptions of a refresh token', ledger.mostRedemptions),
     information('users who lost their session', losses.size),
     information('  their answer died with its holder', count('its answer died with its holder')),
-    information('  given up after two holders died', count('given up after two holders died')),
     exactly(0, '  lost otherwise', count('unexplained')),
     ...(await unexplained(scene, losses, aftermath)),
     exactly(0, '  lost without a LoginRequiredError', untyped.length),
@@ -131,12 +128,7 @@ async function lossesOf({ servers, users }: Scene, aftermath: Aftermath): Promis
 }
 
 function lossOf(family: Family, aftermath: Aftermath): Loss {
-  const { evidence, killedAt } = aftermath
-  if (hasDiedWithHolder(family, aftermath)) return 'its answer died with its holder'
-  const isGivenUp = evidence.logins.some(
-    ({ subject, reason }) => subject === family.subject && reason === 'unknown_outcome',
-  )
-  return isGivenUp && killedAt.size > 1 ? 'given up after two holders died' : 'unexplained'
+  return hasDiedWithHolder(family, aftermath) ? 'its answer died with its holder' : 'unexplained'
 }
 
 /** What is known of the losses that should not be: the last two refresh tokens, and who brought them. */

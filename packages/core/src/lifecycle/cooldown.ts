@@ -95,8 +95,8 @@ async function isStill({ refused }: Rest, client: Client): Promise<boolean> {
  * | the failure | rests |
  * |---|---|
  * | 429, 503, a `Retry-After`, no connection | the server, for everybody |
- * | another 5xx, a lost answer | this attempt; the server once somebody else has failed too |
- * | an answer that is none | this attempt; the client once it has happened for somebody else too |
+ * | another 5xx, a lost answer | this attempt; the server once somebody else has failed too, but for codes |
+ * | an answer that is none | this attempt; the client once it has happened for somebody else too, but for codes |
  * | the client's credentials, or the server's certificate | the client, until it has others |
  * | any other refusal | this attempt |
  * | `authorization_pending`, what was never sent by our fault | nothing |
@@ -109,16 +109,17 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   const now = client.clock.now()
   note(attempt, 'failed', now)
   const [server, ofClient] = healthsOf(attempt)
-  if (error.retryable && isSurelyTheServers(error)) return server.rests(now, error)
+  if (error.retryable && isSurelyTheServers(error) && !isKnownToBeAlone(error, server, lineage))
+    return server.rests(lineage, now, error)
   if (error.retryable) {
     restAttempt(attempt.key, now, error)
-    return server.doubted(lineage, now, error)
+    return isWitness(attempt) ? server.doubted(lineage, now, error) : undefined
   }
   const refused = await credentialsOf(client)
   if (kind === 'invalid_client' || error.code.startsWith('ERR_TRANSPORT'))
-    return ofClient.rests(now, error, terminalRestMs, refused)
+    return ofClient.rests(lineage, now, error, terminalRestMs, refused)
   restAttempt(kind === 'invalid_scope' ? attempt.scopeKey : attempt.key, now, error, terminalRestMs, refused)
-  if (kind === undefined) ofClient.doubted(lineage, now, error)
+  if (kind === undefined && isWitness(attempt)) ofClient.doubted(lineage, now, error)
 }
 
 /** Codes of what happened on our side. */
@@ -127,6 +128,17 @@ const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSE
 function isSurelyTheServers(error: GrantKitError): boolean {
   const { serverStatus, neverSent } = error as Partial<AuthorizationServerError & TransportError>
   return neverSent === true || serverStatus === 429 || serverStatus === 503 || error.retryAfterMs !== undefined
+}
+
+/** A 503 may be about one refresh token as well, if that is all that gets it. */
+function isKnownToBeAlone(error: GrantKitError, server: Health, lineage: string): boolean {
+  const { serverStatus } = error as Partial<AuthorizationServerError>
+  return serverStatus === 503 && error.retryAfterMs === undefined && server.isAlone(lineage)
+}
+
+/** A code is whatever somebody calls a login callback with: that a server fails on it says nothing of the server. */
+function isWitness({ grantType }: Attempt): boolean {
+  return grantType !== 'authorization_code'
 }
 
 const rests = new Map<string, Rest>()

@@ -89,11 +89,17 @@ export class Health {
       this.#doubts.add(who)
       if (this.#doubts.size < 2) return
     }
-    this.rests(now, error)
+    this.rests(who, now, error)
+  }
+
+  /** Whether this one failed while others were served. */
+  isAlone(who: string): boolean {
+    return this.#failures === 0 && this.#alone.has(who)
   }
 
   /** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
-  rests(now: number, error: GrantKitError, restMs?: number, refused?: string): void {
+  rests(who: string, now: number, error: GrantKitError, restMs?: number, refused?: string): void {
+    this.#doubts.add(who)
     const current = inForce(this.rest, now)
     if (current === undefined) this.#failures++
     const until = now + (restMs ?? error.retryAfterMs ?? restMsAfter(this.#failures))
