@@ -53,13 +53,13 @@ export function grantOf({ redirectUri }: RunningServer, { code, codeVerifier }: 
   return authorizationCode({ code, codeVerifier, redirectUri })
 }
 
-/** Metadata where they are published, stated ones elsewhere; then what has no name in them. */
-async function providerOf({ issuer, wellKnown, ...facts }: RunningServer): Promise<Provider> {
-  const { tokenEndpoint, clientSecretMethod: defaultSecretMethod, basicCredentials } = facts
-  const discovered = issuer !== undefined && (await oidc({ issuer, wellKnown })).metadata
-  const stated = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint }
-  const conform = { defaultSecretMethod, basicCredentials }
-  return defineProvider({ name: 'theirs', metadata: discovered || stated, conform })
+/** Metadata where they are published, stated ones elsewhere; beside them, what has no name in them. */
+async function providerOf(server: RunningServer): Promise<Provider> {
+  const { issuer, wellKnown, tokenEndpoint, basicCredentials } = server
+  const conform = { basicCredentials }
+  if (issuer !== undefined) return oidc({ name: 'theirs', issuer, wellKnown, conform })
+  const metadata = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint }
+  return defineProvider({ name: 'theirs', metadata, conform })
 }
 
 async function authorize(server: RunningServer, subject: string): Promise<Code> {

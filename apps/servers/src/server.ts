@@ -11,8 +11,6 @@ export interface RunningServer {
   /** Where it publishes metadata, which then are read instead of stated. */
   readonly issuer?: string
   readonly wellKnown?: 'openid-configuration' | 'oauth-authorization-server'
-  /** What a plain `clientSecret` means there. Default `client_secret_basic`. */
-  readonly clientSecretMethod?: 'client_secret_basic' | 'client_secret_post'
   /** How id and secret stand in a Basic header. Default `form`. */
   readonly basicCredentials?: 'form' | 'raw'
   /** What a user grants. */

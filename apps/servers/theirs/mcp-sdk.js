@@ -65,8 +65,7 @@ export async function start() {
     issuer: `${server.url}/`,
     wellKnown: 'oauth-authorization-server',
     tokenEndpoint: `${server.url}/token`,
-    // Basic is not read: the answer is 400 invalid_request for want of a client_id
-    clientSecretMethod: 'client_secret_post',
+    // Basic is not read (400 invalid_request for want of a client_id); its metadata say so, and a plain secret goes in the body
     scope: 'read',
     apiUrl: `${server.url}/api`,
     logIn: (_subject, parameters) =>
