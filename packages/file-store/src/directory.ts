@@ -3,6 +3,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -27,13 +28,57 @@ export interface Directory {
  * @throws TypeError naming the option, when somebody else can read, change or replace it
  */
 export function openDirectory(path: string): Directory {
-  const made = mkdirSync(path, { recursive: true, mode: 0o700 })
+  try {
+    return makeDirectory(path)
+  } catch (error) {
+    throw 'option' in Object(error) ? error : optionError('directory', problemWith(path, Object(error)), error)
+  }
+}
+
+function problemWith(path: string, { code = '', path: place = path }: NodeJS.ErrnoException): string {
+  const problem = problems[code] ?? 'cannot be made or used'
+  return `${path} ${problem} (${code}${place === path ? '' : ` at ${place}`})`
+}
+
+const problems: Readonly<Record<string, string>> = {
+  EEXIST: 'is no directory, or what has its place in it is none: give a path where a directory can be made',
+  ENOTDIR: 'leads through something that is no directory',
+  ENOENT: 'cannot be made: give a path whose parent is there',
+  EACCES: 'may not be made or opened by this user: make it first, and give it to this user with mode 700',
+  EPERM: 'may not be made or opened by this user: make it first, and give it to this user with mode 700',
+  EROFS: 'lies on a file system that is mounted read-only: give one that can be written to',
+  ENOSPC: 'has no room: the disk is full',
+  EDQUOT: 'has no room: the quota of this user is used up',
+  ENAMETOOLONG: 'has a name that is too long for the file system',
+  ELOOP: 'is a symbolic link that leads to itself',
+}
+
+function makeDirectory(path: string): Directory {
+  const made = makeFolders(path)
   checkOwner(path)
   const directory = { records: join(path, 'records'), leases: join(path, 'leases'), aside: join(path, 'new') }
-  for (const folder of Object.values(directory)) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const folder of Object.values(directory)) makeFolders(folder)
   sync(path)
-  if (made !== undefined) sync(dirname(path))
+  if (made) sync(dirname(path))
   return directory
+}
+
+/** Whether there was any to make. Node 20 tries for ever where the system says that a parent is not there though it is. */
+function makeFolders(path: string): boolean {
+  const missing: string[] = []
+  for (let folder = path; !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+  for (const folder of missing) makeFolder(folder)
+  if (!statSync(path).isDirectory()) throw Object.assign(new Error('it is no directory'), { code: 'EEXIST', path })
+  return missing.length > 0
+}
+
+/** Unless another process is quicker. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (!existsSync(folder)) throw error
+  }
 }
 
 /** Windows has access control lists, which Node does not show: there a folder is as safe as the one it is made in. */

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lchownSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { memoryStore, sealedStore } from '@grantkit/core'
@@ -55,12 +55,52 @@ describe('the directory', () => {
   })
 })
 
+describe('a directory that cannot be made is refused, naming the option', () => {
+  const file = () => {
+    const path = join(parent(), 'file')
+    writeFileSync(path, '')
+    return path
+  }
+  const looping = () => {
+    const path = join(parent(), 'loop')
+    symlinkSync(path, path)
+    return path
+  }
+  const takenInside = () => {
+    const path = join(parent(), 'taken')
+    mkdirSync(path, { mode: 0o700 })
+    writeFileSync(join(path, 'records'), '')
+    return path
+  }
+  test.each([
+    ['a file', file, /file is no directory.* \(EEXIST\)/],
+    ['below a file', () => join(file(), 'store'), /leads through something that is no directory \(ENOTDIR/],
+    ['where nothing can be made', () => '/proc/store', /cannot be made: give a path whose parent is there \(ENOENT/],
+    ['with a name too long', () => join(parent(), 'x'.repeat(300)), /too long.* \(ENAMETOOLONG/],
+    ['a link to itself', looping, /\((ELOOP|EEXIST)/],
+    ['with a file in place of a folder', takenInside, /what has its place in it is none.* \(EEXIST at .*records\)/],
+    ['with a zero byte', () => 'a\0b', /cannot be made or used \(ERR_INVALID_ARG_VALUE\)/],
+  ])('%s', (_, path, message) => {
+    const directory = path()
+    expect(() => fileStore({ directory })).toThrow(refused)
+    expect(() => fileStore({ directory })).toThrow(message)
+  })
+
+  test('where this user may not', context => {
+    context.skip(isRoot, 'root may')
+    const closed = join(parent(), 'closed')
+    mkdirSync(closed, { mode: 0o500 })
+    expect(() => fileStore({ directory: join(closed, 'store') })).toThrow(refused)
+  })
+})
+
 describe('options', () => {
   test.each([
     { options: {}, option: 'directory' },
     { options: { directory: '' }, option: 'directory' },
     { options: { directory: '/nowhere', secrecy: 'sealed' }, option: 'secrecy' },
     { options: { directory: '/nowhere', path: '/nowhere' }, option: 'path' },
+    { options: { directory: '/nowhere', timeoutMs: 0 }, option: 'timeoutMs' },
   ])('names $option when it is wrong', ({ options, option }) => {
     expect(() => fileStore(options as Parameters<typeof fileStore>[0])).toThrow(
       expect.objectContaining({ name: 'TypeError', option }),
