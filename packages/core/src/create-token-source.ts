@@ -9,7 +9,7 @@ import { answered, forgotten, knows, type LineageRecord, startingOver, withRefre
 import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
 import { discard, letOthersObject, load, update } from './lifecycle/stored.js'
-import { tellOfExpiry } from './lifecycle/told.js'
+import { namingProvider, tellOfExpiry } from './lifecycle/told.js'
 import { statedList } from './metadata.js'
 import { checkNumber, checkOptions, checkText, optionError, refusePromise, toBeAwaited } from './options.js'
 import { parseOrigins } from './origins.js'
@@ -164,7 +164,7 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
         },
         async import(tokens) {
           lifetime.check()
-          await importTokens(client, entry(), tokens)
+          await namingProvider(client, importTokens(client, entry(), tokens))
         },
       }
     },
@@ -232,13 +232,16 @@ function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Pla
     async drop(rejected) {
       lifetime.check()
       const { lineage, key } = entry()
-      await discard(lineage, key, rejected, now)
+      await namingProvider(client, discard(lineage, key, rejected, now))
     },
     async forget() {
       lifetime.check()
       const { lineage } = entry()
       dropCopies(lineage)
-      await update(lineage, () => ({ ...forgotten }), now)
+      await namingProvider(
+        client,
+        update(lineage, () => ({ ...forgotten }), now),
+      )
     },
   }
   return source

@@ -1,6 +1,6 @@
 /** Token records in files: shared by the processes of one machine, without a server. */
 import { resolve } from 'node:path'
-import { checkOptions, checkText, optionError, type TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError, type TokenStore } from '@grantkit/core'
 import { openDirectory } from './directory.js'
 import { systemFiles } from './files.js'
 import { thisMachine } from './machine.js'
@@ -17,16 +17,23 @@ export interface FileStoreOptions {
    * Without it the store has to be wrapped in `sealedStore()`.
    */
   readonly secrecy?: 'elsewhere' | undefined
+  /** How long an operation may take before it counts as failed, in milliseconds. Default 2,000. */
+  readonly timeoutMs?: number | undefined
 }
+
+/** Node has four threads for all files; each operation is a number of steps, most of which wait for the disk. */
+const atOnce = 8
 
 /**
  * A store in files. A write is on the disk before it is answered; a process, or the machine, that stops at any moment
  * leaves the old record or the new one, and nothing that anybody else waits for.
  *
- * @throws TypeError naming the option; the system's error when the directory cannot be made
+ * @throws TypeError naming the option, also when the directory cannot be made
  */
 export function fileStore(options: FileStoreOptions): TokenStore {
-  checkOptions('fileStore', options, ['directory', 'secrecy'])
+  checkOptions('fileStore', options, ['directory', 'secrecy', 'timeoutMs'])
+  const { timeoutMs } = options
+  if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1)
   checkText('directory', options.directory)
   if (options.secrecy !== undefined && options.secrecy !== 'elsewhere')
     throw optionError('secrecy', "must be 'elsewhere' or left out")
@@ -44,6 +51,7 @@ export function fileStore(options: FileStoreOptions): TokenStore {
   }
   return {
     ...store,
+    limits: { timeoutMs, atOnce },
     ...(options.secrecy && { secrecy: options.secrecy }),
     compareAndSet: (key, expected, record) => inDirectory(() => store.compareAndSet(key, expected, record)),
     lease: (key, holder, durationMs) => inDirectory(() => store.lease(key, holder, durationMs)),

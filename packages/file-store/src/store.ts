@@ -12,7 +12,11 @@ import { type KeptRecord, records } from './records.js'
 import { sweeper } from './sweep.js'
 
 /** A store in a directory that is there, on a file system and a machine. */
-export function storeIn(directory: Directory, files: Files, machine: Machine): Required<Omit<TokenStore, 'secrecy'>> {
+export function storeIn(
+  directory: Directory,
+  files: Files,
+  machine: Machine,
+): Required<Omit<TokenStore, 'secrecy' | 'limits'>> {
   const kept = records(files, machine, directory.records, directory.aside)
   const held = leases(files, machine, directory.leases, directory.aside)
   const sweep = sweeper(files, machine, { directory, records: kept, leases: held })

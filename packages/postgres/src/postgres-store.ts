@@ -1,5 +1,5 @@
 /** The store: one statement for each operation, and a connection that listens while somebody watches. */
-import { checkOptions, optionError, type TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, optionError, type TokenStore } from '@grantkit/core'
 import { changesOn, payloadOf } from './changes.js'
 import { checkPool, type PostgresPool, run } from './pool.js'
 import { statements } from './statements.js'
@@ -18,7 +18,12 @@ export interface PostgresStoreOptions {
    * others are then found by asking. They are told of all the same, to stores that do listen. Default `true`.
    */
   readonly listen?: boolean | undefined
+  /** How long an operation may take before it counts as failed, in milliseconds. Default 2,000. */
+  readonly timeoutMs?: number | undefined
 }
+
+/** Of a pool that does not say. */
+const defaultPoolSize = 10
 
 /**
  * Keeps token records in a table of PostgreSQL, and leases in another; `migrate()` makes them.
@@ -28,7 +33,9 @@ export interface PostgresStoreOptions {
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): TokenStore {
   checkPool(pool)
-  checkOptions('postgresStore', options, ['table', 'secrecy', 'listen'])
+  checkOptions('postgresStore', options, ['table', 'secrecy', 'listen', 'timeoutMs'])
+  const { timeoutMs } = options
+  if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1)
   const table = parseTable(options.table ?? defaultTable)
   checkSecrecy(options.secrecy)
   const listens = checkListen(options.listen ?? true, pool)
@@ -39,6 +46,8 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   return {
     secrecy: options.secrecy,
+    // one for each connection; the one that listens answers nothing else
+    limits: { timeoutMs, atOnce: Math.max((pool.options?.max ?? defaultPoolSize) - (listens ? 1 : 0), 1) },
     async get(key) {
       const [row] = await query(sql.get, key)
       return row as { version: string; value: string } | undefined

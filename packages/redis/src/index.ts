@@ -1,5 +1,5 @@
 /** Keeps token records in Redis or Valkey, so that all processes and hosts that reach it share them. */
-import { checkOptions, checkText, optionError, type StoredRecord, type TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError, type StoredRecord, type TokenStore } from '@grantkit/core'
 import { changes } from './changes.js'
 import { type Connection, isDone, type Script } from './connection.js'
 import { type IoRedisClient, ioRedisConnection, isIoRedis } from './ioredis.js'
@@ -22,7 +22,13 @@ export interface RedisStoreOptions {
    * it, a fail-over forgets what the new primary had not received. Default: nothing is waited for.
    */
   readonly waitForReplicas?: WaitForReplicas | undefined
+  /** How long an operation may take before it counts as failed, in milliseconds. Default 2,000. */
+  readonly timeoutMs?: number | undefined
 }
+
+/** What one connection answers long before its time is over. */
+const mostAtOnce = 64
+const defaultTimeoutMs = 2_000
 
 /**
  * A store in Redis or Valkey. It works through the client it is given, which stays open when the store is closed; to hear
@@ -34,12 +40,13 @@ export interface RedisStoreOptions {
  *   `TokenStoreError` when too few replicas have acknowledged
  */
 export function redisStore(client: NodeRedisClient | IoRedisClient, options: RedisStoreOptions = {}): TokenStore {
-  checkOptions('redisStore', options, ['prefix', 'secrecy', 'waitForReplicas'])
-  const { prefix = 'grantkit', secrecy, waitForReplicas } = options
+  checkOptions('redisStore', options, ['prefix', 'secrecy', 'waitForReplicas', 'timeoutMs'])
+  const { prefix = 'grantkit', secrecy, waitForReplicas, timeoutMs = defaultTimeoutMs } = options
   checkPrefix(prefix)
   if (secrecy !== undefined && secrecy !== 'elsewhere')
     throw optionError('secrecy', "must be 'elsewhere' or left out; see sealedStore()")
   if (waitForReplicas !== undefined) checkWaitForReplicas(waitForReplicas)
+  checkNumber('timeoutMs', timeoutMs, 1)
   const connection = connectionOf(client)
   const channel = `${prefix}:changes`
   const { watch, close } = changes(connection, channel)
@@ -53,6 +60,7 @@ export function redisStore(client: NodeRedisClient | IoRedisClient, options: Red
 
   return {
     secrecy,
+    limits: { timeoutMs, atOnce: atOnceWithin(timeoutMs, waitForReplicas) },
     async get(key) {
       return recordOf(await connection.run({ text: scripts.get, key: recordKey(key), args: [] }))
     },
@@ -73,6 +81,12 @@ export function redisStore(client: NodeRedisClient | IoRedisClient, options: Red
       close()
     },
   }
+}
+
+/** The connection stands still while it waits for replicas: one operation after the other. */
+function atOnceWithin(timeoutMs: number, wait: WaitForReplicas | undefined): number {
+  if (wait === undefined) return mostAtOnce
+  return Math.min(Math.max(Math.floor(timeoutMs / wait.timeoutMs) - 1, 1), mostAtOnce)
 }
 
 function checkPrefix(prefix: unknown): void {

@@ -70,8 +70,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
 
   /** Waits for a change or a moment; whether the record is worth reading then, or only the lease to be asked for again. */
   async function wait(): Promise<boolean> {
-    if (performance.now() >= giveUpAt)
-      throw new TokenStoreError('another process has been renewing this token for too long', { operation: 'lease' })
+    if (performance.now() >= giveUpAt) throw new TokenStoreError(heldByOthers(waitMs), { operation: 'lease' })
     const isTold = await changeOf(lineage, pauseMs * (0.5 + Math.random()))
     // a hint may have been lost
     const isLong = pauseMs === longestPauseMs
@@ -109,6 +108,11 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     outlasts: milliseconds => heldUntil > performance.now() + milliseconds,
     release: isReady => end(isReady),
   }
+}
+
+/** Each of them has had it for as long as a request takes, or has ended without giving it back. */
+function heldByOthers(waitMs: number): string {
+  return `others have held the lease of this token for ${Math.round(waitMs / 1_000)} s, and no answer of theirs came`
 }
 
 const longestPauseMs = 1_000

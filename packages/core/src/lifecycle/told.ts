@@ -70,14 +70,34 @@ export function tellOfUnsaved({ provider, clock, onEvent }: Client, subject: str
   notify(onEvent, { type: 'tokens_unsaved', level: 'error', ...event })
 }
 
+/** Errors of a store, with the name of the provider that its tokens are of. */
+export async function namingProvider<T>({ provider }: Client, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw isStoreError(error) ? named(error, provider.name) : error
+  }
+}
+
+function isStoreError(error: unknown): error is TokenStoreError {
+  return isGrantKitError(error) && error.code === 'ERR_TOKEN_STORE'
+}
+
+/** Whoever is given an error of a store is given one of their own. */
+function named(error: TokenStoreError, provider: string): TokenStoreError {
+  return error.provider === undefined ? Object.assign(error, { provider }) : error
+}
+
 const toldFailures = new WeakSet<object>()
 
-/** Whether an error is the store's; it is told once. */
+/** Whether an error is the store's, which is given the provider's name; one failure is told once. */
 export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
-  if (!isGrantKitError(error) || error.code !== 'ERR_TOKEN_STORE') return false
-  if (toldFailures.has(error)) return true
-  toldFailures.add(error)
-  const { operation, message, retryable } = error as TokenStoreError
+  if (!isStoreError(error)) return false
+  named(error, provider.name)
+  const failure = typeof error.cause === 'object' && error.cause !== null ? error.cause : error
+  if (toldFailures.has(failure)) return true
+  toldFailures.add(failure)
+  const { operation, message, retryable } = error
   const level = retryable ? 'warn' : 'error'
   notify(onEvent, {
     type: 'store_failed',

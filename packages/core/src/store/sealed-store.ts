@@ -42,15 +42,19 @@ export function sealedStore(store: TokenStore, options: SealedStoreOptions): Tok
   checkOperations(store)
   checkOptions('sealedStore', options, ['keys'])
   const keys = importKeys(options.keys)
+  // Loaded now, not at the first use: that takes longer than a store may take to answer.
+  const jose = outOfContext(() => import('jose'))
+  jose.catch(() => {})
   return {
     secrecy: 'sealed',
+    limits: store.limits,
     async get(key) {
       const record = await store.get(key)
-      return record && { version: record.version, value: await open(keys, key, record) }
+      return record && { version: record.version, value: await open(await jose, keys, key, record) }
     },
     async compareAndSet(key, expected, { version, value, keepForMs }) {
       // Written again after a lost answer, a record comes with another text: stores go by the version alone.
-      const sealed = await seal(keys[0], key, { version, value })
+      const sealed = await seal(await jose, keys[0], key, { version, value })
       return store.compareAndSet(key, expected, { version, value: sealed, keepForMs })
     },
     delete: (key, version) => store.delete(key, version),
@@ -60,6 +64,8 @@ export function sealedStore(store: TokenStore, options: SealedStoreOptions): Tok
     ...(store.close && { close: store.close.bind(store) }),
   }
 }
+
+type Jose = typeof import('jose')
 
 /** A key as it is kept: what it is made of cannot be had from it, and no use of it makes a copy. */
 interface ImportedKey {
@@ -123,30 +129,33 @@ function decodeText(option: string, text: string): Buffer {
 }
 
 /** The protected header is authenticated with the value: who sealed it, and where it belongs. */
-async function seal({ id, key }: ImportedKey, recordKey: string, { version, value }: StoredRecord): Promise<string> {
-  const { CompactEncrypt } = await outOfContext(() => import('jose'))
+async function seal(
+  { CompactEncrypt }: Jose,
+  { id, key }: ImportedKey,
+  recordKey: string,
+  { version, value }: StoredRecord,
+): Promise<string> {
   const header = { alg: 'dir', enc: 'A256GCM', kid: id, record_key: recordKey, record_version: version }
   // As JSON, since UTF-8 alone would not give back half a surrogate pair.
   const plaintext = new TextEncoder().encode(JSON.stringify(value))
   return new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(await key)
 }
 
-async function open(keys: ImportedKeys, recordKey: string, record: StoredRecord): Promise<string> {
-  const id = await keyIdOf(record.value)
+async function open(jose: Jose, keys: ImportedKeys, recordKey: string, record: StoredRecord): Promise<string> {
+  const id = keyIdOf(jose, record.value)
   if (id === undefined)
     throw cannotOpen(recordKey, 'is not sealed: it was written by something else than sealedStore()')
   const key = keys.find(key => key.id === id)
   if (key === undefined)
     throw cannotOpen(recordKey, `is sealed with the key ${id}, which is not among keys: add it again`)
-  const value = await decrypt(key, recordKey, record)
+  const value = await decrypt(jose, key, recordKey, record)
   if (value === undefined)
     throw cannotOpen(recordKey, `does not open with the key ${id}: it was changed or moved, or the key is another one`)
   return value
 }
 
 /** The id of the key a record says it was sealed with, so far on its word alone; `undefined` when it is not sealed. */
-async function keyIdOf(sealed: string): Promise<string | undefined> {
-  const { decodeProtectedHeader } = await outOfContext(() => import('jose'))
+function keyIdOf({ decodeProtectedHeader }: Jose, sealed: string): string | undefined {
   try {
     const { alg, kid } = decodeProtectedHeader(sealed)
     return alg === 'dir' && typeof kid === 'string' && keyId.test(kid) ? kid : undefined
@@ -156,8 +165,12 @@ async function keyIdOf(sealed: string): Promise<string | undefined> {
 }
 
 /** The value, or `undefined` if it does not open, whatever the reason: an error of a parser may quote what it read. */
-async function decrypt(key: ImportedKey, recordKey: string, record: StoredRecord): Promise<string | undefined> {
-  const { compactDecrypt } = await outOfContext(() => import('jose'))
+async function decrypt(
+  { compactDecrypt }: Jose,
+  key: ImportedKey,
+  recordKey: string,
+  record: StoredRecord,
+): Promise<string | undefined> {
   const algorithms = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }
   try {
     const { plaintext, protectedHeader } = await compactDecrypt(record.value, await key.key, algorithms)

@@ -2,7 +2,7 @@
  * Where token records are kept, so that any number of processes share them: the contract of every store. A store moves
  * opaque text under opaque keys; what a record means, and when a lease is taken, is decided in `lifecycle/`, once.
  */
-import { optionError, refusePromise } from '../options.js'
+import { checkNumber, optionError, refusePromise } from '../options.js'
 
 /** A record as it is kept. */
 export interface StoredRecord {
@@ -24,6 +24,14 @@ export interface RecordToKeep extends StoredRecord {
  */
 export type ChangeListener = (key: string, version: string | undefined) => void
 
+/** What core holds the operations of a store to. */
+export interface StoreLimits {
+  /** How long one may take, from when it is asked, before it counts as failed, in milliseconds. Default 2,000. */
+  readonly timeoutMs?: number | undefined
+  /** How many may be under way at once: no more than are answered in that time. The others wait. Default 32. */
+  readonly atOnce?: number | undefined
+}
+
 /**
  * A store. Keys and holders are text of at most 100 letters, digits, `-` and `_`, and never hold a secret. Every operation
  * is atomic; each rejects with whatever error the backend gives when it is not known to have been carried out.
@@ -34,6 +42,8 @@ export interface TokenStore {
    * `'elsewhere'` when the user has said in so many words that they see to it. A token source refuses any other store.
    */
   readonly secrecy?: 'process' | 'sealed' | 'elsewhere' | undefined
+  /** Which limits fit this store; of no effect for one that is in the process. */
+  readonly limits?: StoreLimits | undefined
   /** The record as it was written last. */
   get(key: string): Promise<StoredRecord | undefined>
   /**
@@ -82,6 +92,9 @@ export function checkStore(store: TokenStore): void {
 /** Refuses what is no store. */
 export function checkOperations(store: TokenStore): void {
   refusePromise('store', store)
+  const { timeoutMs, atOnce } = store?.limits ?? {}
+  if (timeoutMs !== undefined) checkNumber('store.limits.timeoutMs', timeoutMs, 1)
+  if (atOnce !== undefined) checkNumber('store.limits.atOnce', atOnce, 1)
   for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
     if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
 }
