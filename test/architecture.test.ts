@@ -21,6 +21,7 @@ const coreInOrder = [
   'body',
   'received',
   'keys',
+  'authorities',
   'certificate',
   'decompress',
   'transport-error',

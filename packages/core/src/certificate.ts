@@ -1,10 +1,10 @@
 /** Client certificate and CA as data, for undici, https.Agent and got alike; replaceable at run time (RFC 8705). */
 import { createHash, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Agent, type AgentOptions, type RequestOptions } from 'node:https'
 import { Duplex } from 'node:stream'
 import tls, { type PeerCertificate, type SecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
+import { defaultAuthorities, pemBlocks, vouchesFor } from './authorities.js'
 import { parsePrivateKey } from './keys.js'
 import { checkNumber, checkOptions, checkText, lineBreakHint, optionError, refusePromise } from './options.js'
 import { readPem } from './pem.js'
@@ -302,15 +302,29 @@ function parseCertificates(option: string, pem: string | Uint8Array): X509Certif
 function trusted({ ca, caMode = 'add' }: TlsOptions): (string | Buffer)[] | undefined {
   if (ca === undefined) return undefined
   const own = [ca].flat().map(one => (typeof one === 'string' ? one : Buffer.from(one)))
-  return caMode === 'replace' ? own : [...defaultCertificates(), ...own]
+  return caMode === 'replace' ? own : [...defaultAuthorities(), ...own]
 }
 
-/** What Node trusts by itself; `getCACertificates` is there from 22.15 on. */
-function defaultCertificates(): readonly string[] {
-  const { getCACertificates } = tls as { getCACertificates?: (type: 'default') => string[] }
-  if (getCACertificates !== undefined) return getCACertificates('default')
-  const extra = process.env.NODE_EXTRA_CA_CERTS
-  return extra ? [...tls.rootCertificates, readFileSync(extra, 'utf8')] : tls.rootCertificates
+const authoritiesOf = new WeakMap<TlsOptions, readonly X509Certificate[]>()
+
+/**
+ * What `tls.connect()` takes as `checkServerIdentity`: Node's own check, and for a client certificate that came in a PFX
+ * whether the chain leads to a CA that is meant. Node trusts the CAs in a PFX beside whichever it is given.
+ */
+export function serverIdentityCheck(options: TlsOptions): typeof tls.checkServerIdentity {
+  return (name, peer) => tls.checkServerIdentity(name, peer) ?? checkAuthority(options, peer)
+}
+
+function checkAuthority(options: TlsOptions, peer: PeerCertificate): Error | undefined {
+  if (!('pfx' in (options.certificate?.contextOptions ?? {}))) return undefined
+  let authorities = authoritiesOf.get(options)
+  if (authorities === undefined) {
+    const texts = (trusted(options) ?? defaultAuthorities()).flatMap(text => pemBlocks(text.toString()))
+    authorities = texts.map(text => new X509Certificate(text))
+    authoritiesOf.set(options, authorities)
+  }
+  if (vouchesFor(authorities, peer)) return undefined
+  return Object.assign(new Error('no CA but those in the PFX vouches for it'), { code: 'CERT_UNTRUSTED' })
 }
 
 type ConnectionOptions = RequestOptions & { readonly secureContext?: SecureContext }
@@ -338,7 +352,8 @@ class CertificateAgent extends Agent {
     const { connectTo } = this.#tls
     const name = options.servername || options.host || ''
     const to = connectTo && { host: connectTo.host, ...(connectTo.port && { port: connectTo.port }) }
-    const checkServerIdentity = (_: string, certificate: PeerCertificate) => tls.checkServerIdentity(name, certificate)
+    const check = serverIdentityCheck(this.#tls)
+    const checkServerIdentity = (_: string, peer: PeerCertificate) => check(name, peer)
     const socket = super.createConnection({ ...options, ...to, checkServerIdentity }, callback)
     if (socket) this.#madeWith.set(socket, options.secureContext)
     return socket

@@ -1,7 +1,7 @@
 /** Transport: a function, request in, response out. The default is on undici: keep-alive, deadline, size limit, proxy. */
 import { setImmediate } from 'node:timers/promises'
 import type { Agent, buildConnector, Client, Dispatcher } from 'undici'
-import { checkTlsOptions, secureContext, type TlsOptions, tlsOptionNames } from './certificate.js'
+import { checkTlsOptions, secureContext, serverIdentityCheck, type TlsOptions, tlsOptionNames } from './certificate.js'
 import { outOfContext } from './context.js'
 import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
@@ -226,7 +226,12 @@ class Agents {
 /** Opens connections: the way of the TCP connection is decided here, name and verification stay the URL's. */
 function connector(build: typeof buildConnector, { tls, timeoutMs, proxyFor }: Settings): buildConnector.connector {
   const { connectTo, servername } = tls
-  const secure = { secureContext: secureContext(tls), rejectUnauthorized: true, ...(servername && { servername }) }
+  const secure = {
+    secureContext: secureContext(tls),
+    rejectUnauthorized: true,
+    ...(servername && { servername }),
+    checkServerIdentity: serverIdentityCheck(tls),
+  }
   const open = build({ ...secure, timeout: timeoutMs })
   return ({ servername: _, ...target }, done) => {
     const callback: buildConnector.Callback = (...[error, socket]) => {
