@@ -9,12 +9,12 @@ export function payloadOf(key: string, version?: string): string {
 }
 
 /** What is told on a channel; there is a connection for it as long as somebody listens. */
-export function changesOn(pool: PostgresPool, channel: string): ChangeListeners {
+export function changesOn(pool: PostgresPool, channel: string, isDeaf: () => void): ChangeListeners {
   return changeListeners(tell => {
     const read = (payload: string) => {
       const [key = '', version] = payload.split(' ')
       tell(key, version)
     }
-    return listen({ pool, channel, tell: read })
+    return listen({ pool, channel, tell: read, isDeaf })
   })
 }

@@ -18,6 +18,11 @@ export interface PostgresStoreOptions {
    * others are then found by asking. They are told of all the same, to stores that do listen. Default `true`.
    */
   readonly listen?: boolean | undefined
+  /**
+   * Called when the connection that listens hears nothing, behind pgbouncer in its transaction mode for instance: the store
+   * goes on as with `listen: false`. Default: `process.emitWarning()`.
+   */
+  readonly onWarning?: ((warning: Error) => void) | undefined
   /** How long an operation may take before it counts as failed, in milliseconds. Default 2,000. */
   readonly timeoutMs?: number | undefined
 }
@@ -33,7 +38,7 @@ const defaultPoolSize = 10
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): TokenStore {
   checkPool(pool)
-  checkOptions('postgresStore', options, ['table', 'secrecy', 'listen', 'timeoutMs'])
+  checkOptions('postgresStore', options, ['table', 'secrecy', 'listen', 'onWarning', 'timeoutMs'])
   const { timeoutMs } = options
   if (timeoutMs !== undefined) checkNumber('timeoutMs', timeoutMs, 1)
   const table = parseTable(options.table ?? defaultTable)
@@ -42,7 +47,9 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   const sql = statements(table)
   const query = (text: string, ...values: unknown[]) => run(pool, table.name, text, values)
   const sweepNowAndThen = sweeper(() => sql.sweeps.map(text => query(text)))
-  const changes = changesOn(pool, table.channel)
+  const { onWarning = warn } = options
+  if (typeof onWarning !== 'function') throw optionError('onWarning', 'must be a function')
+  const changes = changesOn(pool, table.channel, () => onWarning(deafness()))
 
   return {
     secrecy: options.secrecy,
@@ -74,6 +81,16 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       changes.close()
     },
   }
+}
+
+function deafness(): Error {
+  const problem = 'LISTEN succeeded and hears nothing, as behind pgbouncer in transaction mode'
+  const message = `${problem}: changes of other processes are found by asking. Pass listen: false, or a pool past the pooler`
+  return Object.assign(new Error(message), { name: 'GrantKitWarning', code: 'GRANTKIT_POSTGRES_LISTEN' })
+}
+
+function warn(warning: Error): void {
+  process.emitWarning(warning)
 }
 
 /** 3,000 years, in milliseconds: a time the server may well say, but one that PostgreSQL can reckon with. */
