@@ -1,5 +1,5 @@
 /** Lets so many operations run at once; the others wait for their turn, in order, the urgent ones first. */
-export type Turns = <T>(run: () => Promise<T>, isUrgent: boolean) => Promise<T>
+type Turns = <T>(run: () => Promise<T>, isUrgent: boolean) => Promise<T>
 
 /** @param atOnce how many may be under way */
 export function turns(atOnce: number): Turns {
