@@ -199,7 +199,7 @@ const refreshes = new Map<string, Refreshes>()
 export function othersAreServed(attempt: Attempt, sinceAt: number): boolean {
   const { servedAt, failed } = refreshes.get(clientKey(attempt)) ?? { servedAt: Number.NEGATIVE_INFINITY, failed: [] }
   const other = failed.findLast(({ lineage }) => lineage !== attempt.lineage)
-  return servedAt > sinceAt && servedAt >= (other?.at ?? Number.NEGATIVE_INFINITY)
+  return servedAt >= sinceAt && servedAt >= (other?.at ?? Number.NEGATIVE_INFINITY)
 }
 
 function note(attempt: Attempt, outcome: 'served' | 'failed', now: number): void {
