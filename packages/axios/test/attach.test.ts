@@ -183,7 +183,7 @@ for (const client of clients) {
       const controller = new AbortController()
       const aborted = rejection(instance.get('/a', { signal: controller.signal }))
       const waiting = instance.get('/b')
-      await vi.waitFor(() => expect(server.requests).toBe(1))
+      await vi.waitFor(() => expect(server.requests).toBe(1), { timeout: 60_000 })
       controller.abort()
       expect(axios.isCancel(await aborted)).toBe(true)
       open()

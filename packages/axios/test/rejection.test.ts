@@ -234,10 +234,11 @@ for (const client of clients) {
       await expect(readAll(response?.data)).rejects.toThrow()
     })
 
-    // axios 1.7 itself lets go of a body it got by fetch only when the next chunk arrives
-    const letsGo = client.axios.VERSION !== '1.7.0' || client.adapter === 'http'
+    const holdsOn = client.axios.VERSION === '1.7.0' && client.adapter === 'fetch'
+    const why = 'axios 1.7 lets go of a body it got by fetch only when the next chunk arrives'
 
-    test.runIf(letsGo)('that goes on for ever is read to its beginning alone, and can be let go', async () => {
+    test('that goes on for ever is read to its beginning alone, and can be let go', async context => {
+      context.skip(holdsOn, why)
       const { api, instance } = await setUp(client)
       let closed: Promise<unknown> = Promise.resolve()
       api.handler = (_, response) => {
@@ -252,7 +253,8 @@ for (const client of clients) {
       await closed
     })
 
-    test.runIf(letsGo)('is let go when no new token can be had', async () => {
+    test('is let go when no new token can be had', async context => {
+      context.skip(holdsOn, why)
       const { api, server, instance } = await setUp(client)
       await instance.get('/')
       server.answer = () => tokenResponse(400, { error: 'unauthorized_client' })
@@ -266,7 +268,8 @@ for (const client of clients) {
       await closed
     })
 
-    test.runIf(letsGo)('of a request that is sent once more is let go', async () => {
+    test('of a request that is sent once more is let go', async context => {
+      context.skip(holdsOn, why)
       const { api, instance } = await setUp(client)
       let closed: Promise<unknown> = Promise.resolve()
       api.handler = inTurn((_, response) => {

@@ -259,31 +259,28 @@ for (const client of clients) {
       expect(server.requests).toBe(1)
     })
 
-    // got 15 took `cancel()` away
-    test.runIf(client.name.startsWith('got 14'))(
-      'cancel() while the token is on its way ends the request before it is sent',
-      async () => {
-        const { api, server, instance } = await setUp(client)
-        let open = () => {}
-        const asked = new Promise<void>(resolve => {
-          server.answer = () => {
-            resolve()
-            return new Promise(answer => {
-              open = () => answer(tokenResponse(200, { access_token: 'late', token_type: 'Bearer', expires_in: 60 }))
-            })
-          }
-        })
-        const canceled = instance.get('a') as CancelableRequest<Response>
-        const other = instance.get('b')
-        await asked
-        canceled.cancel()
-        expect(await rejection(canceled)).toMatchObject({ name: 'CancelError' })
-        open()
-        await other
-        expect(api.requests.map(({ url }) => url)).toEqual(['/b'])
-        expect(api.bytes().match(/GET/g)).toHaveLength(1)
-      },
-    )
+    test('cancel() while the token is on its way ends the request before it is sent', async context => {
+      context.skip(!client.name.startsWith('got 14'), 'got 15 took cancel() away')
+      const { api, server, instance } = await setUp(client)
+      let open = () => {}
+      const asked = new Promise<void>(resolve => {
+        server.answer = () => {
+          resolve()
+          return new Promise(answer => {
+            open = () => answer(tokenResponse(200, { access_token: 'late', token_type: 'Bearer', expires_in: 60 }))
+          })
+        }
+      })
+      const canceled = instance.get('a') as CancelableRequest<Response>
+      const other = instance.get('b')
+      await asked
+      canceled.cancel()
+      expect(await rejection(canceled)).toMatchObject({ name: 'CancelError' })
+      open()
+      await other
+      expect(api.requests.map(({ url }) => url)).toEqual(['/b'])
+      expect(api.bytes().match(/GET/g)).toHaveLength(1)
+    })
 
     test('the source is told of the caller’s signal', async () => {
       const api = await recordingServer()
@@ -314,7 +311,8 @@ for (const client of clients) {
       expect(api.requests).toHaveLength(1)
     })
 
-    test.runIf(client.name === 'got 16')('timeout.request of got 16 counts the time a token takes', async () => {
+    test('timeout.request of got 16 counts the time a token takes', async context => {
+      context.skip(client.name !== 'got 16', 'before got 16 it counts from the request')
       const { api, server, instance } = await setUp(client)
       const { answer } = server
       server.answer = async number => {

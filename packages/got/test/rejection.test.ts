@@ -67,25 +67,22 @@ function parse({ headers, body }: Received): Promise<FormData> {
 }
 
 for (const client of clients) {
-  // of bytes, the lowest got takes Buffers alone
-  const arrays = client.name !== 'got 14.4.3'
+  const buffersAlone = client.name === 'got 14.4.3'
 
   describe(`a rejected token, ${client.name}`, () => {
     for (const [name, [options, arrived]] of Object.entries(replayable))
-      test.runIf(arrays || name !== 'a typed array')(
-        `with ${name} the request is sent once more, whole, with a new token`,
-        async () => {
-          const { api, server, instance } = await setUp(client, accepting('secret-token-2'))
-          const { statusCode } = (await instance('', { method: 'PUT', ...options() })) as Response
-          expect(statusCode).toBe(200)
-          expect(credentials(api)).toEqual(['Bearer secret-token-1', 'Bearer secret-token-2'])
-          for (const request of api.requests) expect(bodyOf(request)).toMatch(arrived)
-          expect(api.requests[1]?.headers['content-type']?.split(';')[0]).toBe(
-            api.requests[0]?.headers['content-type']?.split(';')[0],
-          )
-          expect(server.requests).toBe(2)
-        },
-      )
+      test(`with ${name} the request is sent once more, whole, with a new token`, async context => {
+        context.skip(buffersAlone && name === 'a typed array', 'of bytes, the lowest got takes Buffers alone')
+        const { api, server, instance } = await setUp(client, accepting('secret-token-2'))
+        const { statusCode } = (await instance('', { method: 'PUT', ...options() })) as Response
+        expect(statusCode).toBe(200)
+        expect(credentials(api)).toEqual(['Bearer secret-token-1', 'Bearer secret-token-2'])
+        for (const request of api.requests) expect(bodyOf(request)).toMatch(arrived)
+        expect(api.requests[1]?.headers['content-type']?.split(';')[0]).toBe(
+          api.requests[0]?.headers['content-type']?.split(';')[0],
+        )
+        expect(server.requests).toBe(2)
+      })
 
     test('FormData arrives under the boundary it names', async () => {
       const { api, instance } = await setUp(client, accepting('secret-token-2'))

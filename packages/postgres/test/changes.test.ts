@@ -23,7 +23,7 @@ async function untilHeard(
       await writer.compareAndSet(crypto.randomUUID(), undefined, recordOf('value')).catch(() => {})
       expect(heard.mock.calls.length).toBeGreaterThan(before)
     },
-    { timeout: 15_000 },
+    { timeout: 60_000 },
   )
 }
 
@@ -48,7 +48,7 @@ test('a listener is told of what was written and deleted, and not of what was re
   await writer.compareAndSet('key', first.version, second)
   await writer.delete('key', second.version)
   const ofKey = () => heard.mock.calls.filter(([key]) => key === 'key')
-  await vi.waitFor(() => expect(ofKey().at(-1)).toEqual(['key', undefined]), { timeout: 10_000 })
+  await vi.waitFor(() => expect(ofKey().at(-1)).toEqual(['key', undefined]), { timeout: 60_000 })
   expect(ofKey()).toEqual([
     ['key', first.version],
     ['key', second.version],
@@ -71,7 +71,7 @@ test('a store listens again after its connection was ended, several times', asyn
   for (let round = 0; round < 3; round++) {
     const [pid] = await listening(admin)
     await admin.query('SELECT pg_terminate_backend($1)', [pid])
-    await vi.waitFor(async () => expect(await listening(admin)).not.toContain(pid), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await listening(admin)).not.toContain(pid), { timeout: 60_000 })
     await untilHeard(heard, writer)
   }
   expect(errors, 'an error came to the pool of the user').not.toHaveBeenCalled()
@@ -94,7 +94,7 @@ test('a store goes on through a server that is killed and started again', async 
   }
   await server.restart()
   await vi.waitFor(async () => expect(await store.get('key')).toEqual({ version: record.version, value: 'value' }), {
-    timeout: 10_000,
+    timeout: 60_000,
   })
   await untilHeard(heard, store)
 })
@@ -180,7 +180,7 @@ test('the process is not kept alive by a store that listens', async context => {
   const { server, freshTable } = scene(context)
   const script = fileURLToPath(new URL('fixtures/watching.mjs', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [script, server.url, await freshTable()], {
-    timeout: 20_000,
+    timeout: 60_000,
   })
   expect(stdout).toBe('told\n')
 })
@@ -198,7 +198,7 @@ test('a connection that is lost without a word is found out and replaced', async
         await admin.query(`SELECT pg_notify('silence', 'anything')`)
         expect(heard.mock.calls.length).toBeGreaterThan(before)
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     )
   }
   const admin = openPool()
@@ -222,14 +222,14 @@ test('an error in the packet that completes a connection is no uncaught exceptio
       const ended = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'held' AND state = 'idle'`
       expect((await admin.query(ended)).rowCount).toBe(1)
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   )
   await vi.waitFor(
     async () => {
       await admin.query(`SELECT pg_notify('held', 'anything')`)
       expect(heard).toHaveBeenCalledWith('anything')
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   )
   stop()
 })

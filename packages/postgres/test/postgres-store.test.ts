@@ -82,7 +82,7 @@ describe('the table', () => {
         await byPath.compareAndSet(crypto.randomUUID(), undefined, recordOf('value'))
         expect(heard.length).toBeGreaterThan(0)
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     )
     const record = recordOf('value')
     await byPath.compareAndSet('shared', undefined, record)
@@ -127,7 +127,7 @@ describe('the table', () => {
         expect(heard).toHaveBeenCalled()
         expect((await admin.query(`SELECT FROM private.tokens WHERE key = 'expired'`)).rowCount).toBe(0)
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     )
     await expect(migrate(pool, { table: 'private.more' })).rejects.toThrow('permission denied')
   })
@@ -185,10 +185,10 @@ describe('records', () => {
       return rows[0]
     }
     await store.compareAndSet('first', undefined, recordOf('value'))
-    await vi.waitFor(async () => expect(await left()).toEqual({ records: 150, leases: 0 }), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await left()).toEqual({ records: 150, leases: 0 }), { timeout: 60_000 })
     for (let written = 0; written < 100; written++)
       await store.compareAndSet(`key-${written}`, undefined, recordOf('value'))
-    await vi.waitFor(async () => expect(await left()).toMatchObject({ records: 0 }), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await left()).toMatchObject({ records: 0 }), { timeout: 60_000 })
     expect(await store.get('lasting')).toEqual({ version: 'v', value: 'value' })
   })
 
@@ -203,7 +203,7 @@ describe('records', () => {
     await other.query(`BEGIN; SELECT FROM ${table} WHERE key = '1' FOR UPDATE`)
     await openStore({ table, pool }).compareAndSet('first', undefined, recordOf('value'))
     await vi.waitFor(async () => expect((await pool.query(`SELECT FROM ${table}`)).rowCount).toBe(2), {
-      timeout: 10_000,
+      timeout: 60_000,
     })
     await other.query('ROLLBACK')
     other.release()

@@ -277,9 +277,13 @@ test('a renewal that is saved during an outage does not take the place of a logi
   await server.arrived(2)
   process.disconnect()
   code.open()
-  await vi.waitFor(() => expect(process.events.filter(({ type }) => type === 'token_received')).toHaveLength(1))
+  await vi.waitFor(() => expect(process.events.filter(({ type }) => type === 'token_received')).toHaveLength(1), {
+    timeout: 60_000,
+  })
   old.open()
-  await vi.waitFor(() => expect(process.events.filter(({ type }) => type === 'token_received')).toHaveLength(2))
+  await vi.waitFor(() => expect(process.events.filter(({ type }) => type === 'token_received')).toHaveLength(2), {
+    timeout: 60_000,
+  })
   process.reconnect()
   expect(await login).toBe('login')
   await renewal

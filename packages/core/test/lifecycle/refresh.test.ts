@@ -41,7 +41,7 @@ describe('several processes', () => {
     clock.advance(3_550_000)
     const served = await Promise.all(processes.map(process => accessTokenOf(process.user())))
     expect(new Set(served)).toEqual(new Set(['token-1']))
-    await vi.waitFor(async () => expect(await accessTokenOf(first)).toBe('token-2'))
+    await vi.waitFor(async () => expect(await accessTokenOf(first)).toBe('token-2'), { timeout: 60_000 })
     expect(await Promise.all(processes.map(process => accessTokenOf(process.user())))).toEqual(Array(4).fill('token-2'))
     expect(authorizationServer.seen).toEqual(['refresh-0', 'refresh-1'])
   })

@@ -98,7 +98,7 @@ describe('a full store', () => {
     const store = memoryStore({ maxRecords: 1_000 })
     const [ended, going] = [keysOf('ended', 900), keysOf('going', 100)]
     await writeAll(store, ended, 1)
-    await vi.waitUntil(async () => (await kept(store, ended)).length === 0)
+    await vi.waitUntil(async () => (await kept(store, ended)).length === 0, { timeout: 60_000 })
     await writeAll(store, going, 3_600_000)
     await writeAll(store, keysOf('another', 900), 3_600_000)
     expect(await kept(store, going)).toEqual(going)
