@@ -1,5 +1,14 @@
 /** One request: which source it belongs to, what it carries, and whether it is sent once more. */
-import { type Attached, attach, type Origins, optionError, type TokenSource, uncachedRequest } from '@grantkit/core'
+import {
+  type Attached,
+  attach,
+  leadsToSocket,
+  type Origins,
+  optionError,
+  socketError,
+  type TokenSource,
+  uncachedRequest,
+} from '@grantkit/core'
 import { beginningOf, conceal, concealAgents, concealResponse, discard, giveBack, header } from './answer.js'
 import type { Adapter, Config, Response, Workings } from './axios-like.js'
 import { isReplayable } from './body.js'
@@ -42,7 +51,7 @@ export function send(attachments: Attachments, config: Config): Promise<Response
 async function sendUntil(signal: AbortSignal | undefined, attachments: Attachments, config: Config): Promise<Response> {
   const { all, join, dispatch } = attachments
   const url = join(config)
-  const attachment = find(all, url)
+  const attachment = leadsToSocket(config, config.httpAgent, config.httpsAgent) ? noneFor(all) : find(all, url)
   if (attachment === undefined) return passedThrough(await outcomeOf(dispatch(config)), config)
   const attached = await attachTo(config, attachment, url, signal)
   const trip = (headers: Attached['headers']) =>
@@ -55,6 +64,11 @@ async function sendUntil(signal: AbortSignal | undefined, attachments: Attachmen
   const second = await trip(headers)
   if (isConcern(attached, second)) await decide(attached, second, config)
   return concealed(second, config)
+}
+
+/** @throws OriginError unless requests without a token may go to a socket of this machine */
+function noneFor(all: ReadonlySet<Attachment>): undefined {
+  for (const { otherOrigins } of all) if (otherOrigins === 'refuse') throw socketError()
 }
 
 /** @throws OriginError when no source is attached for this URL and one of them refuses other origins */
@@ -82,6 +96,7 @@ function attachTo(
 /** Where the token of a request comes from, as far as its config tells by now; `undefined` where it will have none. */
 export function sourceOf({ all, join }: Attachments, config: Config): (() => Promise<TokenSource>) | undefined {
   const url = join(config)
+  if (leadsToSocket(config, config.httpAgent, config.httpsAgent)) return undefined
   for (const { origins, source } of all)
     if (origins.has(url) && !bringsOwn(config, url))
       return async () => (typeof source === 'function' ? chosen(source, config) : source)

@@ -1,6 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent, createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import type { AxiosStatic } from 'axios'
 import axios18 from 'axios-1.8'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
 import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, type Setup, setUp } from './clients.js'
@@ -21,6 +24,24 @@ const tricks: Record<string, (api: RecordingServer, elsewhere: RecordingServer) 
   'a dot after the host': ({ port }) => `http://localhost.:${port}/`,
   'an IDN look-alike': ({ port }) => `http://ⅼocalhost.example:${port}/`,
   'no URL at all': () => 'http://',
+}
+
+/** A server on a socket, and the credentials it received. */
+async function socketServer() {
+  const folder = await mkdtemp(`${tmpdir()}/axios-`)
+  const requests: (string | undefined)[] = []
+  const listener = createServer(({ headers }, response) => {
+    requests.push(headers.authorization)
+    response.end('{}')
+  })
+  const path = `${folder}/socket`
+  await new Promise<void>(resolve => listener.listen(path, resolve))
+  onTestFinished(async () => {
+    listener.closeAllConnections()
+    await new Promise(resolve => listener.close(resolve))
+    await rm(folder, { recursive: true })
+  })
+  return { path, requests }
 }
 
 for (const client of clients) {
@@ -50,6 +71,30 @@ for (const client of clients) {
       await instance.get(`hTTp://LocalHost:${api.port}/`)
       expect(credentials(api)).toEqual(['Bearer secret-token-1'])
     })
+
+    for (const [name, configOf] of Object.entries({
+      'the request': (socketPath: string) => [{ socketPath }, {}],
+      'the instance': (socketPath: string) => [{}, { socketPath }],
+      'an agent': (socketPath: string) => [{ httpAgent: new Agent({ socketPath } as object) }, {}],
+    } satisfies Record<string, (socketPath: string) => [object, object]>))
+      test(`nothing is sent to a socket of this machine that ${name} names, nor is a token asked for`, async () => {
+        const socket = await socketServer()
+        const { api, server, instance } = await setUp(client)
+        const [config, defaults] = configOf(socket.path)
+        Object.assign(instance.defaults, defaults)
+        const error = await rejection(instance.get('/', config))
+        expect([error.code, socket.requests, api.bytes(), server.requests]).toEqual(['ERR_ORIGIN', [], '', 0])
+      })
+
+    if (!client.name.includes('fetch'))
+      test('what may pass without a token reaches a socket without one', async () => {
+        const socket = await socketServer()
+        const { api, server, instance, detach } = await setUp(client)
+        detach()
+        attachTokenSource(instance, server.source, { origins: [api.origin], otherOrigins: 'pass-through' })
+        expect((await instance.get('/', { socketPath: socket.path })).status).toBe(200)
+        expect([socket.requests, server.requests]).toEqual([[undefined], 0])
+      })
 
     test('a baseURL of the request counts, not that of the instance', async () => {
       const elsewhere = await recordingServer()

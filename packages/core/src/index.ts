@@ -111,7 +111,7 @@ export { type ChangeListeners, changeListeners } from './store/change-listeners.
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
 export type { Thresholds } from './lifecycle/cached.js'
-export { type Origins, originOf, parseOrigins } from './origins.js'
+export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
 export { uncachedAnswer, uncachedRequest } from './private-answers.js'
 export { fingerprint } from './secret.js'
 export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'

@@ -47,6 +47,26 @@ export function originOf(url: string | URL): string | undefined {
   return scheme === undefined ? undefined : new URL(`${scheme}//${parsed.host}`).origin
 }
 
+/**
+ * Whether a request goes to a socket of this machine whatever its URL says, by what it is made with: options, agents.
+ * Nobody can list such a socket, so it is another origin.
+ */
+export function leadsToSocket(...parts: readonly unknown[]): boolean {
+  return parts.some(part => Boolean(memberOf(part, 'socketPath') ?? memberOf(memberOf(part, 'options'), 'socketPath')))
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}
+
+/** Refuses what {@link leadsToSocket} found. */
+export function socketError(): OriginError {
+  return new OriginError(
+    'A socket of this machine (socketPath) is not among the origins the token may be sent to',
+    undefined,
+  )
+}
+
 function parseOrigin(text: unknown): string {
   checkText('origins', text)
   const origin = originOf(text)

@@ -12,6 +12,7 @@ export interface Options {
   readonly http2: boolean
   readonly agent: object
   cache?: unknown
+  readonly enableUnixSockets?: boolean | undefined
   readonly retry: { limit: number; calculateDelay: unknown }
   readonly hooks: { afterResponse: unknown[] }
   request: RequestFunction | undefined

@@ -1,5 +1,13 @@
 /** One call of got: which source serves it, what each attempt and redirect carries, whether it is sent once more. */
-import { type Attached, attach, type Origins, optionError, type TokenSource } from '@grantkit/core'
+import {
+  type Attached,
+  attach,
+  leadsToSocket,
+  type Origins,
+  optionError,
+  socketError,
+  type TokenSource,
+} from '@grantkit/core'
 import { concealAgents, concealRequest } from './conceal.js'
 import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
 import { partOf, wholeOf } from './private-cache.js'
@@ -150,7 +158,7 @@ export class Trip {
     if (follows) this.#attached?.allows(url)
     if (!follows && !replays && !this.#strayed) {
       this.#attached = undefined
-      this.#attachment = find(this.attachments, url)
+      this.#attachment = isSocket(this.#options) ? noneFor(this.attachments) : find(this.attachments, url)
       if (this.#attachment !== undefined && !this.#bringsOwn) {
         const { origins, source } = this.#attachment
         const one = typeof source === 'function' ? await source(this.#options as never) : source
@@ -177,6 +185,18 @@ export class Trip {
       this.renew({ statusCode, headers }).catch(() => {})
     })
   }
+}
+
+/** By an agent's option, or by the host that got takes for a sign. */
+function isSocket({ agent, url = 'unix:', enableUnixSockets }: Options): boolean {
+  const { protocol, hostname } = new URL(url)
+  const isNamed = protocol === 'unix:' || (hostname === 'unix' && enableUnixSockets === true)
+  return isNamed || leadsToSocket(...Object.values(agent))
+}
+
+/** @throws OriginError unless requests without a token may go to a socket of this machine */
+function noneFor(attachments: ReadonlySet<Attachment>): undefined {
+  for (const { otherOrigins } of attachments) if (otherOrigins === 'refuse') throw socketError()
 }
 
 /** @throws OriginError when no source is attached for this URL and one of them refuses other origins */

@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { Agent, createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
 import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
@@ -16,6 +19,24 @@ const tricks: Record<string, (api: RecordingServer, elsewhere: RecordingServer) 
   'another scheme': ({ port }) => `https://127.0.0.1:${port}/`,
   'a dot after the host': ({ port }) => `http://localhost.:${port}/`,
   'an IDN look-alike': ({ port }) => `http://ⅼocalhost.example:${port}/`,
+}
+
+/** A server on a socket, and the credentials it received. */
+async function socketServer() {
+  const folder = await mkdtemp(`${tmpdir()}/got-`)
+  const requests: (string | undefined)[] = []
+  const listener = createServer(({ headers }, response) => {
+    requests.push(headers.authorization)
+    response.end('{}')
+  })
+  const path = `${folder}/socket`
+  await new Promise<void>(resolve => listener.listen(path, resolve))
+  onTestFinished(async () => {
+    listener.closeAllConnections()
+    await new Promise(resolve => listener.close(resolve))
+    await rm(folder, { recursive: true })
+  })
+  return { path, requests }
 }
 
 for (const client of clients) {
@@ -38,6 +59,25 @@ for (const client of clients) {
         for (const { headers } of api.requests) expect(headers.host).toBe(`127.0.0.1:${api.port}`)
       })
     }
+
+    for (const [name, callOf] of Object.entries({
+      'an agent': (path: string, origin: string) => [
+        origin,
+        { agent: { http: new Agent({ socketPath: path } as object) } },
+      ],
+      'a URL with the host unix': (path: string) => [`http://unix:${path}:/`, { enableUnixSockets: true }],
+      'a unix URL': (path: string) => [`unix:${path}:/`, { enableUnixSockets: true }],
+    } satisfies Record<string, (path: string, origin: string) => [string, object]>))
+      test(`nothing is sent to a socket of this machine that ${name} names, nor is a token asked for`, async () => {
+        const socket = await socketServer()
+        const { api, server, instance } = await setUp(client)
+        const [url, config] = callOf(socket.path, api.origin)
+        for (const more of [{}, { cache: new Map() }]) {
+          const error = await rejection(instance.get(url, { prefixUrl: '', ...config, ...more }))
+          expect(error.code).toBe('ERR_ORIGIN')
+        }
+        expect([socket.requests, api.bytes(), server.requests]).toEqual([[], '', 0])
+      })
 
     for (const start of ['//', 'data:', 'http:\\\\', '\\\\', '/\t/', ' //'])
       test(`nothing is sent elsewhere by ${JSON.stringify(start)} behind prefixUrl`, async () => {

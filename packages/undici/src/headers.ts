@@ -39,6 +39,11 @@ export function asObject(
   return all
 }
 
+/** The same without some of them, by lower-case names, as an object. */
+export function withoutHeaders(headers: HeadersLike | null | undefined, names: readonly string[]): HeadersLike {
+  return Object.fromEntries(Object.entries(asObject(headers, {})).filter(([name]) => !names.includes(name)))
+}
+
 /** No array, which undici would take for a flat list; no Map, which would lose repeated names. */
 function iterableOf(pairs: readonly unknown[]): Iterable<unknown> {
   return { [Symbol.iterator]: () => pairs.values() }

@@ -5,6 +5,7 @@ import { detaching } from './detaching.js'
 import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'
 import { hasHeader } from './headers.js'
 import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
+import { followingToItself } from './self-redirects.js'
 
 /** Interceptors of your undici, made by its `interceptors`. */
 export interface InterceptorsAround {
@@ -44,7 +45,8 @@ export function withTokens<Composed>(
     throw optionError('dispatcher', 'must be an Agent or another dispatcher of your undici')
   const sharing = deduplicate && [deduplicate, detaching]
   const keeping = cache && [markPrivate, ...(sharing ?? []), cache]
-  const outward = [byCertificate, ...(keeping ?? sharing ?? []), attaching(attachments), retry, redirect]
+  const following = redirect === undefined ? [] : [followingToItself, redirect]
+  const outward = [byCertificate, ...(keeping ?? sharing ?? []), attaching(attachments), retry, ...following]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
 }
 

@@ -360,6 +360,47 @@ for (const copy of copies) {
     },
   )
 
+  describe(`${copy.name}, a redirect to the request’s own URL`, () => {
+    for (const status of [301, 302, 303])
+      test(`after a POST, ${status}, is followed by a GET without the body, as fetch does`, async () => {
+        const { api, server, dispatcher } = await setUp(copy, undefined, { redirect: redirects })
+        api.handler = (request, response) =>
+          (request.method === 'POST' ? redirect(status, `${api.origin}/form#done`) : ok)(request, response)
+        const { statusCode } = await undici.request(`${api.origin}/form`, {
+          dispatcher,
+          method: 'POST',
+          body: 'a=b',
+          headers: { 'content-type': 'text/plain', 'x-own': 'kept' },
+        })
+        expect(statusCode).toBe(200)
+        const [posted, got] = api.requests
+        expect(api.requests.map(({ method, url, body }) => [method, url, String(body)])).toEqual([
+          ['POST', '/form', 'a=b'],
+          ['GET', '/form', ''],
+        ])
+        expect([got?.headers['content-type'], got?.headers['x-own']]).toEqual([undefined, 'kept'])
+        expect(posted?.headers['content-type']).toBe('text/plain')
+        expect(credentials(api)).toEqual(Array(2).fill('Bearer secret-token-1'))
+        expect(server.requests).toBe(1)
+      })
+
+    test('of a GET ends, one way or another', async () => {
+      const { api, dispatcher } = await setUp(copy, undefined, { redirect: redirects })
+      api.handler = redirect(303, '/')
+      await undici
+        .request(`${api.origin}/`, { dispatcher, method: 'POST', body: 'a' })
+        .then(({ statusCode }) => expect(statusCode).toBe(303))
+        .catch(error => expect(String(error)).toMatch(/loop/i))
+      expect(api.requests.length).toBeLessThanOrEqual(7)
+    })
+
+    test('is handed on where redirects are not followed', async () => {
+      const { api, dispatcher } = await setUp(copy, redirect(303, '/'), {})
+      const { statusCode } = await undici.request(`${api.origin}/`, { dispatcher, method: 'POST', body: 'a' })
+      expect([statusCode, api.requests.length]).toEqual([303, 1])
+    })
+  })
+
   describe(`${copy.name}, unsafe orders made harmless`, () => {
     test('redirect beneath the tokens: no redirect is followed', async () => {
       const elsewhere = await recordingServer()
