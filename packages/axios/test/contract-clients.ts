@@ -9,9 +9,12 @@ import newest, {
   type AxiosResponse,
   type AxiosStatic,
 } from 'axios'
+import { setupCache } from 'axios-cache-interceptor'
 import lowest from 'axios-lowest'
 import axiosRetry from 'axios-retry'
 import { attachTokenSource } from '../src/index.js'
+
+type CacheableInstance = Parameters<typeof setupCache>[0]
 
 const noCertificate = 'fetch takes neither a client certificate nor a CA'
 
@@ -36,7 +39,9 @@ export const contractClients: Readonly<Record<string, HttpClientSetup>> = {
 function createBy(axios: AxiosStatic, adapter: 'http' | 'fetch'): HttpClientSetup['create'] {
   return (attachments, options) => {
     const instance = axios.create({ adapter, ...configOf(options) })
-    const { retries = 0 } = options
+    const { retries = 0, cache } = options
+    // requests pass interceptors in reverse order
+    if (cache === 'beneath') setupCache(instance as unknown as CacheableInstance)
     axiosRetry(instance, { retries, retryDelay: () => 0, retryCondition: ({ response }) => response?.status === 503 })
     for (const { source, ...rest } of attachments)
       attachTokenSource<AxiosRequestConfig>(
@@ -44,6 +49,7 @@ function createBy(axios: AxiosStatic, adapter: 'http' | 'fetch'): HttpClientSetu
         typeof source === 'function' ? ({ headers }) => source({ header: name => read(headers, name) }) : source,
         rest,
       )
+    if (cache === 'above') setupCache(instance as unknown as CacheableInstance)
     return { send: request => send(instance, request) }
   }
 }

@@ -26,9 +26,11 @@ function createBy({ got, joinsAbsolute }: TestedClient): HttpClientSetup['create
   }
 }
 
-function configOf({ baseUrl, retries = 0, followRedirects = true, proxy }: HttpClientOptions): ExtendOptions {
+function configOf({ baseUrl, retries = 0, followRedirects = true, proxy, cache }: HttpClientOptions): ExtendOptions {
   return {
     ...(baseUrl && { prefixUrl: baseUrl }),
+    // it stands between got and the request, wherever one would like it
+    ...(cache && { cache: new Map() }),
     ...(proxy && { agent: { http: new HttpProxyAgent({ proxy }), https: new HttpsProxyAgent({ proxy }) } }),
     followRedirect: followRedirects,
     throwHttpErrors: false,

@@ -1,6 +1,7 @@
 /** What every HTTP client must do once a token source is attached to it, as named cases for any test runner. */
 import { optionError } from '@grantkit/core'
 import { attaching } from './http-client/attaching.js'
+import { caches } from './http-client/caches.js'
 import { clientCertificates } from './http-client/client-certificates.js'
 import type { HttpClientSetup } from './http-client/client-under-test.js'
 import { gatewayFaults } from './http-client/gateway-faults.js'
@@ -25,6 +26,7 @@ const chapters: Readonly<Record<string, readonly HttpClientCase[]>> = {
   'Beside what the library does': libraryFeatures,
   'Other origins': otherOrigins,
   Redirects: redirects,
+  Caches: caches,
   'Client certificates': clientCertificates,
   'Secrets in errors': secrets,
 }

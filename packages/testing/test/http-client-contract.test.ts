@@ -113,6 +113,13 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
   'presents no certificate': ['calls the API with the client certificate and the CA of `tls`'],
   'presents one certificate for ever': ['presents a certificate that was replaced from the next request on'],
   'presents the certificate everywhere': ['presents no client certificate to another https server by a redirect'],
+  'keeps answers by URL alone': ['above', 'beneath'].flatMap(place => [
+    `serves no user what another was answered, with a cache ${place}, by an answer that says it is public`,
+    `serves no user what another was answered, with a cache ${place}, by an answer that says it varies with Authorization`,
+    `serves no user what another was answered, with a cache ${place}, by an answer that says nothing of caching`,
+    `serves who has a new token no answer to the one before, with a cache ${place}`,
+    `sends a request once more past a cache ${place} that may keep the 401`,
+  ]),
   'trusts every server': ['sends no token to a server whose certificate is not trusted'],
 }
 

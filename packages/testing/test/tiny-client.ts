@@ -57,6 +57,7 @@ export type Fault =
   | 'presents one certificate for ever'
   | 'presents the certificate everywhere'
   | 'trusts every server'
+  | 'keeps answers by URL alone'
 
 interface Prepared {
   readonly method: string
@@ -81,7 +82,8 @@ function asSent(url: string, baseUrl: string | undefined): URL {
 
 export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create'] {
   const has = (fault: Fault) => faults.includes(fault)
-  return (all, { baseUrl, retries = 0, followRedirects = true }) => {
+  return (all, { baseUrl, retries = 0, followRedirects = true, cache }) => {
+    const kept = new Map<string, Answer>()
     const agents = new Map(all.map(one => [one, one.tls && agentFor(one.tls)]))
     const agentOf = (one: HttpClientAttachment | undefined) => (one ? agents.get(one) : undefined)
 
@@ -189,9 +191,12 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
         if (has('strips everything within the origins') && hops > 0) strayed = true
         const carried = strayed ? leftovers(attached) : (attached?.headers ?? {})
         const agent = strayed && !has('presents the certificate everywhere') ? undefined : agentOf(attachment)
-        const answer = await exchange(step, merged(carried, step.headers), agent, strayed).catch(error => {
+        const found = kept.get(step.url.href)
+        const sent = found ?? exchange(step, merged(carried, step.headers), agent, strayed)
+        const answer = await Promise.resolve(sent).catch(error => {
           throw has('errors with the request') ? Object.assign(error, { sent: attached?.headers }) : error
         })
+        if (cache !== undefined && has('keeps answers by URL alone')) kept.set(step.url.href, answer)
         const { location } = answer.headers
         const isRedirect = location !== undefined && answer.status >= 300 && answer.status < 400
         const follows = (followRedirects || has('follows all redirects')) && !has('follows no redirects')

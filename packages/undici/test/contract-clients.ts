@@ -1,13 +1,14 @@
 /** undici and fetch as the HTTP client contract sees them. */
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
-import type {
-  ClientBody,
-  ClientRequest,
-  ClientResponse,
-  HttpClientAttachment,
-  HttpClientOptions,
-  HttpClientSetup,
+import {
+  type ClientBody,
+  type ClientRequest,
+  type ClientResponse,
+  type HttpClientAttachment,
+  type HttpClientOptions,
+  type HttpClientSetup,
+  httpClientContract,
 } from '@grantkit/testing'
 import type { Dispatcher } from 'undici'
 import { fetchWithTokens, withTokens } from '../src/index.js'
@@ -37,8 +38,17 @@ const cannotConnect = {
   'presents no client certificate to another https server by passing a request through': noCertificate,
 }
 
+/** By name, as everything a client cannot do. */
+function cannotKeep({ interceptors }: Undici): Readonly<Record<string, string>> {
+  if (interceptors.cache !== undefined) return {}
+  const names = httpClientContract({ create: () => Promise.reject() }).filter(({ about }) => about === 'Caches')
+  return Object.fromEntries(names.map(({ name }) => [name, 'undici 6 has no cache']))
+}
+
 export const contractClients: Readonly<Record<string, HttpClientSetup>> = {
-  ...Object.fromEntries(copies.map(({ name, undici }) => [`${name}, request`, { create: requesting(undici) }])),
+  ...Object.fromEntries(
+    copies.map(({ name, undici }) => [`${name}, request`, { create: requesting(undici), cannot: cannotKeep(undici) }]),
+  ),
   // with tls it has to be the fetch of the installed undici
   [`${newest.name}, fetch`]: { create: fetching(newest.undici), cannot: cannotRetry },
   'the global fetch': { create: fetching(undefined), cannot: { ...cannotRetry, ...cannotConnect } },
@@ -57,19 +67,21 @@ function attachmentsFor<Request>(
 
 function requesting(undici: Undici): HttpClientSetup['create'] {
   const { Agent, ProxyAgent, interceptors } = undici
-  return (attachments, { baseUrl, retries = 0, followRedirects = true, proxy }) => {
+  return (attachments, { baseUrl, retries = 0, followRedirects = true, proxy, cache }) => {
     const read = ({ headers }: { headers?: object | null | undefined }, name: string) =>
       Object.entries(headers ?? {}).find(([each]) => each.toLowerCase() === name)?.[1]
     // undici 6.9 counts each failed attempt twice
     const maxRetries = undici === lowest.undici ? 2 * retries : retries
     const methods: Dispatcher.HttpMethod[] = ['GET', 'POST', 'PUT']
     const agent = proxy === undefined ? new Agent() : new ProxyAgent(proxy)
-    const dispatcher = withTokens<Dispatcher>(agent, attachmentsFor(attachments, read), {
+    const withinCache = withTokens<Dispatcher>(agent, attachmentsFor(attachments, read), {
+      ...(cache === 'beneath' && { cache: interceptors.cache({ type: 'private' }) }),
       ...(followRedirects && { redirect: interceptors.redirect({ maxRedirections: 20 }) }),
       ...(retries > 0 && {
         retry: interceptors.retry({ maxRetries, minTimeout: 0, statusCodes: [503], methods }),
       }),
     })
+    const dispatcher = cache === 'above' ? withinCache.compose(interceptors.cache()) : withinCache
     return { send: request => sendBy(undici, dispatcher, baseUrl, request), close: () => agent.destroy() }
   }
 }
@@ -116,12 +128,14 @@ function formOf(body: FormData, Form: Undici['FormData'] = FormData as never): o
 
 /** Node's own fetch without an undici. */
 function fetching(undici: Undici | undefined): HttpClientSetup['create'] {
-  return (attachments, { baseUrl, followRedirects = true, proxy }: HttpClientOptions) => {
+  return (attachments, { baseUrl, followRedirects = true, proxy, cache }: HttpClientOptions) => {
     const dispatcher = proxy === undefined ? undefined : new (undici as Undici).ProxyAgent(proxy)
-    const fetch = fetchWithTokens(
-      (undici?.fetch ?? globalThis.fetch) as typeof globalThis.fetch,
+    const plain = (undici?.fetch ?? globalThis.fetch) as Fetch
+    const withinCache = fetchWithTokens(
+      cache === 'beneath' ? keeping(plain) : plain,
       attachmentsFor(attachments, ({ headers }: { headers: Headers }, name) => headers.get(name) ?? undefined),
     )
+    const fetch = cache === 'above' ? keeping(withinCache) : withinCache
     const init = { redirect: followRedirects ? 'follow' : 'manual', ...(dispatcher && { dispatcher }) } as const
     return {
       send: ({ body, ...request }) =>
@@ -131,6 +145,22 @@ function fetching(undici: Undici | undefined): HttpClientSetup['create'] {
         }),
       ...(dispatcher && { close: () => dispatcher.destroy() }),
     }
+  }
+}
+
+type Fetch = typeof globalThis.fetch
+
+/** Goes by URL and `Cache-Control`, as wrappers do; knows nothing of tokens. */
+function keeping(fetch: Fetch): Fetch {
+  const kept = new Map<string, Response>()
+  return async (input, init) => {
+    const mayKeep = (init as { cache?: string } | undefined)?.cache !== 'no-store'
+    const found = mayKeep ? kept.get(String(input)) : undefined
+    if (found !== undefined) return found.clone()
+    const response = await fetch(input, init)
+    const says = response.headers.get('cache-control') ?? ''
+    if (mayKeep && !/no-store|private/.test(says)) kept.set(String(input), response.clone())
+    return response
   }
 }
 

@@ -52,6 +52,11 @@ export interface HttpClientOptions {
   readonly retries?: number | undefined
   /** Whether redirects are followed. Default `true`. */
   readonly followRedirects?: boolean | undefined
+  /**
+   * A cache for answers such as the library's users take, as near to the caller or to the wire as it can be set up. It may
+   * keep what `Cache-Control` lets it.
+   */
+  readonly cache?: 'above' | 'beneath' | undefined
   /** The URL of an HTTP proxy that everything goes through. It forwards absolute URLs and opens tunnels. */
   readonly proxy?: string | undefined
 }
