@@ -10,6 +10,15 @@ export function expiresIn(seconds: unknown, from: number): number | undefined {
   return value > 0 && value <= longestLifetimeSeconds ? Math.round(from + secondsToMs(value)) : undefined
 }
 
+/**
+ * The end of an access token whose `expires_in` is 0 or less: it is over when it comes, unless the server means that it
+ * has no end. `undefined` for anything else.
+ */
+export function endOfZero(seconds: unknown, from: number, zero: 'now' | 'never' = 'now'): number | undefined {
+  if (!(numeric(seconds) <= 0)) return undefined
+  return zero === 'now' ? from : from + secondsToMs(longestLifetimeSeconds)
+}
+
 /** A number, also one that is written as text; else `NaN`. */
 export function numeric(value: unknown): number {
   if (typeof value === 'number') return value

@@ -66,6 +66,11 @@ export interface Conform {
   readonly defaultTokenType?: string | undefined
   /** How long a token of unknown lifetime is used, in seconds. Default 300. */
   readonly defaultExpiresIn?: number | undefined
+  /**
+   * What an `expires_in` of 0 or less means: that the token is over when it comes (who waits for it gets it, the next one
+   * asks anew), or that it never ends (it is used until an API rejects it). Default `'now'`.
+   */
+  readonly zeroExpiresIn?: 'now' | 'never' | undefined
   /** What a refusal means for the next request. Called with the RFC's own reading, `standard`, to fall back to. */
   readonly classifyError?: ((refusal: Refusal, standard: RefusalKind) => RefusalKind) | undefined
   /**
@@ -142,6 +147,8 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   if (!(refreshTokenResends >= 0)) throw optionError('refreshTokenResends', 'must be a number of at least 0')
   if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
     throw optionError('responseEncoding', "must be 'json' or 'form'")
+  if (conform.zeroExpiresIn !== undefined && !['now', 'never'].includes(conform.zeroExpiresIn))
+    throw optionError('zeroExpiresIn', "must be 'now' or 'never'")
   if (conform.rejectionStatuses !== undefined) checkRejectionStatuses(conform.rejectionStatuses)
   return Object.freeze({
     name: definition.name,
@@ -177,6 +184,7 @@ const conformNames: Readonly<Record<keyof Conform, true>> = {
   mapTokenResponse: true,
   defaultTokenType: true,
   defaultExpiresIn: true,
+  zeroExpiresIn: true,
   classifyError: true,
   refreshTokenResends: true,
   rejectionStatuses: true,

@@ -4,7 +4,7 @@ import { isObject, kindOf, saysNothing } from './body.js'
 import { outOfContext } from './context.js'
 import { TokenResponseError } from './errors.js'
 import { splitScope } from './grants/grant.js'
-import { expiresIn, numeric } from './lifetime.js'
+import { endOfZero, expiresIn, numeric } from './lifetime.js'
 import type { Provider } from './provider.js'
 import { readFailure } from './refusal.js'
 import { TokenSet } from './token-set.js'
@@ -52,20 +52,20 @@ function failureIn(body: unknown): object | undefined {
 export async function parseTokenResponse(body: unknown, context: TokenResponseContext): Promise<TokenSet> {
   const { provider, requestedAt, requestedScope, original } = context
   if (!isObject(body)) throw wrong(`expected a JSON object, got ${kindOf(body)}`, provider)
-  const accessToken = readToken(body, 'access_token', b64token, provider)
+  const accessToken = readToken(body, 'access_token', printable, provider)
   if (accessToken === undefined) throw wrong('access_token is missing', provider)
   checkTokenType(body.token_type ?? provider.conform.defaultTokenType, provider)
-  const scope = readScope(body.scope) ?? requestedScope
-  const granted = splitScope(scope)
+  const requested = splitScope(requestedScope)
+  const granted = readScope(body.scope, requested) ?? requested
   return new TokenSet({
     accessToken,
     refreshToken: readToken(body, 'refresh_token', visible, provider),
     idToken: readToken(body, 'id_token', visible, provider),
     obtainedAt: requestedAt,
-    expiresAt: await readExpiry(body, accessToken, requestedAt),
+    expiresAt: await readExpiry(body, accessToken, context),
     refreshTokenExpiresAt: expiresIn(body.refresh_token_expires_in ?? body.refresh_expires_in, requestedAt),
-    scope,
-    missingScope: splitScope(requestedScope).filter(one => !granted.includes(one)),
+    scope: granted.length === 0 ? undefined : granted.join(' '),
+    missingScope: requested.filter(one => !isGranted(one, granted)),
     additional: additionalMembers(original, body),
   })
 }
@@ -74,8 +74,11 @@ function wrong(message: string, { name }: Provider): TokenResponseError {
   return new TokenResponseError(message, { provider: name })
 }
 
-/** RFC 6750 §2.1: what can stand in an `Authorization: Bearer` header. */
-const b64token = /^[A-Za-z0-9._~+/-]+=*$/
+/**
+ * RFC 6749 A.12, without the blank, which ends a token in a header: wider than RFC 6750's b64token, since those of large
+ * vendors hold `!`, `|`, `^`, `#`, `:` and `,`.
+ */
+const printable = /^[\x21-\x7e]+$/
 /** RFC 6749 appendix A: VSCHAR. */
 const visible = /^[\x20-\x7e]+$/
 
@@ -98,22 +101,31 @@ function checkTokenType(tokenType: unknown, provider: Provider): void {
   throw wrong(`token_type is ${tokenType === undefined ? 'missing' : got}; only Bearer tokens can be used`, provider)
 }
 
-function readScope(scope: unknown): string | undefined {
+/** Separated by blanks (RFC 6749 §3.3), or by commas, unless a scope that was asked for holds one; or a list. */
+function readScope(scope: unknown, requested: readonly string[]): string[] | undefined {
   const text = Array.isArray(scope) ? scope.join(' ') : scope
-  const values = typeof text === 'string' ? splitScope(text) : []
-  return values.length === 0 ? undefined : values.join(' ')
+  if (typeof text !== 'string') return undefined
+  const values = splitScope(requested.some(one => one.includes(',')) ? text : text.replaceAll(',', ' '))
+  return values.length === 0 ? undefined : values
 }
 
-/** `expires_in`, with an absolute `expires_at` as a second opinion; else the token's own `exp`. */
+/** Who asks with commas may be answered with blanks. */
+function isGranted(requested: string, granted: readonly string[]): boolean {
+  const all = splitScope(granted.join(' ').replaceAll(',', ' '))
+  return granted.includes(requested) || splitScope(requested.replaceAll(',', ' ')).every(one => all.includes(one))
+}
+
+/** `expires_in`, with an absolute `expires_at` as a second opinion; else the token's own `exp`; else what a zero means. */
 async function readExpiry(
   response: Record<string, unknown>,
   accessToken: string,
-  requestedAt: number,
+  { provider, requestedAt }: TokenResponseContext,
 ): Promise<number | undefined> {
   const relative = expiresIn(response.expires_in, requestedAt)
   const absolute = expiresIn(numeric(response.expires_at) - requestedAt / 1000, requestedAt)
   if (relative !== undefined && absolute !== undefined) return Math.min(relative, absolute)
-  return relative ?? absolute ?? (await jwtExpiry(accessToken, requestedAt))
+  const known = relative ?? absolute ?? (await jwtExpiry(accessToken, requestedAt))
+  return known ?? endOfZero(response.expires_in, requestedAt, provider.conform.zeroExpiresIn)
 }
 
 /** From the claims of a JWT access token; by `exp - iat` where both stand, since the clocks may differ. */

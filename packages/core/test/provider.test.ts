@@ -16,6 +16,7 @@ describe('defineProvider', () => {
     ['metadata', { name: 'example' }],
     ['token_endpoint', { ...definition, metadata: { issuer, token_endpoint: 'http://as.example.com' } }],
     ['basicCredentials', { ...definition, conform: { basicCredentials: 'base64' } }],
+    ['zeroExpiresIn', { ...definition, conform: { zeroExpiresIn: 'forever' } }],
     ['responseEncoding', { ...definition, conform: { responseEncoding: 'xml' } }],
     ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: [] } }],
     ['rejectionStatuses', { ...definition, conform: { rejectionStatuses: 403 } }],

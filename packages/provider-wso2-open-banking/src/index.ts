@@ -68,6 +68,7 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       checkCredentials,
       clientAssertion: { audience, typ: 'JWT', lifetimeSeconds: 900 },
       defaultExpiresIn: 3600,
+      mapTokenResponse,
       classifyError,
       recognizeRejection,
     },
@@ -80,6 +81,11 @@ function checkCredentials({ clientId, clientSecret = '', method }: Credentials):
   for (const [option, value] of Object.entries({ clientId, clientSecret }))
     if (value.includes(':'))
       throw optionError(option, 'must not contain ":", which ends the id here; ask for other credentials')
+}
+
+/** A validity that is configured as negative, never to end, may stand on the wire as it is: no end that is known. */
+function mapTokenResponse(body: unknown): unknown {
+  return Object(body).expires_in <= 0 ? { ...Object(body), expires_in: undefined } : body
 }
 
 /** A replayed or expired assertion is 400 `invalid_request` here, told apart by the text alone; a 401 is about the client. */

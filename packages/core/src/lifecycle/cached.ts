@@ -160,7 +160,9 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
 /** Margins shrink with the lifetime, so that a short token is not renewed on every call. */
 function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
-  const endsAt = expiresAt ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
+  // over when it came: it serves those who waited, and the next ones ask anew, with the least gap
+  const givenEnd = expiresAt === obtainedAt ? obtainedAt + leastGapMs : expiresAt
+  const endsAt = givenEnd ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt
   const { refreshBeforeMs = 60_000, expiryMarginMs = 10_000 } = thresholds
   const softMs = Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2)

@@ -215,6 +215,32 @@ describe('lifetimes', () => {
     expect(setup.server.requests.length).toBeLessThanOrEqual(12)
   })
 
+  test('none at all serves all who wait for it, and the next ones ask anew, once a second at most', async () => {
+    for (const expires_in of [0, '0', -1]) {
+      const { answer, open } = gate(issue({ expires_in }))
+      const setup = setUp(answer)
+      const source = sourceOf(setup)
+      const current = async () => (await source.getTokenSet()).accessToken
+      const waiting = [current(), current(), current()]
+      await setup.server.arrived(1)
+      open()
+      expect(await Promise.all(waiting)).toEqual(['token-1', 'token-1', 'token-1'])
+      setup.clock.advance(999)
+      expect(await current()).toBe('token-1')
+      setup.clock.advance(1)
+      expect(await Promise.all([current(), current()])).toEqual(['token-2', 'token-2'])
+      expect(setup.server.requests).toHaveLength(2)
+    }
+  })
+
+  test('none at all means never where the provider says so', async () => {
+    const setup = setUp(issue({ expires_in: 0 }), {}, { zeroExpiresIn: 'never' })
+    const source = sourceOf(setup)
+    await source.getTokenSet()
+    setup.clock.advance(300 * 24 * 3_600_000)
+    expect((await source.getTokenSet()).accessToken).toBe('token-1')
+  })
+
   test('an unknown one is taken for five minutes', async () => {
     const { clock, current, source } = await holding({ expires_in: undefined })
     expect((await source.getTokenSet()).expiresAt).toBeUndefined()
