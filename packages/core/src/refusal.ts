@@ -58,7 +58,7 @@ function readMembers(body: object): Reason {
   const sources = sourcesOf(body)
   const texts = (names: readonly string[]) => sources.flatMap(source => valuesOf(source, names))
   const codes = [...(isCode(standard) ? [standard] : []), ...texts(codeNames)]
-  const descriptions = [textOf(words) ?? [], texts(descriptionNames), codes.filter(text => !isCode(text))].flat()
+  const descriptions = [textOf(words) ?? [], texts(descriptionNames), codes.filter(text => /\s/.test(text))].flat()
   const error = [...codes, ...descriptions].find(text => oauthCodes.has(text)) ?? best([...codes, ...texts(looseNames)])
   return { error, errorDescription: [...descriptions, ...fieldWords(body)].find(text => text !== error) }
 }
@@ -117,7 +117,8 @@ const phrases = new Set(Object.values(STATUS_CODES).map(phrase => phrase?.toLowe
 
 /** What repeats the status, or only says that there is an error. */
 function isWeak(text: string): boolean {
-  return /^([1-5]\d\d|0+|about:blank|error|fail(ed|ure)?|true|false)$/i.test(text) || phrases.has(text.toLowerCase())
+  const saysNothing = /^(0+|about:blank|error|fail(ed|ure)?|true|false)$/i.test(text)
+  return saysNothing || Object.hasOwn(STATUS_CODES, text) || phrases.has(text.toLowerCase())
 }
 
 /** RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 9449 §5, OpenID Connect Core §3.1.2.6: whatever member holds them. */
