@@ -1,15 +1,9 @@
-/** `npm start`. */
-try {
-  const { main, processSurroundings } = await import('./main.js')
-  process.exitCode = await main(process.argv.slice(2), processSurroundings)
-} catch (error) {
-  if (!isMissingFile(error)) throw error
-  process.stderr.write(`${error.message}\nA file of node_modules is missing; \`npm ci\` installs all of them anew.\n`)
-  process.exitCode = 1
-}
+/** `npm start`. Nothing runs while modules are loaded: what fails then is the installation. */
+const loaded = await import('./main.js').catch(explain)
+if (loaded === undefined) process.exitCode = 1
+else process.exitCode = await loaded.main(process.argv.slice(2), loaded.processSurroundings)
 
-/** Of Node's two module systems. */
-function isMissingFile(error: unknown): error is Error {
-  const code = error instanceof Error && 'code' in error && error.code
-  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+function explain(error: unknown): void {
+  const [reason] = String(error).split('\n')
+  process.stderr.write(`${reason}\nA file of node_modules is missing or damaged; \`npm ci\` installs all of them anew.\n`)
 }

@@ -118,8 +118,8 @@ describe('the process', () => {
     rmSync(elsewhere, { recursive: true })
 
     expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(1)
-    expect(errors).toMatch(/^Cannot find package '@grantkit\/sandbox'/)
-    expect(errors).toMatch(/\nA file of node_modules is missing; `npm ci` installs all of them anew\.\n$/)
+    expect(errors).toMatch(/^Error \[ERR_MODULE_NOT_FOUND\]: Cannot find package '@grantkit\/sandbox'/)
+    expect(errors).toMatch(/\nA file of node_modules is missing or damaged; `npm ci` installs all of them anew\.\n$/)
     expect(errors).not.toMatch(/^ +at /m)
   })
 })
