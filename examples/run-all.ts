@@ -37,14 +37,16 @@ const sharing = {
   TOKENS_DIRECTORY: join(folder, 'tokens'),
   SEALING_KEY: randomBytes(32).toString('base64'),
 }
+const coreBankingApi = {
+  BASE_URL: coreBanking.origin,
+  CLIENT_ID: coreBanking.clientId,
+  CLIENT_SECRET: coreBanking.clientSecret,
+  API_PATH: new URL(coreBanking.apiUrl).pathname,
+}
 /** By name; what comes after a blank tells two runs of one program apart. */
 const examples: Record<string, Record<string, string>> = {
-  'application-token': {
-    BASE_URL: coreBanking.origin,
-    CLIENT_ID: coreBanking.clientId,
-    CLIENT_SECRET: coreBanking.clientSecret,
-    API_PATH: new URL(coreBanking.apiUrl).pathname,
-  },
+  'application-token': coreBankingApi,
+  'by-hand': coreBankingApi,
   'open-banking-consent': openBanking,
   'user-tokens': { ...openBanking, CODE: bank.approve({ clientId: bank.clientId, scope: 'openid accounts' }) },
   'other-address': {
