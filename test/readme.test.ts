@@ -12,12 +12,33 @@ const documents = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encodin
   .split('\n')
   .filter(path => existsSync(join(root, path)))
 
-test('the lines in the README are those of an example that CI runs', () => {
-  const code = /```ts\n([\s\S]+?)```/.exec(read('README.md'))?.[1] ?? ''
+test('the lines in the README, by hand and with GrantKit, are those of examples that CI runs', () => {
+  const [byHand = '', withGrantKit = ''] = [...read('README.md').matchAll(/```ts\n([\s\S]+?)```/g)].map(
+    ([, code]) => code,
+  )
 
-  expect(code.split('\n').length).toBeGreaterThan(10)
-  expect(read('examples/application-token.ts')).toContain(code.trimEnd())
+  expect(byHand.split('\n').length).toBeGreaterThan(20)
+  expect(linesByHand()).toContain(byHand.trimEnd())
+  expect(withGrantKit.split('\n').length).toBeGreaterThan(8)
+  expect(read('examples/application-token.ts')).toContain(withGrantKit.trimEnd())
 })
+
+test('the lines on the page of the app are those of the same examples', () => {
+  const shown = (id: string) =>
+    new RegExp(`<pre id="${id}"><code>([\\s\\S]+?)</code>`)
+      .exec(read('apps/demo/public/index.html'))?.[1]
+      ?.replaceAll('&lt;', '<')
+      .replaceAll('&gt;', '>')
+      .replaceAll('&amp;', '&')
+
+  expect(linesByHand()).toContain(shown('by-hand'))
+  expect(read('examples/application-token.ts')).toContain(shown('with-grantkit'))
+})
+
+/** Its instance is exported for the test that compares. */
+function linesByHand(): string {
+  return read('examples/by-hand.ts').replace('export const api', 'const api')
+}
 
 test('the README names every package', () => {
   const folders = execFileSync('git', ['ls-files', 'packages/*/package.json'], { cwd: root, encoding: 'utf8' })

@@ -1,25 +1,26 @@
 /** The page: draws what `/events` tells, and turns buttons into requests. */
+import { createTimeline } from './timeline.js'
 
 const byId = id => document.getElementById(id)
 
-/** @type {Map<number, { state: object, element: HTMLElement, shownSecond?: number }>} */
+/** @type {Map<number, { state: object, element: HTMLElement, timeline: object, shownSecond?: number, isDrawn?: boolean }>} */
 const cards = new Map()
 /** @type {Map<number, HTMLElement>} */
 const lines = new Map()
 
-const reasons = {
-  cold: 'none was held',
-  soft: 'it was due soon; callers did not wait',
-  hard: 'it was at its end',
-  forced: 'a new one was asked for',
-  rejected: 'the API rejected it',
-  login: 'the user logged in',
-}
-
 listen()
 setInterval(tick, 500)
-byId('log').tabIndex = 0 // scrolls, so the keyboard has to reach it
+for (const id of ['log', 'by-hand', 'with-grantkit']) byId(id).tabIndex = 0 // they scroll, so the keyboard has to reach them
 byId('clear').addEventListener('click', clearLog)
+countLines()
+
+/** The two ways are compared by what they take. */
+function countLines() {
+  for (const element of document.querySelectorAll('[data-lines]')) {
+    const lines = byId(element.dataset.lines).textContent.split('\n')
+    element.textContent = `${lines.filter(line => line.trim() !== '').length} lines`
+  }
+}
 
 function listen() {
   const events = new EventSource('/events')
@@ -30,19 +31,38 @@ function listen() {
   }
   events.addEventListener('open', () => show('Live', 'open'))
   events.addEventListener('error', () => show('Connection lost. Is npm start still running?', 'lost'))
+  events.addEventListener('start', ({ data }) => comeBack(JSON.parse(data)))
   events.addEventListener('cards', ({ data }) => JSON.parse(data).forEach(showCard))
   events.addEventListener('log', ({ data }) => showLines(JSON.parse(data)))
+}
+
+let knownStart
+
+/** After `npm start` has been started again, nothing that is shown here is so any more. */
+function comeBack(start) {
+  knownStart ??= start
+  if (knownStart !== start) location.reload()
 }
 
 // Cards
 
 function showCard(state) {
   const card = cards.get(state.row) ?? makeCard(state)
+  if (card.state.outageUntil !== undefined && state.outageUntil === undefined)
+    announce(card, [`${state.tokenServer} works again.`])
   card.state = state
   card.shownSecond = undefined
+  if (card.isDrawn !== false) requestAnimationFrame(() => drawTimeline(card))
+  card.isDrawn = false
   setText(card.element.querySelector('[data-fact="renewal"]'), renewalText(state))
   setText(card.element.querySelector('[data-fact="requests"]'), String(state.tokenRequests))
   drawTime(card)
+}
+
+/** Once for all that happened since the last picture. */
+function drawTimeline(card) {
+  card.isDrawn = true
+  card.timeline.draw(card.state, Date.now())
 }
 
 function makeCard(state) {
@@ -56,12 +76,17 @@ function makeCard(state) {
   find('[data-fact="grant"]').textContent = grant
   find('[data-fact="authentication"]').textContent = authentication
   find('.bar').setAttribute('aria-label', `Time left of token ${row}`)
-  const show = text => find('.result').replaceChildren(...text)
-  show(['Nothing called yet.'])
+  const card = { state, element, timeline: createTimeline(find('.timeline')) }
+  const show = text => {
+    find('.result').replaceChildren(...text)
+    announce(card, text)
+  }
+  find('.result').textContent = 'Nothing called yet.'
   for (const client of clients) {
     const button = document.createElement('button')
     button.type = 'button'
     button.textContent = client
+    nameByCard(button, state)
     button.addEventListener(
       'click',
       act(button, () => callThrough(client, row), show),
@@ -70,26 +95,39 @@ function makeCard(state) {
   }
   for (const [name, run] of Object.entries({ burst, expire, fail })) {
     const button = find(`[data-act="${name}"]`)
+    nameByCard(button, state)
     button.addEventListener(
       'click',
       act(button, () => run(row), show),
     )
   }
   byId('cards').append(element)
-  const card = { state, element }
   cards.set(row, card)
   return card
 }
 
+/** Six cards have the same buttons: a name that is heard without what stands around it has to say whose it is. */
+function nameByCard(button, { row, system }) {
+  button.setAttribute('aria-label', `${button.textContent}, card ${row}: ${system}`)
+}
+
+/** Says a result to those who do not see it, with the card it belongs to. */
+function announce({ state: { row, system } }, text) {
+  byId('announcement').replaceChildren(`Card ${row}, ${system}: `, ...text.map(part => part.cloneNode?.(true) ?? part))
+}
+
 function renewalText({ lastRenewal }) {
   if (lastRenewal === undefined) return 'none yet'
-  const { at, reason, grantType, durationMs, failure } = lastRenewal
+  const { at, why, grantType, durationMs, failure } = lastRenewal
   const how = failure === undefined ? `${grantType}, ${durationMs} ms` : `failed with ${failure}`
-  return `${clockTime(at)}, ${reasons[reason]} (${how})`
+  return `${clockTime(at)}, ${why} (${how})`
 }
 
 function tick() {
-  for (const card of cards.values()) drawTime(card)
+  for (const card of cards.values()) {
+    drawTime(card)
+    card.timeline.move(Date.now())
+  }
 }
 
 function drawTime(card) {
@@ -126,9 +164,9 @@ function drawState(element, state, leftMs) {
 
 function stateOf({ isRenewing, endedAtServer, expiresAt }, leftMs) {
   if (isRenewing) return ['Renewing', '']
-  if (endedAtServer) return ['Ended at the server, client not told', 'warn']
-  if (expiresAt === undefined) return ['No token held', '']
-  return leftMs > 0 ? ['Token held', 'good'] : ['Expired', 'warn']
+  if (endedAtServer && leftMs > 0) return ['Ended at the server, client not told', 'warn']
+  if (expiresAt === undefined) return ['No token yet', '']
+  return leftMs > 0 ? ['Token held', 'good'] : ['Its token has ended', 'warn']
 }
 
 // Buttons
@@ -187,6 +225,7 @@ function showLines(entries) {
   for (const entry of entries) showLine(entry)
   while (lines.size > 300) removeLine(lines.keys().next().value)
   byId('empty').hidden = lines.size > 0
+  showLatest()
   if (follows) scroll.scrollTop = scroll.scrollHeight
 }
 
@@ -206,11 +245,19 @@ function showLine({ id, at, from, place, text, outcome, tone, count }) {
   byId('log').append(line)
 }
 
+/** Where the log is out of view, its newest line is not. */
+function showLatest() {
+  const newest = [...lines.values()].at(-1)
+  byId('latest').replaceChildren(...(newest === undefined ? [] : [...newest.cloneNode(true).childNodes]))
+  byId('latest').className = newest === undefined ? 'latest' : `latest ${newest.className}`
+}
+
 let clearedUpTo = 0
 
 function clearLog() {
   clearedUpTo = Math.max(clearedUpTo, ...lines.keys())
   for (const id of [...lines.keys()]) removeLine(id)
+  showLatest()
   byId('empty').hidden = false
 }
 

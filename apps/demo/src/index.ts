@@ -5,5 +5,7 @@ else process.exitCode = await loaded.main(process.argv.slice(2), loaded.processS
 
 function explain(error: unknown): void {
   const [reason] = String(error).split('\n')
-  process.stderr.write(`${reason}\nA file of node_modules is missing or damaged; \`npm ci\` installs all of them anew.\n`)
+  process.stderr.write(
+    `${reason}\nA file of node_modules is missing or damaged; \`npm ci\` installs all of them anew.\n`,
+  )
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
 import { startApp } from './app/app.js'
+import { defaultPort, parsePort } from './app/listen.js'
 import { table } from './table.js'
 import { type RowResult, rows, runRow } from './tour.js'
 
@@ -10,6 +11,7 @@ const usage = `npm start -- [options]
 
   --once   end after the tour: 0 when every row worked, 1 when one did not
   --json   one JSON object per row on standard output, all else on standard error
+  --port   where the app is, on 127.0.0.1; default ${defaultPort}, and any that is free when it is taken; 0: any
   --help   this text`
 
 /** What the program needs of its surroundings. */
@@ -38,7 +40,7 @@ export async function main(args: readonly string[], { out, err, start }: Surroun
   if (!options.json) say(`\n${table(results)}`)
   const worked = results.filter(({ ok }) => ok).length
   say(`\n${worked} of ${results.length} rows worked`)
-  if (!options.once) await untilInterrupted(sandbox, say)
+  if (!options.once) await untilInterrupted(sandbox, options.port, say)
   return worked === results.length ? 0 : 1
 }
 
@@ -47,13 +49,22 @@ type Print = (text: string) => void
 interface Options {
   readonly once: boolean
   readonly json: boolean
+  readonly port: number
 }
 
+const known = {
+  once: { type: 'boolean' },
+  json: { type: 'boolean' },
+  port: { type: 'string' },
+  help: { type: 'boolean' },
+} as const
+
 function readArguments(args: readonly string[], out: Print, err: Print): Options | number {
-  const known = { once: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const
   try {
-    const { once = false, json = false, help } = parseArgs({ args: [...args], options: known }).values
-    if (!help) return { once, json }
+    const { once = false, json = false, port: text, help } = parseArgs({ args: [...args], options: known }).values
+    const port = text === undefined ? defaultPort : parsePort(text)
+    if (port === undefined) throw new TypeError(`--port takes a number from 0 to 65535, not ${JSON.stringify(text)}`)
+    if (!help) return { once, json, port }
     out(`${usage}\n`)
     return 0
   } catch (error) {
@@ -81,10 +92,10 @@ async function tour(sandbox: Sandbox, say: Print, record: Print): Promise<RowRes
   return results
 }
 
-async function untilInterrupted(sandbox: Sandbox, say: Print): Promise<void> {
+async function untilInterrupted(sandbox: Sandbox, port: number, say: Print): Promise<void> {
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  await using app = await startApp(sandbox)
-  say(`\nThe same rows, to watch and to disturb: ${app.url}`)
+  await using app = await startApp(sandbox, { port })
+  say(`\nThe same rows, to watch and to disturb: ${app.url}${app.elsewhere ? ` (${app.elsewhere})` : ''}`)
   say('\nThe sandbox stays up; its token endpoints are')
   for (const { name, tokenEndpoint, connectTo } of sandbox.systems)
     say(`  ${name.padEnd(18)}  ${tokenEndpoint}  (${connectTo.host}:${connectTo.port})`)

@@ -1,5 +1,5 @@
 /** A row of the tour: one system, one grant, one way of client authentication. */
-import type { Client, Clock, GrantKitEvent, TokenSource } from '@grantkit/core'
+import type { Client, Clock, GrantKitEvent, ManagedTokenSource, TokenSource } from '@grantkit/core'
 import type { Sandbox, System } from '@grantkit/sandbox'
 
 export interface Row {
@@ -21,5 +21,5 @@ interface RowContext {
 export interface Prepared {
   readonly server: System
   readonly client: Client
-  readonly tokens: TokenSource
+  readonly tokens: TokenSource & Pick<ManagedTokenSource, 'forget'>
 }

@@ -96,6 +96,7 @@ async function visit(
     if ((await tokens.getTokenSet()).accessToken === accessToken) throw new Error('the expired token was used again')
   } finally {
     detach()
+    await tokens.forget() // tokens are held process-wide, and the app begins with none
     await client.close()
   }
 }

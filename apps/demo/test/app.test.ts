@@ -23,6 +23,30 @@ describe('the page', () => {
   })
 })
 
+describe('its port', () => {
+  test('is the one asked for, so that an old tab finds it again', async () => {
+    const first = await open()
+    const port = Number(new URL(first.url).port)
+    await first[Symbol.asyncDispose]()
+
+    await using again = await open({ port })
+
+    expect(again.url).toBe(first.url)
+    expect(again.elsewhere).toBeUndefined()
+  })
+
+  test('is another when that one is taken, which is said', async () => {
+    await using first = await open()
+    const port = Number(new URL(first.url).port)
+
+    await using second = await open({ port })
+
+    expect(second.elsewhere).toBe(`port ${port} is taken`)
+    expect(second.url).not.toBe(first.url)
+    expect((await fetch(second.url)).status).toBe(200)
+  })
+})
+
 describe('who may ask', () => {
   test('is answered when they ask for a loopback name, and refused when another name led them here', async () => {
     await using app = await open()
@@ -74,7 +98,7 @@ describe('a card', () => {
 
     expect(body).toMatchObject({ outcomes: { 200: 100 }, tokenRequests: 1 })
     const after = await app.card(row)
-    expect(after).toMatchObject({ endedAtServer: false, lastRenewal: { reason: 'rejected' } })
+    expect(after).toMatchObject({ endedAtServer: false, lastRenewal: { why: 'the API rejected the last one' } })
     expect(after.tokenRequests).toBe(before.tokenRequests + 1)
   })
 
@@ -158,7 +182,7 @@ describe('the log', () => {
     const lines = (await app.log()).slice(length).map(({ from, text, outcome }) => [from, text, outcome])
     expect(lines).toEqual([
       ['server', expect.stringMatching(/^GET \/.*, token #\w{6}$/), '401'],
-      ['grantkit', 'asks for a token (client_credentials): the API rejected the held one', undefined],
+      ['grantkit', 'asks for a token (client_credentials): the API rejected the last one', undefined],
       ['server', 'POST /oauth2/token, client_credentials', '200'],
       ['grantkit', 'has a token for 120 s', expect.stringMatching(/ ms$/)],
       ['grantkit', 'met a rejected token: renews it and sends the call again', undefined],
@@ -245,6 +269,7 @@ async function open(options: AppOptions = {}) {
   const cards = (): Promise<CardOnPage[]> => eventNamed('cards')
   return {
     url: app.url,
+    elsewhere: app.elsewhere,
     sandbox,
     events,
     cards,
@@ -267,7 +292,7 @@ async function beginningOf(url: URL): Promise<string> {
   const { body } = await fetch(url)
   const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
-  while (text.split('\n\n').length < 3) text += (await reader.read()).value
+  while (text.split('\n\n').length < 4) text += (await reader.read()).value
   await reader.cancel()
   return text
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -71,6 +72,21 @@ describe('main', () => {
     expect(printed.err).toContain('--once')
   })
 
+  test.each(['', 'http', '-1', '1.5', '65536', '0x50', '80 '])(
+    'refuses %j for a port, and says what it takes',
+    async port => {
+      const printed = await run([`--port=${port}`])
+
+      expect(printed.code).toBe(2)
+      expect(printed.err).toContain(`--port takes a number from 0 to 65535, not ${JSON.stringify(port)}\n\nnpm start`)
+      expect(printed.out).toBe('')
+    },
+  )
+
+  test('refuses a port without a number', async () => {
+    expect(await run(['--port'])).toMatchObject({ code: 2, err: expect.stringContaining("'--port <value>'") })
+  })
+
   test('shows no token and no secret', async () => {
     let sandbox: Sandbox | undefined
     const printed = await run(['--once', '--json'], started => {
@@ -86,7 +102,10 @@ describe('main', () => {
 
 describe('the process', () => {
   test('keeps the sandbox up after the tour, serves the app, prints their URLs, and ends with 0 on Ctrl-C', async () => {
-    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const inUse = createServer().listen(0, '127.0.0.1')
+    await once(inUse, 'listening')
+    const { port } = inUse.address() as AddressInfo
+    const child = spawn(process.execPath, [program, '--port', String(port)], { stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
     let page = ''
     for await (const chunk of child.stdout) {
@@ -99,10 +118,12 @@ describe('the process', () => {
     }
     const errors = await text(child.stderr)
     const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
+    inUse.close()
 
     expect(errors).toBe('')
     expect(code).toBe(0)
     expect(page).toContain('/page.js')
+    expect(printed).toMatch(new RegExp(`: http://127\\.0\\.0\\.1:\\d+/ \\(port ${port} is taken\\)\\n`))
     expect(printed).toMatch(/coreBanking +https:\/\/localhost:\d+\/api\/auth\/v1\/authenticate/)
   })
 

@@ -44,7 +44,7 @@ describe('the page', () => {
     await second.getByText('private_key_jwt PS256, mTLS').waitFor()
     await second.getByText('Token held', { exact: true }).waitFor()
     await second.getByText(/the user logged in \(authorization_code, \d+ ms\)/).waitFor()
-    await app.card(4).getByText('No token held', { exact: true }).waitFor()
+    await app.card(4).getByText('No token yet', { exact: true }).waitFor()
     expect(app.problems).toEqual([])
   })
 
@@ -59,7 +59,7 @@ describe('the page', () => {
     }
 
     expect(await card.getByRole('definition').nth(2).textContent()).toBe('1')
-    await app.log.getByText('asks for a token (client_credentials): none was held').waitFor()
+    await app.log.getByText('asks for a token (client_credentials): there was none').waitFor()
     await expectCount(app.log.getByText(/^GET the API through/), 4)
     expect(app.problems).toEqual([])
   })
@@ -93,11 +93,11 @@ describe('the page', () => {
 
     await card.getByRole('button', { name: 'Expire now' }).click()
     await card.getByText('Ended at the server, client not told').waitFor()
-    await app.card(1).getByText('No token held', { exact: true }).waitFor()
+    await app.card(1).getByText('No token yet', { exact: true }).waitFor()
     await card.getByRole('button', { name: 'got' }).click()
     await card.getByText('got: 200').waitFor()
     await card.getByText('Token held', { exact: true }).waitFor()
-    await card.getByText(/the API rejected it \(refresh_token, \d+ ms\)/).waitFor()
+    await card.getByText(/the API rejected the last one \(refresh_token, \d+ ms\)/).waitFor()
     await app.log.getByText('met a rejected token: renews it and sends the call again').waitFor()
   })
 
@@ -113,7 +113,7 @@ describe('the page', () => {
     await card.getByText(/failed with 503/).waitFor()
 
     outage.end()
-    await card.getByText('No token held', { exact: true }).waitFor()
+    await card.getByText('No token yet', { exact: true }).waitFor()
     app.sandbox.advance(10_000) // the rest the server asked for
     await card.getByRole('button', { name: 'undici' }).click()
     await card.getByText('undici: 200').waitFor()
@@ -141,13 +141,182 @@ describe('the page', () => {
       .waitFor()
     expect(Number(await bar.getAttribute('aria-valuenow'))).toBeLessThanOrEqual(before - 45)
     await app.page.clock.fastForward(90_000)
-    await app.card(4).getByText('Expired', { exact: true }).waitFor()
+    await app.card(4).getByText('Its token has ended', { exact: true }).waitFor()
     expect(await bar.getAttribute('aria-valuetext')).toBe('no token')
   })
 
-  test('has a log that is read out as it grows, can be scrolled by keyboard, and can be cleared', async () => {
+  test('says each result to a screen reader, with its card, and does not read every line of the log', async () => {
+    const outage = byHand()
+    await using app = await open(outage.schedule)
+    const announced = (text: RegExp) => app.page.getByRole('status').getByText(text).waitFor({ state: 'attached' })
+
+    await app.card(4).getByRole('button', { name: '100 calls at once' }).click()
+    await announced(/^Card 4, WSO2 APK: 100 × 200 in \d+ ms, with 1 token request$/)
+    await app.card(6).getByRole('button', { name: 'Expire now' }).click()
+    await announced(/^Card 6, Fiserv CIAM: No token is held/)
+    await app.card(6).getByRole('button', { name: 'Fail the server for 10 s' }).click()
+    await announced(/^Card 6, Fiserv CIAM: Fiserv CIAM: its token endpoint answers 503 for 10 s\./)
+    outage.end()
+    await announced(/^Card 6, Fiserv CIAM: Fiserv CIAM works again\.$/)
+
+    expect(await app.log.getAttribute('aria-live')).toBe('off')
+  })
+
+  test('has a busy button that looks busy until its answer has come, also without motion', async () => {
     await using app = await open()
-    expect(await app.log.getAttribute('aria-live')).toBe('polite')
+    const button = app.card(4).getByRole('button', { name: 'axios' })
+    const ring = (property: string) => pseudoStyleOf(button, '::after', property)
+    let answer = () => {}
+    const held = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    await app.page.route('**/calls/axios', async route => {
+      await held
+      await route.continue()
+    })
+    expect(await ring('content')).toBe('none')
+
+    await button.click()
+    expect(await button.getAttribute('aria-busy')).toBe('true')
+    expect(await ring('content')).not.toBe('none')
+    expect(await ring('animationName')).toBe('turn')
+    expect(await styleOf(button, 'borderStyle')).toBe('dashed')
+    await app.page.emulateMedia({ reducedMotion: 'reduce' })
+    expect(await ring('animationName')).toBe('none')
+    expect(await ring('borderTopStyle')).toBe('solid')
+
+    answer()
+    await app.card(4).getByText('axios: 200').waitFor()
+    await expect.poll(() => ring('content')).toBe('none')
+  })
+
+  test('shows tokens as bars one after the other, token requests as marks, and calls as dots', async () => {
+    await using app = await open()
+    const card = app.card(4)
+    await card.getByRole('button', { name: '100 calls at once' }).click()
+    await card.getByText('with 1 token request').waitFor()
+    app.sandbox.advance(20_000)
+    await card.getByRole('button', { name: 'Expire now' }).click()
+    await card.getByText('The server ended the token.').waitFor()
+    app.sandbox.advance(20_000)
+    await card.getByRole('button', { name: '100 calls at once' }).click()
+    await card.getByText('with 1 token request').waitFor()
+
+    const picture = card.getByRole('img', {
+      name: 'The last 2 minutes. 2 tokens. 2 token requests: there was none; the API rejected the last one. 200 calls.',
+    })
+    await picture.waitFor()
+    const bars = await boxesOf(picture.locator('.token'))
+    const marks = await boxesOf(picture.locator('.renewal'))
+    const dots = await boxesOf(picture.locator('.call'))
+    expect([bars.length, marks.length, dots.length]).toEqual([3, 2, 2])
+    const [good, ended, next] = bars
+    expect(await picture.locator('.token.ended').count()).toBe(1)
+    expect(Math.abs((good?.right ?? 0) - (ended?.left ?? 0))).toBeLessThan(4)
+    expect(Math.abs((ended?.right ?? 0) - (next?.left ?? 0))).toBeLessThan(4)
+    expect(Math.abs((marks[1]?.middle ?? 0) - (next?.left ?? 0))).toBeLessThan(4)
+    await picture.getByText('100 calls').waitFor()
+
+    const before = next?.left ?? 0
+    await app.page.clock.fastForward(60_000)
+    await expect.poll(async () => (await boxesOf(picture.locator('.token')))[2]?.left).toBeLessThan(before - 40)
+  })
+
+  test('marks a token request that failed, and the calls that failed with it', async () => {
+    await using app = await open(byHand().schedule)
+    const card = app.card(6)
+    await card.getByRole('button', { name: 'Fail the server for 10 s' }).click()
+    await card.getByText('Fiserv CIAM fails').waitFor()
+
+    await card.getByRole('button', { name: 'got' }).click()
+
+    await card.getByRole('img', { name: /1 token request: there was none\. 1 call, 1 of them failed\.$/ }).waitFor()
+    await expectCount(card.locator('.renewal.failed'), 1)
+    await expectCount(card.locator('.call.failed'), 1)
+  })
+
+  test('never calls a token held that the log says is over', async () => {
+    await using app = await open(byHand().schedule)
+    const card = app.card(4)
+    await card.getByRole('button', { name: 'axios' }).click()
+    await card.getByText('axios: 200').waitFor()
+    app.sandbox.advance(115_000)
+    await card.getByRole('button', { name: 'Fail the server for 10 s' }).click()
+    await card.getByText('Token held').waitFor()
+
+    await card.getByRole('button', { name: 'got' }).click()
+    await app.log.getByText(/asks for a token \(client_credentials\): the held one ends in [45] s/).waitFor()
+    app.sandbox.advance(40_000) // the token's end, and the end of the rest
+    await card.getByRole('button', { name: 'undici' }).click()
+    await app.log.getByText('asks for a token (client_credentials): the last one has ended').waitFor()
+    await card.getByText('Its token has ended').waitFor()
+    await expectCount(card.getByText('No token'), 1) // the result of the call
+  })
+
+  test('comes back in an old tab when the program is started again at its port', async () => {
+    await using app = await open()
+    await app.card(4).getByRole('button', { name: 'axios' }).click()
+    await app.log.getByText('GET the API through axios').waitFor()
+    const port = Number(new URL(app.page.url()).port)
+    await app.close()
+    await app.page.getByRole('status').getByText('Connection lost').waitFor()
+
+    await using again = await startApp(app.sandbox, { port })
+
+    expect(again.elsewhere).toBeUndefined()
+    await expect
+      .poll(
+        async () => {
+          await app.page.clock.fastForward(5_000)
+          return app.page.getByRole('status').getByText('Live').count()
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(1)
+    await expectCount(app.log.getByText('GET the API through axios'), 0)
+    await app.card(4).getByText('0', { exact: true }).waitFor()
+    await app.card(4).getByRole('button', { name: 'got' }).click()
+    await app.log.getByText('GET the API through got').waitFor()
+  })
+
+  test('has its newest line of the log in view, in a small window of a laptop and on a phone', async () => {
+    await using app = await open()
+    for (const row of [4, 5, 6]) {
+      await app.card(row).getByRole('button', { name: '100 calls at once' }).click()
+      await app.card(row).getByText('with 1 token request').waitFor()
+    }
+    const newest = app.log.locator('.line').last()
+    const isInView = async (locator: Locator) => {
+      const box = await locator.boundingBox()
+      const { height } = app.page.viewportSize() ?? { height: 0 }
+      return box !== null && box.y >= 0 && box.y + box.height <= height
+    }
+
+    await app.page.setViewportSize({ width: 1366, height: 768 })
+    for (const y of [0, 400, 5000]) {
+      await app.page.evaluate(`scrollTo(0, ${y})`)
+      expect(await isInView(newest), `${y} down`).toBe(true)
+    }
+    await app.page.setViewportSize({ width: 390, height: 844 })
+    await app.page.evaluate('scrollTo(0, 0)')
+    const latest = app.page.locator('#latest')
+    expect(await isInView(latest)).toBe(true)
+    expect(await latest.textContent()).toBe(await newest.textContent())
+  })
+
+  test('shows the state, the picture and the buttons of the first cards at 1366 × 768 before any scrolling', async () => {
+    await using app = await open()
+    await app.page.setViewportSize({ width: 1366, height: 768 })
+
+    for (const row of [1, 2])
+      for (const part of ['.state', '.timeline', '.calls', '.acts']) {
+        const box = await app.card(row).locator(part).boundingBox()
+        expect((box?.y ?? 768) + (box?.height ?? 0), `${part} of ${row}`).toBeLessThanOrEqual(768)
+      }
+  })
+
+  test('has a log that can be scrolled by keyboard, and can be cleared', async () => {
+    await using app = await open()
     await app.card(5).getByRole('button', { name: 'axios' }).click()
     await app.log.getByText('GET the API through axios').waitFor()
     await tabTo(app.page, app.log)
@@ -172,6 +341,19 @@ describe('the page', () => {
 })
 
 describe('for everybody', () => {
+  test('every button says which card it belongs to, and begins with what it shows', async () => {
+    await using app = await open()
+    await app.card(6).waitFor()
+    const buttons = await app.page.getByRole('article').getByRole('button').all()
+
+    const names = await Promise.all(buttons.map(button => button.getAttribute('aria-label')))
+    const texts = await Promise.all(buttons.map(button => button.textContent()))
+
+    expect(new Set(names).size).toBe(6 * 7)
+    for (const [index, name] of names.entries()) expect(name?.startsWith(`${texts[index]}, card `)).toBe(true)
+    expect(names).toContain('Expire now, card 4: WSO2 APK')
+  })
+
   test('every button, landmark and control has a role and a name', async () => {
     await using app = await open()
     const { page } = app
@@ -295,6 +477,20 @@ async function open(schedule?: Schedule) {
   }
 }
 
+interface Box {
+  readonly left: number
+  readonly right: number
+  readonly middle: number
+}
+
+/** Where things are, from left to right. */
+async function boxesOf(locator: Locator): Promise<Box[]> {
+  const boxes = await Promise.all((await locator.all()).map(one => one.boundingBox()))
+  return boxes
+    .map(box => box ?? { x: Number.NaN, width: 0 })
+    .map(({ x, width }) => ({ left: x, right: x + width, middle: x + width / 2 }))
+}
+
 async function expectCount(locator: Locator, count: number): Promise<void> {
   await expect.poll(() => locator.count()).toBe(count)
 }
@@ -317,6 +513,13 @@ function styleOf(locator: Locator, property: string): Promise<string> {
   return locator.evaluate(
     (element, name) => element.ownerDocument.defaultView.getComputedStyle(element)[name],
     property,
+  )
+}
+
+function pseudoStyleOf(locator: Locator, pseudo: string, property: string): Promise<string> {
+  return locator.evaluate(
+    (element, [of, name]) => element.ownerDocument.defaultView.getComputedStyle(element, of)[name as string],
+    [pseudo, property],
   )
 }
 

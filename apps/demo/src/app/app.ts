@@ -1,5 +1,5 @@
 /** The app: six cards over the sandbox, a page that shows them, and routes behind its buttons. */
-import { once } from 'node:events'
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -10,15 +10,20 @@ import { rows } from '../tour.js'
 import { type Card, createCard } from './card.js'
 import { createEventStream, type EventStream } from './event-stream.js'
 import { loopbackNamesOnly, ownPagesOnly, secureHeaders } from './guard.js'
+import { listen } from './listen.js'
 import { createLog, type LogLine, type NewLine } from './log.js'
 import { byTimer, createOutages, type Outages, outageMs, type Schedule } from './outages.js'
 import { followRecords } from './server-record.js'
 
 export interface App extends AsyncDisposable {
   readonly url: string
+  /** Why it is not at the port that was asked for. */
+  readonly elsewhere?: string | undefined
 }
 
 export interface AppOptions {
+  /** Default: any that is free. */
+  readonly port?: number
   /** How an outage comes to its end; default: by a timer. */
   readonly schedule?: Schedule
 }
@@ -28,8 +33,8 @@ const lifetimeMs = 120_000
 
 const pageFolder = fileURLToPath(new URL('../../public', import.meta.url))
 
-/** Starts it on a free port of 127.0.0.1. Tokens issued so far end. */
-export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOptions = {}): Promise<App> {
+/** Starts it on 127.0.0.1. Tokens issued so far end. */
+export async function startApp(sandbox: Sandbox, { port = 0, schedule = byTimer }: AppOptions = {}): Promise<App> {
   shortenTokens(sandbox)
   const cards: Card[] = []
   const names = namesOf(sandbox)
@@ -44,7 +49,9 @@ export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOpti
       tokenServer: names.get(card.tokenServer),
       outageUntil: outages.endOf(card.tokenServer),
     }))
+  const start = randomUUID()
   const stream = createEventStream(() => [
+    { name: 'start', data: start },
     { name: 'cards', data: states() },
     { name: 'log', data: log.lines },
   ])
@@ -57,9 +64,8 @@ export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOpti
   }
   for (const row of rows) cards.push(await createCard(row, { sandbox, tell, lifetimeMs, changed }))
 
-  const server = createServer(routes(cards, outages, stream)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const server = createServer(routes(cards, outages, stream))
+  const elsewhere = await listen(server, port)
   const close = async () => {
     outages.close()
     stream.close()
@@ -69,7 +75,8 @@ export async function startApp(sandbox: Sandbox, { schedule = byTimer }: AppOpti
   }
   let closed: Promise<void> | undefined
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    elsewhere,
     [Symbol.asyncDispose]: async () => {
       closed ??= close()
       await closed

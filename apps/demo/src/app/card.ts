@@ -3,10 +3,11 @@ import { type GrantKitError, type GrantKitEvent, isGrantKitError } from '@grantk
 import type { Sandbox, System } from '@grantkit/sandbox'
 import { httpClients } from '../http-clients/index.js'
 import type { Prepared, Row } from '../row.js'
-import { afterEvent, type CardState, initialState } from './card-state.js'
+import { afterEvent, afterLoss, type CardState, initialState, stateMovedBy } from './card-state.js'
 import { toldOf } from './event-line.js'
 import type { NewLine } from './log.js'
 import { toneOf } from './server-record.js'
+import { reachMs, withCall, withEnd } from './timeline.js'
 
 /** What a hundred calls came to. */
 interface BurstResult {
@@ -19,6 +20,8 @@ interface BurstResult {
 interface CardFacts {
   readonly clients: readonly string[]
   readonly lifetimeMs: number
+  /** How far back the timeline reaches. */
+  readonly reachMs: number
 }
 
 export interface Card {
@@ -52,8 +55,8 @@ export async function createCard(row: Row, { sandbox, tell, lifetimeMs, changed 
   const place = `${row.row} ${row.system}`
   let state = initialState
   const onEvent = (event: GrantKitEvent) => {
-    state = afterEvent(state, event, Date.now() - sandbox.now())
-    tell({ from: 'grantkit', place, ...toldOf(event) })
+    tell({ from: 'grantkit', place, ...toldOf(event, state.expiresAt) })
+    state = afterEvent(state, event)
     changed()
   }
   const prepared = await row.prepare({ sandbox, clock: { now: sandbox.now }, onEvent })
@@ -61,18 +64,23 @@ export async function createCard(row: Row, { sandbox, tell, lifetimeMs, changed 
   const attached = httpClients.map(attach => attach(prepared))
   const tokenServer = tokenServerOf(prepared, sandbox)
 
-  const isHeld = () => state.expiresAt !== undefined && state.expiresAt > Date.now()
+  const isHeld = () => state.expiresAt !== undefined && state.expiresAt > sandbox.now()
 
   async function call(name: string) {
     const startedAt = performance.now()
     const text = `GET the API through ${name}`
+    const ended = (failed: boolean) => {
+      state = { ...state, timeline: withCall(state.timeline, sandbox.now(), failed) }
+    }
     try {
       const { status } = await clientNamed(name).call(server.apiUrl)
+      ended(status >= 400)
       tell({ from: 'app', place, text, outcome: String(status), tone: toneOf(status), counted: true })
       return { status, durationMs: Math.round(performance.now() - startedAt) }
     } catch (error) {
       // had there been a token, the call would have gone out
-      if (ourErrorIn(error) !== undefined) state = { ...state, endedAtServer: false, expiresAt: undefined }
+      if (ourErrorIn(error) !== undefined) state = afterLoss(state, sandbox.now())
+      ended(true)
       tell({ from: 'app', place, text, outcome: codeOf(error), tone: 'bad', counted: true })
       throw error
     } finally {
@@ -98,7 +106,8 @@ export async function createCard(row: Row, { sandbox, tell, lifetimeMs, changed 
       authentication: row.authentication,
       clients: attached.map(({ name }) => name),
       lifetimeMs,
-      ...state,
+      reachMs,
+      ...stateMovedBy(state, Date.now() - sandbox.now()),
     }),
     call,
     async burst() {
@@ -114,7 +123,7 @@ export async function createCard(row: Row, { sandbox, tell, lifetimeMs, changed 
       if (!isHeld()) return false
       const { accessToken } = await tokens.getTokenSet()
       const ended = sandbox.systems.some(system => system.revoke(accessToken))
-      state = { ...state, endedAtServer: ended }
+      if (ended) state = { ...state, endedAtServer: true, timeline: withEnd(state.timeline, sandbox.now()) }
       tell({ from: 'server', place, text: 'ended this token; the client has not been told', tone: 'warn' })
       changed()
       return ended

@@ -2,11 +2,18 @@
 import type { GrantKitEvent, RenewalReason } from '@grantkit/core'
 import type { NewLine } from './log.js'
 
-/** What a line of the log says of an event. */
-export function toldOf(event: GrantKitEvent): Pick<NewLine, 'text' | 'outcome' | 'tone' | 'counted'> {
+/**
+ * What a line of the log says of an event.
+ *
+ * @param expiresAt when the last token ends, as far as the card knew before the event
+ */
+export function toldOf(
+  event: GrantKitEvent,
+  expiresAt: number | undefined,
+): Pick<NewLine, 'text' | 'outcome' | 'tone' | 'counted'> {
   switch (event.type) {
     case 'token_requested':
-      return { text: `asks for a token (${event.grantType}): ${reasons[event.reason]}`, tone: 'plain' }
+      return { text: `asks for a token (${event.grantType}): ${whyOf(event, expiresAt)}`, tone: 'plain' }
     case 'token_received': {
       const seconds = event.expiresAt === undefined ? undefined : Math.round((event.expiresAt - event.at) / 1000)
       return { text: `has a token for ${seconds ?? '?'} s`, outcome: `${event.durationMs} ms`, tone: 'good' }
@@ -32,11 +39,17 @@ export function toldOf(event: GrantKitEvent): Pick<NewLine, 'text' | 'outcome' |
   }
 }
 
-const reasons: Record<RenewalReason, string> = {
-  cold: 'none was held',
+/** Why a token is asked for, in words that hold at that moment: what is over is not called held. */
+export function whyOf({ reason, at }: { reason: RenewalReason; at: number }, expiresAt: number | undefined): string {
+  const leftMs = (expiresAt ?? 0) - at
+  if (reason !== 'hard') return reasons[reason]
+  return leftMs > 0 ? `the held one ends in ${Math.ceil(leftMs / 1000)} s` : 'the last one has ended'
+}
+
+const reasons: Record<Exclude<RenewalReason, 'hard'>, string> = {
+  cold: 'there was none',
   soft: 'the held one is due; it still serves',
-  hard: 'the held one is at its end',
   forced: 'a new one was asked for',
-  rejected: 'the API rejected the held one',
-  login: 'the user has logged in',
+  rejected: 'the API rejected the last one',
+  login: 'the user logged in',
 }
