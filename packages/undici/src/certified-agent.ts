@@ -50,6 +50,8 @@ function connector(agent: HttpsAgent): buildConnector.connector {
     socket.setNoDelay(true).setTimeout(connectTimeoutMs, giveUp).once('error', fail)
     socket.once(isSecure ? 'secureConnect' : 'connect', () => {
       socket.setTimeout(0).off('timeout', giveUp).off('error', fail)
+      // in TLS 1.3 the alert for a refused certificate comes now; undici would tell the end that follows, and not the alert
+      socket.on('error', error => socket.destroy(error))
       callback(null, socket)
     })
   }

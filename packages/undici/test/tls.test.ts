@@ -66,6 +66,17 @@ function requesting(dispatcher: undici.Dispatcher): Get {
 
 for (const [name, attach] of Object.entries(ways))
   describe(name, () => {
+    test('tells the alert of a server that refuses the client certificate, which comes after the handshake', async () => {
+      const listener = createServer({ cert: server.cert, key: server.key, ca: ca.cert, requestCert: true })
+      await new Promise<void>(resolve => listener.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void listener.close())
+      const url = `https://127.0.0.1:${(listener.address() as AddressInfo).port}/`
+      const options = { origins: [new URL(url).origin], tls: { ca: ca.cert } }
+      const error = await rejection(attach(options)(url))
+      const told = [error, error.cause].map(one => (one as NodeJS.ErrnoException | undefined)?.code)
+      expect(told).toContain('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')
+    })
+
     test('connects elsewhere, and keeps name, Host and verification', async () => {
       const port = await mutualTlsServer()
       const tls = { certificate: certificate(), ca: ca.cert, connectTo: { host: '127.0.0.1', port } }
