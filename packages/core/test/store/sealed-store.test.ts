@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { inspect } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { inspect, promisify } from 'node:util'
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { memoryStore, type SealingKey, sealedStore, type TokenStore, TokenStoreError } from '../../src/index.js'
@@ -386,4 +388,11 @@ describe('keys', () => {
   test.each([undefined, null, {}, { ...memoryStore(), lease: undefined }])('refuses what is no store: %#', store => {
     expect(() => sealedStore(store as never, { keys: [newKey('k1')] })).toThrow(/^store: lacks \w+\(\); see TokenStore/)
   })
+})
+
+test('jose is loaded when a sealed store is made, not at its first use, and not by those who make none', async () => {
+  const script = fileURLToPath(new URL('../fixtures/jose-loaded.mjs', import.meta.url))
+  const run = async (...args: string[]) => (await promisify(execFile)(process.execPath, [script, ...args])).stdout
+  expect(await run('sealed')).toBe('jose\n')
+  expect(await run()).toBe('')
 })
