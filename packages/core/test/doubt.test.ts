@@ -1,5 +1,5 @@
 /** A 401 that gives no reason: worth one token request, until it is known what it is worth. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type Attached,
   type AttachResponse,
@@ -244,6 +244,16 @@ describe('other users, while it is being found out', () => {
     opened.open()
     expect([await stream, await replay]).toEqual([undefined, undefined])
     expect((await ann.getTokenSet()).accessToken).toBe('token-1')
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
+  test('wait ten seconds at most: the answer may be lost', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const setup = setUp(rotate())
+    const { replay } = await waiting(setup)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await replay).toBeUndefined()
     expect(setup.server.requests).toHaveLength(1)
   })
 
