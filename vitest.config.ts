@@ -12,6 +12,8 @@ const heavy = [
   'packages/{postgres,redis}/test/*.test.ts',
   // a process for each instruction at which it may die
   'packages/file-store/test/{crash,processes,schedules}.test.ts',
+  // every order of two and three processes, in hundreds of thousands of states
+  'packages/core/test/lifecycle/model/model.test.ts',
   // installs, packs and starts this repository
   'test/{packages,start}.test.ts',
 ]
