@@ -1,12 +1,11 @@
 /** Reuses a token set while it is good: two thresholds, no lock, no timer. */
 import type { Client } from '../client.js'
 import { secondsToMs } from '../clock.js'
-import { outOfContext } from '../context.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
 import type { GetTokenSetOptions } from '../token-source.js'
-import type { Copy, Entry } from './held.js'
+import { type Entry, goodUntil } from './held.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
 import type { Renew } from './renewal.js'
 import { singleFlight } from './single-flight.js'
@@ -56,17 +55,17 @@ export interface CachedOptions {
 export function cached({ client, entry: findEntry, renew, thresholds, started, checkOpen, looked }: CachedOptions) {
   const { clock, tls } = client
   let entry: Entry | undefined
-  let seen: Copy | undefined
-  let answer: Promise<TokenSet> | undefined
+  /** The copy looked at last, by its id: what is forgotten is not held here. */
+  let seen: number | undefined
   /** Between these instants nothing has to be decided. */
   let quiet = { fromAt: 0, untilAt: 0 }
   let thumbprint: string | undefined
 
   return function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
-    const isCurrent = seen !== undefined && entry?.copy === seen && tls.certificate?.thumbprint === thumbprint
+    const copy = entry?.copy
+    const isCurrent = copy !== undefined && copy.id === seen && tls.certificate?.thumbprint === thumbprint
     const now = clock.now()
-    if (isCurrent && options === undefined && quiet.fromAt <= now && now < quiet.untilAt)
-      return answer as Promise<TokenSet>
+    if (isCurrent && options === undefined && quiet.fromAt <= now && now < quiet.untilAt) return copy.answer
     return decide(options ?? {})
   }
 
@@ -99,12 +98,10 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     if (entry === undefined || entry.lineage.evicted || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
     const { copy } = entry
-    if (copy !== undefined && copy.tokenSet !== seen?.tokenSet)
-      answer = outOfContext(() => Promise.resolve(copy.tokenSet))
-    seen = copy
-    if (seen === undefined) return entry
-    const { fromAt, softAt } = scheduleOf(seen.tokenSet, client, thresholds)
-    quiet = { fromAt, untilAt: Math.min(softAt, seen.goodUntil, looked(entry)) }
+    seen = copy?.id
+    if (copy === undefined) return entry
+    const { fromAt, softAt } = scheduleOf(copy.tokenSet, client, thresholds)
+    quiet = { fromAt, untilAt: Math.min(softAt, copy.goodUntil, looked(entry)) }
     return entry
   }
 
@@ -119,7 +116,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     } catch (error) {
       tellIfStoreFailed(client, error)
       const held = lineage.entries.get(key)
-      if (held?.copy !== undefined) held.copy = { ...held.copy, goodUntil: clock.now() + lineage.copyMs }
+      if (held?.copy !== undefined) held.copy = goodUntil(held.copy, clock.now() + lineage.copyMs)
     }
   }
 

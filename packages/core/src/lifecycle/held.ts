@@ -52,8 +52,8 @@ export interface Lineage {
   rejected: KeptToken | undefined
   /** Called at the next change, by those who wait for one. */
   readonly waiting: Set<() => void>
-  /** The version whose end, or whose need for a login, was told. */
-  readonly told: { expiring?: string; login?: string }
+  /** The refresh token whose end, or whose need for a login, was told, by its hash. */
+  readonly told: { expiring?: string | undefined; login?: string | undefined }
 }
 
 /** What still has to be written, under which version, and over what it may be. */
@@ -69,7 +69,11 @@ export interface Unsaved {
 
 /** A token of the record, as callers get it. */
 export interface Copy {
+  /** Tells it from others, without holding it. */
+  readonly id: number
   readonly tokenSet: TokenSet
+  /** The same as a promise, made when it came. */
+  readonly answer: Promise<TokenSet>
   /** What it is a copy of. */
   readonly token: KeptToken
   /** Until when the store need not be asked, by the client's clock; `-Infinity` once a change was told. */
@@ -218,7 +222,7 @@ function noteAncestor({ known: before, ancestors }: Lineage, { version }: Known)
 function becomeStale(lineage: Lineage): void {
   lineage.epoch++
   for (const entry of lineage.entries.values())
-    if (entry.copy !== undefined) entry.copy = { ...entry.copy, goodUntil: Number.NEGATIVE_INFINITY }
+    if (entry.copy !== undefined) entry.copy = goodUntil(entry.copy, Number.NEGATIVE_INFINITY)
   for (const wake of lineage.waiting) wake()
 }
 
@@ -226,6 +230,8 @@ function becomeStale(lineage: Lineage): void {
 export function dropCopies(lineage: Lineage): void {
   lineage.known = { version: lineage.known?.version, record: emptyRecord }
   lineage.unsaved = undefined
+  lineage.rejected = undefined
+  lineage.told.expiring = lineage.told.login = undefined
   lineage.epoch++
   for (const entry of lineage.entries.values()) {
     entry.copy = undefined
@@ -253,7 +259,16 @@ function copyFrom(record: LineageRecord, { key, lineage, copy }: Entry, now: num
     isSameToken(token, copy.token) &&
     copy.tokenSet.refreshToken === record.refreshToken &&
     copy.tokenSet.refreshTokenExpiresAt === record.refreshTokenExpiresAt
-  return { tokenSet: isSame ? copy.tokenSet : tokenSetOf(record, token, now), token, goodUntil: now + lineage.copyMs }
+  const tokenSet = isSame ? copy.tokenSet : tokenSetOf(record, token, now)
+  const answer = isSame ? copy.answer : outOfContext(() => Promise.resolve(tokenSet))
+  return { id: ++copies, tokenSet, answer, token, goodUntil: now + lineage.copyMs }
+}
+
+let copies = 0
+
+/** The copy, good until another instant. */
+export function goodUntil(copy: Copy, instant: number): Copy {
+  return { ...copy, id: ++copies, goodUntil: instant }
 }
 
 /** Makes room for a tenth: the store still has what goes. */

@@ -10,6 +10,7 @@ import {
 } from '../errors.js'
 import { notify } from '../events.js'
 import { splitScope } from '../grants/grant.js'
+import { sha256 } from '../secret.js'
 import type { TokenSet } from '../token-set.js'
 import type { Lineage } from './held.js'
 import type { KeptToken, Mark } from './record.js'
@@ -40,8 +41,8 @@ const problems: Readonly<Record<LoginReason, string>> = {
 /** Tells the listener when the session ends, and makes the error for everybody who asks from then on. */
 export function loginRequired(client: Client, lineage: Lineage, subject: string, reason: LoginReason, cause?: unknown) {
   const { provider, clock, onEvent } = client
-  const { refreshToken: last = lineage.known?.record.spent.at(-1) } = lineage.known?.record ?? {}
-  const end = `${reason} ${last}`
+  const { refreshToken, spent = [] } = lineage.known?.record ?? {}
+  const end = `${reason} ${refreshToken === undefined ? spent.at(-1) : sha256(refreshToken)}`
   const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
   if (isLoss && lineage.told.login !== end) {
     lineage.told.login = end
@@ -141,8 +142,9 @@ export function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Line
     return Number.POSITIVE_INFINITY
   const at = clock.now()
   if (at < refreshTokenWarnAt) return refreshTokenWarnAt
-  if (lineage.told.expiring === refreshToken) return Number.POSITIVE_INFINITY
-  lineage.told.expiring = refreshToken
+  const hash = sha256(refreshToken)
+  if (lineage.told.expiring === hash) return Number.POSITIVE_INFINITY
+  lineage.told.expiring = hash
   const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
   notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
   return Number.POSITIVE_INFINITY
