@@ -4,7 +4,7 @@ import type { Client } from './client.js'
 import { ClosedError } from './errors.js'
 import { type Grant, splitScope } from './grants/grant.js'
 import { cached, type Thresholds } from './lifecycle/cached.js'
-import { dropCopies, type Entry, heldIn } from './lifecycle/held.js'
+import { dropCopies, type Entry, type Holdings, heldIn } from './lifecycle/held.js'
 import { answered, forgotten, knows, type LineageRecord, startingOver, withRefreshToken } from './lifecycle/record.js'
 import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
@@ -115,13 +115,16 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     throw optionError('grant', `${options.grant.grantType} works once; use createUserTokenSources() and redeem()`)
   const { client, grant, store } = options
   const held = heldIn(store)
-  const lifetime = lifetimeOf('The token source')
+  const anyCertificate = entryKey({ ...client, tls: {} }, grant.grantType, grant.parameters)
+  const holder = held.open(lineageKey(client, { application: anyCertificate }, held.isShared))
+  const lifetime = lifetimeOf('The token source', () => held.release(holder))
   const entry = () => {
     // without a refresh token to share, every access token is a lineage of its own
     const key = entryKey(client, grant.grantType, grant.parameters)
-    return held.entry(lineageKey(client, { application: key }, held.isShared), key)
+    return held.entry(lineageKey(client, { application: key }, held.isShared), key, holder)
   }
   const source = holding(options, {
+    held,
     entry,
     renew: byGrant(client, grant),
     lifetime,
@@ -141,20 +144,20 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   const { client, store } = options
   const scope = splitScope(options.scope).join(' ') || undefined
   const held = heldIn(store)
-  const { clock } = client
-  held.missed ??= lineage => void load(lineage, () => clock.now()).catch(() => {})
-  const lifetime = lifetimeOf('The user token sources')
+  held.missed ??= lookedUpBy(client)
+  const holder = held.open(lineageKey(client, { subject: '' }, held.isShared))
+  const lifetime = lifetimeOf('The user token sources', () => held.release(holder))
   return {
     for(subject) {
       checkText('subject', subject)
       const entry = () => {
         const lineage = lineageKey(client, { subject }, held.isShared)
-        return held.entry(lineage, entryKey(client, 'refresh_token', { scope }))
+        return held.entry(lineage, entryKey(client, 'refresh_token', { scope }), holder)
       }
       const renew = byRefreshToken(client, scope, subject)
       const looked = (entry: Entry) => tellOfExpiry(client, entry.lineage, subject)
       return {
-        ...holding(options, { entry, renew, lifetime, looked }),
+        ...holding(options, { held, entry, renew, lifetime, looked }),
         async redeem(grant) {
           lifetime.check()
           checkGrant(client, grant)
@@ -198,13 +201,14 @@ const ofHeaders = { members: ['authorization'], enumerable: true }
 
 /** Where a source's tokens are held, how they are renewed, and how long the source is open. */
 interface Place {
+  readonly held: Holdings
   readonly entry: () => Entry
   readonly renew: Renew
   readonly lifetime: Lifetime
   readonly looked: (entry: Entry) => number
 }
 
-function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Place): HoldingTokenSource {
+function holding(options: SourceOptions, { held, entry, renew, lifetime, looked }: Place): HoldingTokenSource {
   const { client, origins } = options
   const now = () => client.clock.now()
   const read = cached({
@@ -242,6 +246,7 @@ function holding(options: SourceOptions, { entry, renew, lifetime, looked }: Pla
         client,
         update(lineage, () => ({ ...forgotten }), now),
       )
+      held.letGo(lineage)
     },
   }
   return source
@@ -271,6 +276,11 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
   if (refreshToken !== undefined && lineage.isToldOfChanges) await letOthersObject(lineage, now)
 }
 
+/** Of its own, so that of the first source nothing but the clock is held for good. */
+function lookedUpBy({ clock }: Client): Holdings['missed'] {
+  return lineage => void load(lineage, () => clock.now()).catch(() => {})
+}
+
 /** Open until closed; knows the requests under way. */
 interface Lifetime {
   readonly isOpen: () => boolean
@@ -281,7 +291,7 @@ interface Lifetime {
   readonly close: () => Promise<void>
 }
 
-function lifetimeOf(name: string): Lifetime {
+function lifetimeOf(name: string, release: () => Promise<void>): Lifetime {
   const underWay = new Set<Promise<unknown>>()
   let open = true
   const error = () => new ClosedError(`${name} was closed`)
@@ -301,6 +311,7 @@ function lifetimeOf(name: string): Lifetime {
     async close() {
       open = false
       await Promise.allSettled(underWay)
+      await release()
     },
   }
 }

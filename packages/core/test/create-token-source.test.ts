@@ -8,6 +8,7 @@ import {
   createTokenSource,
   createUserTokenSources,
   type ManagedTokenSource,
+  memoryStore,
   sealedStore,
   type TokenSourceOptions,
   type UserTokenSourcesOptions,
@@ -277,6 +278,52 @@ describe('close', () => {
     await one.getTokenSet()
     await one.close()
     expect((await other.getTokenSet()).accessToken).toBe('token-1')
+  })
+
+  test('leaves nothing of it in the memory of the process', async () => {
+    const { server, client } = setUp(rotate())
+    const source = createTokenSource({ client, grant: clientCredentials() })
+    const users = createUserTokenSources({ client })
+    await source.getTokenSet()
+    await users.for('alice').redeem(authorizationCode({ code: 'c' }))
+    await Promise.all([source.close(), users.close()])
+    const alice = createUserTokenSources({ client }).for('alice')
+    await expect(alice.getTokenSet()).rejects.toMatchObject({ reason: 'no_refresh_token' })
+    expect((await createTokenSource({ client, grant: clientCredentials() }).getTokenSet()).accessToken).toBe('token-3')
+    expect(server.requests).toHaveLength(3)
+  })
+
+  test('leaves the users of another source that is open, though it has not asked for any yet', async () => {
+    const { client, another } = setUp(rotate())
+    const before = createUserTokenSources({ client })
+    await before.for('alice').redeem(authorizationCode({ code: 'c' }))
+    const after = createUserTokenSources({ client: another() })
+    await before.close()
+    await before.close()
+    expect((await after.for('alice').getTokenSet()).accessToken).toBe('token-1')
+    await after.close()
+    const alice = createUserTokenSources({ client }).for('alice')
+    await expect(alice.getTokenSet()).rejects.toMatchObject({ reason: 'no_refresh_token' })
+  })
+
+  test('leaves what was obtained by another grant or client, and what is in a store of the user’s', async () => {
+    const { client, another } = setUp(rotate())
+    const store = memoryStore()
+    const kept = createUserTokenSources({ client, store })
+    const other = createTokenSource({ client, grant: clientCredentials({ scope: 'other' }) })
+    const elsewhere = createUserTokenSources({ client: another({ clientId: 'elsewhere' }) })
+    await kept.for('alice').redeem(authorizationCode({ code: 'c' }))
+    await elsewhere.for('alice').redeem(authorizationCode({ code: 'c' }))
+    await other.getTokenSet()
+    const closing = [
+      kept,
+      createTokenSource({ client, grant: clientCredentials() }),
+      createUserTokenSources({ client }),
+    ]
+    await Promise.all(closing.map(source => source.close()))
+    expect((await createUserTokenSources({ client, store }).for('alice').getTokenSet()).accessToken).toBe('token-1')
+    expect((await elsewhere.for('alice').getTokenSet()).accessToken).toBe('token-2')
+    expect((await other.getTokenSet()).accessToken).toBe('token-3')
   })
 
   test('is what `await using` does at the end of its block', async () => {

@@ -3,12 +3,13 @@
  * request share tokens and requests all the same. Bounded; the store has the rest.
  */
 
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { outOfContext } from '../context.js'
 import { type BoundedStore, boundedStore } from '../store/bounded-store.js'
 import { memoryStore } from '../store/memory-store.js'
 import type { ChangeListener, TokenStore } from '../store/token-store.js'
 import type { TokenSet } from '../token-set.js'
+import { type Holder, holders } from './holders.js'
 import { emptyRecord, isSameToken, type KeptToken, type LineageRecord, tokenSetOf } from './record.js'
 
 /** A record as it was read or written last. */
@@ -21,6 +22,8 @@ export interface Known {
 /** One refresh token and the access tokens obtained by it; or, for an application, one access token. */
 export interface Lineage {
   readonly key: string
+  /** Of the sources that may ask for it. */
+  readonly space: string
   readonly store: BoundedStore
   /** How long a copy may be used before the store is asked again, in milliseconds. */
   readonly copyMs: number
@@ -92,15 +95,26 @@ export interface Entry {
 export interface Holdings {
   /** Whether the store was named by the user, so that its keys must mean the same in other processes. */
   readonly isShared: boolean
+  /** A source that is open until it is released. */
+  open(space: string): Holder
   /** The entry under two keys of `token-key.ts`, made empty when there is none. */
-  entry(lineageKey: string, entryKey: string): Entry
+  entry(lineageKey: string, entryKey: string, holder?: Holder): Entry
+  /** Lets go of a lineage whose tokens were forgotten, unless there are others: the store has what is left to be known. */
+  letGo(lineage: Lineage): void
+  /** Lets go of what no open source may want any more; in the memory of this process, of the records too. */
+  release(holder: Holder): Promise<void>
   /** Called when somebody wrote where there was no record, though there should be one by what is known here. */
   missed: ((lineage: Lineage) => void) | undefined
 }
 
+/** Names a state of a record. In one piece: a UUID is twenty to the engine, more than the record of who was forgotten. */
+export function newVersion(): string {
+  return randomBytes(18).toString('base64url')
+}
+
 /** The version of a record that is written where there was none, so that whoever knows of one looks. */
 export function firstVersion(): string {
-  return `first-${randomUUID()}`
+  return `first-${newVersion()}`
 }
 
 let processStore: TokenStore | undefined
@@ -145,20 +159,39 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
     becomeStale(lineage)
   }
   outOfContext(() => store.watch?.(changed))
-  const find = (key: string): Lineage => {
+  const find = (key: string, space: string): Lineage => {
     let lineage = lineages.get(key)
     if (lineage === undefined) {
       if (lineages.size >= mostLineages) evict(lineages)
-      lineage = newLineage(key, place)
+      lineage = newLineage(key, space, place)
       lineages.set(key, lineage)
     }
     return lineage
   }
+  const letGo = (lineage: Lineage) => {
+    if (!isIdle(lineage)) return
+    if (lineages.get(lineage.key) === lineage) lineages.delete(lineage.key)
+    lineage.evicted = true
+    // by what was forgotten a late answer is known to be late
+    if (lineage.known?.record.ended !== 'forgotten') dropCopies(lineage)
+    forgetLastMatch()
+  }
+  const { open, close } = holders()
   const held: Holdings = {
     isShared,
     missed: undefined,
-    entry(lineageKey, entryKey) {
-      const lineage = find(lineageKey)
+    open,
+    letGo,
+    async release(holder) {
+      if (!close(holder)) return
+      for (const lineage of lineages.values()) {
+        if (lineage.space !== holder.space) continue
+        letGo(lineage)
+        if (!isShared && lineage.evicted) await remove(lineage)
+      }
+    },
+    entry(lineageKey, entryKey, { space } = { space: '' }) {
+      const lineage = find(lineageKey, space)
       let entry = lineage.entries.get(entryKey)
       if (entry === undefined) {
         entry = { key: entryKey, lineage, copy: undefined, flight: undefined }
@@ -170,9 +203,20 @@ function hold(store: TokenStore, isShared: boolean): Holdings {
   return held
 }
 
-function newLineage(key: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isToldOfChanges'>): Lineage {
+/** The engine keeps the text that a regular expression matched last, which may be a token. */
+function forgetLastMatch(): void {
+  ;/^/.test('')
+}
+
+async function remove({ store, key }: Lineage): Promise<void> {
+  const kept = await store.get(key)
+  if (kept !== undefined) await store.delete(key, kept.version)
+}
+
+function newLineage(key: string, space: string, place: Pick<Lineage, 'store' | 'copyMs' | 'isToldOfChanges'>): Lineage {
   return {
     key,
+    space,
     ...place,
     entries: new Map(),
     evicted: false,
@@ -271,13 +315,17 @@ export function goodUntil(copy: Copy, instant: number): Copy {
   return { ...copy, id: ++copies, goodUntil: instant }
 }
 
+/** Whether nothing is under way that would be lost with it. */
+function isIdle({ unsaved, entries }: Lineage): boolean {
+  return unsaved === undefined && [...entries.values()].every(({ flight }) => flight === undefined)
+}
+
 /** Makes room for a tenth: the store still has what goes. */
 function evict(lineages: Map<string, Lineage>): void {
   let room = mostLineages / 10
   for (const [key, lineage] of lineages) {
     if (room === 0) return
-    const isIdle = lineage.unsaved === undefined && [...lineage.entries.values()].every(({ flight }) => !flight)
-    if (!isIdle) continue
+    if (!isIdle(lineage)) continue
     lineages.delete(key)
     lineage.evicted = true
     dropCopies(lineage)

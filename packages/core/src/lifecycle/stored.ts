@@ -2,11 +2,10 @@
  * A lineage's record in its store: read, and written by compare-and-set. What records mean is in `record.ts`, when
  * something is sent in `renewal.ts` and `refresh.ts`.
  */
-import { randomUUID } from 'node:crypto'
 import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
 import type { RecordToKeep } from '../store/token-store.js'
-import { firstVersion, type Known, type Lineage, learn, learnUnlessLater, type Unsaved } from './held.js'
+import { firstVersion, type Known, type Lineage, learn, learnUnlessLater, newVersion, type Unsaved } from './held.js'
 import {
   askForMs,
   asking,
@@ -105,7 +104,7 @@ export async function write(
   record: LineageRecord,
   now: Now,
 ): Promise<Known | undefined> {
-  const known = { version: isMissing(over.record) ? firstVersion() : randomUUID(), record }
+  const known = { version: isMissing(over.record) ? firstVersion() : newVersion(), record }
   return (await put(lineage, over.version, known, now)) ? known : undefined
 }
 
@@ -148,7 +147,7 @@ export async function save(
 ): Promise<boolean> {
   const { unsaved: pending } = lineage
   if (pending !== undefined && !mayReplace(asIfKept(lineage, pending))) return false
-  const unsaved: Unsaved = { version: randomUUID(), change, mayReplace, isKept: undefined }
+  const unsaved: Unsaved = { version: newVersion(), change, mayReplace, isKept: undefined }
   lineage.unsaved = unsaved
   const giveUpAt = performance.now() + patienceMs
   for (;;) {
