@@ -1,8 +1,10 @@
 /** One request to an endpoint of the server. The only file that knows the order of the steps. */
 
+import { explain } from './circumstances.js'
 import type { Client } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
+import { hintedList } from './metadata.js'
 import { encodeForm, type Parameters, type Refusal } from './provider.js'
 import { keepReceived, type Received, takeReceived } from './received.js'
 import { redact } from './redaction/redact.js'
@@ -40,6 +42,7 @@ export async function sendToEndpoint<T>(client: Client, request: EndpointRequest
 
 async function send<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
   const authenticated = await authenticate(client, request)
+  const requestedAt = client.clock.now()
   let response: TransportResponse | undefined
   try {
     response = await exchange(client, request, authenticated)
@@ -47,7 +50,21 @@ async function send<T>(client: Client, request: EndpointRequest<T>): Promise<T> 
   } catch (error) {
     const received = takeReceived(error) ?? (response && { ...response, isWhole: true })
     if (received !== undefined) await request.salvage(error, received)
-    throw error
+    throw explain(error, { ...aboutClient(client, authenticated), url: request.endpoint, requestedAt, response })
+  }
+}
+
+/** What an error may say of the client. */
+function aboutClient({ auth, provider, tls, clock }: Client, { parameters }: Authenticated) {
+  const { client_assertion: assertion } = parameters
+  const listed = hintedList(provider.metadata, 'token_endpoint_auth_methods_supported')
+  const isListed = listed === undefined || listed.includes(auth.method)
+  return {
+    method: 'POST',
+    now: clock.now(),
+    assertion: typeof assertion === 'string' ? assertion : undefined,
+    certificate: tls.certificate,
+    hint: isListed ? undefined : `its metadata lists ${listed.join(', ').slice(0, 200)}, not ${auth.method}`,
   }
 }
 

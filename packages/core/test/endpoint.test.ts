@@ -402,7 +402,7 @@ describe("somebody else's code", () => {
     expect(error).toBeInstanceOf(TransportError)
     expect(error).toMatchObject({
       code: 'ERR_TRANSPORT',
-      message: 'The transport failed: socket hang up [redacted]',
+      message: 'The transport failed: socket hang up [redacted]; POST https://as.example.com/token',
       neverSent: false,
       retryable: true,
       provider: 'example',

@@ -6,6 +6,7 @@ import {
   clientSecretPost,
   createClient,
   defineProvider,
+  encodeForm,
   optionError,
 } from '@grantkit/core'
 import { describe, expect, test } from 'vitest'
@@ -58,6 +59,20 @@ function contractOf({ conform, setup, underTest, inBody, onDispose }: Changes = 
     ...setup,
   })
 }
+
+/** A provider that calls id and secret otherwise. */
+const renamed: Changes = {
+  inBody: true,
+  conform: {
+    encodeRequest: ({ client_id: appKey, client_secret: appSecret, ...others }) =>
+      encodeForm({ ...others, appKey, appSecret }),
+  },
+  setup: { authMethod: 'client_secret_post' },
+}
+
+describe('a provider that calls id and secret otherwise', () => {
+  for (const { name, run } of contractOf(renamed)) test(name, run)
+})
 
 /** The names of the cases that fail. */
 async function failing(changes: Changes): Promise<string[]> {
@@ -114,6 +129,11 @@ describe('a provider that does not', () => {
     [
       'authenticates in the body instead of the header',
       { inBody: true },
+      'authenticates by its one method, in the body or the header and never in the URL',
+    ],
+    [
+      'authenticates in the body by other names instead of the header',
+      { ...renamed, setup: {} },
       'authenticates by its one method, in the body or the header and never in the URL',
     ],
     [

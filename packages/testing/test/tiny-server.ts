@@ -13,7 +13,7 @@ export interface TinyServer extends SystemUnderTest, AsyncDisposable {
   approve(): string
 }
 
-/** `id` and `good-secret` get tokens of an hour, by Basic header or body; a code gets a refresh token too. */
+/** `id` and `good-secret` get tokens of an hour, by Basic header or body, where the secret may be called `appSecret`; a code gets a refresh token too. */
 export async function startTinyServer(clock: Clock): Promise<TinyServer> {
   const requests: RequestReceived[] = []
   const faults: SpoiltAnswer[] = []
@@ -63,7 +63,8 @@ export async function startTinyServer(clock: Clock): Promise<TinyServer> {
 
 function isClient(authorization = '', parameters: Record<string, string>): boolean {
   const basic = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString()
-  return basic === 'id:good-secret' || parameters.client_secret === 'good-secret'
+  const { client_secret: secret = parameters.appSecret } = parameters
+  return basic === 'id:good-secret' || secret === 'good-secret'
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {
