@@ -138,7 +138,7 @@ describe('the server’s own words', () => {
     expect(await refusal(bank, clientCredentials({ scope: 'accounts loans' }))).toMatchObject({
       serverStatus: 400,
       error: 'invalid_scope',
-      kind: 'terminal',
+      kind: 'invalid_scope',
     })
   })
 
@@ -187,7 +187,7 @@ describe('a refusal in another shape', () => {
   })
 
   test('a description is kept to 300 characters', async () => {
-    const { client } = clientOf(answering(400, 'x'.repeat(10_000)))
+    const { client } = clientOf(answering(400, 'no such client. '.repeat(1_000)))
     const refused = await refusalOf(client, clientCredentials())
     expect(refused.error_description).toHaveLength(300)
   })
