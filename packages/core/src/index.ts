@@ -40,6 +40,7 @@ export type {
   TokenRejectedEvent,
   TokenRequestedEvent,
   TokenRequestFailedEvent,
+  TokensUnsavedEvent,
 } from './events.js'
 export { type Clock, systemClock } from './clock.js'
 export type { Secret } from './secret.js'

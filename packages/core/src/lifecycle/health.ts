@@ -19,7 +19,7 @@ export interface Rest {
 }
 
 /** How long the rest after a first failure is, unless the server says. */
-export const firstRestMs = 1_000
+const firstRestMs = 1_000
 export const longestRestMs = 30_000
 
 /** Twice as long after each failure in a row. */

@@ -83,6 +83,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     const isInTime = performance.now() < untilAt || lineage.unsaved?.isRefused === true
     if (!isReady() && isInTime) return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
     clearInterval(keeper)
+    keeper = undefined
     await asking?.catch(() => {})
     // what goes on after the request holds nothing of it
     asking = undefined
