@@ -18,6 +18,30 @@ export function findCutOff() {
     .map(element => element.textContent)
 }
 
+/** Colours of the pictures that stand out less from the card than WCAG 2.2, 1.4.11 asks (AA). */
+export function findFaintShapes() {
+  const luminance = color => {
+    const [red, green, blue] = color.match(/[\d.]+/g).map(channel => {
+      const share = Number(channel) / 255
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  }
+  const shapes = [...document.querySelectorAll('.timeline :is(.token, .renewal, .call, .now)')]
+  const faint = shapes.filter(shape => {
+    const { fill, stroke } = getComputedStyle(shape)
+    const color = /(ended|failed|now)/.test(shape.getAttribute('class')) ? stroke : fill
+    const [darker, lighter] = [color, getComputedStyle(shape.closest('article')).backgroundColor]
+      .map(luminance)
+      .sort((a, b) => a - b)
+    return (lighter + 0.05) / (darker + 0.05) < 3
+  })
+  return {
+    kinds: new Set(shapes.map(shape => shape.getAttribute('class'))).size,
+    faint: faint.map(({ outerHTML }) => outerHTML),
+  }
+}
+
 /** Texts below the contrast of WCAG 2.2, 1.4.3 (AA). */
 export function findFaintText() {
   const faint = []

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startApp } from '../src/app/app.js'
 import type { Schedule } from '../src/app/outages.js'
-import { findCutOff, findFaintText, findRepeatedIds } from './in-page.js'
+import { findCutOff, findFaintShapes, findFaintText, findRepeatedIds } from './in-page.js'
 
 const executablePath = findChromium()
 let browser: Browser
@@ -377,7 +377,7 @@ describe('for everybody', () => {
     expect(await page.evaluate(findRepeatedIds)).toEqual([])
   })
 
-  test('text has AA contrast, in light and in dark', async () => {
+  test('text and pictures have AA contrast, in light and in dark', async () => {
     const outage = byHand()
     await using app = await open(outage.schedule)
     await app.card(2).getByRole('button', { name: 'Expire now' }).click()
@@ -396,6 +396,9 @@ describe('for everybody', () => {
       const { checked, faint } = await app.page.evaluate(findFaintText)
       expect(faint, colorScheme).toEqual([])
       expect(checked).toBeGreaterThan(150)
+      const shapes = await app.page.evaluate(findFaintShapes)
+      expect(shapes.faint, colorScheme).toEqual([])
+      expect(shapes.kinds).toBe(7) // of all there are
     }
     expect(backgrounds.size).toBe(2)
   })

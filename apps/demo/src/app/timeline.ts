@@ -4,7 +4,7 @@
 export const reachMs = 120_000
 
 /** A token, from when it came to when it is over by its own word. */
-export interface TokenSpan {
+interface TokenSpan {
   readonly from: number
   readonly until: number
   /** When the server ended it before. */
@@ -24,7 +24,7 @@ export interface Renewal {
 }
 
 /** Calls of about the same moment with the same end. */
-export interface Calls {
+interface Calls {
   readonly at: number
   readonly count: number
   readonly failed: boolean
