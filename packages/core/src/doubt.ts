@@ -7,6 +7,7 @@ import { systemClock } from './clock.js'
 import { isGrantKitError, type LoginRequiredError } from './errors.js'
 import { originOf } from './origins.js'
 import { identityOf, sha256 } from './secret.js'
+import { whenAborted } from './signal.js'
 import { lineageKey } from './token-key.js'
 import type { TokenSet } from './token-set.js'
 import type { TokenSource } from './token-source.js'
@@ -107,7 +108,7 @@ function outcomeOf({ waiting, awaitedUntil }: Trial, signal: AbortSignal | undef
     const stop = () => {
       clearTimeout(timer)
       waiting.delete(tell)
-      signal?.removeEventListener('abort', abort)
+      stopWaiting?.()
     }
     const tell = (helped: boolean) => {
       stop()
@@ -119,7 +120,7 @@ function outcomeOf({ waiting, awaitedUntil }: Trial, signal: AbortSignal | undef
     }
     const timer = setTimeout(tell, awaitedUntil - performance.now(), false)
     waiting.add(tell)
-    signal?.addEventListener('abort', abort)
+    const stopWaiting = signal && whenAborted(signal, abort)
   })
 }
 

@@ -1,4 +1,5 @@
 /** A 401 that gives no reason: worth one token request, until it is known what it is worth. */
+import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   type Attached,
@@ -255,6 +256,24 @@ describe('other users, while it is being found out', () => {
     await vi.advanceTimersByTimeAsync(10_000)
     expect(await replay).toBeUndefined()
     expect(setup.server.requests).toHaveLength(1)
+  })
+
+  test('wait by one listener on a signal they share, and leave none', async () => {
+    const setup = setUp(rotate())
+    const { ann, bob } = await twoUsers(setup)
+    const controller = new AbortController()
+    const { signal } = controller
+    const first = await attachTo(ann)
+    const attached = await Promise.all(
+      Array.from({ length: 20 }, () => attach(bob, origins, { method: 'GET', url, signal })),
+    )
+    await first.replay(bare(), true)
+    const replays = attached.map(one => one.replay(bare(), true))
+    await new Promise(setImmediate)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    controller.abort(new Error('gone'))
+    for (const replay of replays) await expect(replay).rejects.toThrow('gone')
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   test('stop waiting when they abort', async () => {
