@@ -40,8 +40,7 @@ export interface DiscoveryOptions {
   readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
 }
 
-/** Names of {@link DiscoveryOptions}, for the functions that take them among their own. */
-export const discoveryOptionNames = [
+const discoveryOptionNames = [
   'issuer',
   'discoveryUrl',
   'wellKnown',
