@@ -16,8 +16,8 @@ export function attemptFor(client: Client, { key, lineage }: Entry, { grantType,
     endpoint: endpointFor(client, grantType),
     grantType,
     lineage: lineage.key,
-    key: attemptKey(lineage.key, key, parameters),
-    scopeKey: attemptKey(lineage.key, key, {}),
+    key: `${client.connection} ${attemptKey(lineage.key, key, parameters)}`,
+    scopeKey: `${client.connection} ${attemptKey(lineage.key, key, {})}`,
   }
 }
 
