@@ -273,7 +273,8 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
       : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
   }
   await update(lineage, take, now)
-  if (refreshToken !== undefined && lineage.isToldOfChanges) await letOthersObject(lineage, now)
+  const mayBeElsewhere = lineage.isToldOfChanges && Number.isFinite(lineage.copyMs)
+  if (refreshToken !== undefined && mayBeElsewhere) await letOthersObject(lineage, now)
 }
 
 /** Of its own, so that of the first source nothing but the clock is held for good. */

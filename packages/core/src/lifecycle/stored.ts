@@ -79,7 +79,7 @@ async function ask(lineage: Lineage, { version, record }: Known, now: number): P
  * trips of the store, which is more than they need.
  */
 export async function letOthersObject(lineage: Lineage, now: Now): Promise<void> {
-  for (let trips = 0; trips < 12 && lineage.known?.version?.startsWith('first-'); trips++) {
+  for (let trips = 0; trips < 5 && lineage.known?.version?.startsWith('first-'); trips++) {
     await read(lineage, now)
     await new Promise(setImmediate)
   }
