@@ -77,8 +77,8 @@ async function enter(attempt: Attempt): Promise<[Health, Health]> {
   }
 }
 
-async function refuseIfResting({ client }: Attempt, health: Health): Promise<void> {
-  const rest = inForce(health.rest, client.clock.now())
+async function refuseIfResting({ client, lineage }: Attempt, health: Health): Promise<void> {
+  const rest = health.restFor(lineage, client.clock.now())
   if (rest === undefined) return
   if (await isStill(rest, client)) throw rest.error
   health.forgive()

@@ -2,7 +2,8 @@
  * How a server does, told by its answers: whether it is down, or fails for one caller alone. One failure says neither.
  * Until somebody else has failed too, with no success between, it is left to that caller to wait; from the second on all
  * do. When their rest is over one of them tries, and the others wait for what comes of it; after a success they go twice as
- * many at a time with each answer.
+ * many at a time with each answer. Who has failed again lets those try first who have not, or the owner of a dead refresh
+ * token who asks most often would keep everybody waiting.
  */
 import type { GrantKitError } from '../errors.js'
 
@@ -21,6 +22,10 @@ export interface Rest {
 /** How long the rest after a first failure is, unless the server says. */
 const firstRestMs = 1_000
 export const longestRestMs = 30_000
+/** So many at once are not each at fault alone. */
+const many = 5
+/** How long others may try first, when the rest is over. */
+const longestPrecedenceMs = 10_000
 
 /** Twice as long after each failure in a row. */
 export function restMsAfter(failures: number, firstMs = firstRestMs, longestMs = longestRestMs): number {
@@ -35,8 +40,12 @@ export function inForce(rest: Rest | undefined, now: number): Rest | undefined {
 /** One server, or one client at it. */
 export class Health {
   rest: Rest | undefined
-  /** Who has failed since the last success. */
-  readonly #doubts = new Set<string>()
+  /** Who has failed since the last success, and how often. */
+  readonly #doubts = new Map<string, number>()
+  /** Whether somebody who has not failed was refused during the rest. */
+  #othersWait = false
+  /** After how many failures one lets those try first: at once, where it may be their own. */
+  #yieldsAfter = 2
   /** Who has failed while others were served: no witness against the server. */
   readonly #alone = new Set<string>()
   #failures = 0
@@ -69,7 +78,7 @@ export class Health {
   succeeded(who: string, now: number): void {
     this.#alone.delete(who)
     this.#doubts.delete(who)
-    for (const other of this.#doubts) this.#alone.add(other)
+    if (this.#doubts.size < many) for (const other of this.#doubts.keys()) this.#alone.add(other)
     if (this.#alone.size > 1_000) this.#alone.clear()
     this.#doubts.clear()
     if (inForce(this.rest, now) !== undefined) return
@@ -86,10 +95,11 @@ export class Health {
   doubted(who: string, now: number, error: GrantKitError): void {
     if (this.#failures === 0) {
       if (this.#alone.has(who)) return
-      this.#doubts.add(who)
+      this.#count(who)
       if (this.#doubts.size < 2) return
     }
     this.rests(who, now, error)
+    this.#yieldsAfter = 1
   }
 
   /** Whether this one failed while others were served. */
@@ -99,14 +109,32 @@ export class Health {
 
   /** Requests that were under way together fail together: that counts once, and the longest rest asked for is kept. */
   rests(who: string, now: number, error: GrantKitError, restMs?: number, refused?: string): void {
-    this.#doubts.add(who)
+    this.#count(who)
     const current = inForce(this.rest, now)
-    if (current === undefined) this.#failures++
+    if (current === undefined) {
+      this.#failures++
+      this.#othersWait = false
+      this.#yieldsAfter = 2
+    }
     const until = now + (restMs ?? error.retryAfterMs ?? restMsAfter(this.#failures))
     if (current === undefined || current.until < until)
       this.rest = { since: now, until, error, failures: this.#failures, refused }
     this.#most = 1
     this.#wake()
+  }
+
+  /** The rest that is in force for one: for who has failed again it is longer, when others wait who have not. */
+  restFor(who: string, now: number): Rest | undefined {
+    const { rest } = this
+    if (rest === undefined) return undefined
+    const failed = this.#doubts.get(who) ?? 0
+    if (failed === 0 && inForce(rest, now) !== undefined) this.#othersWait = true
+    if (failed < this.#yieldsAfter || !this.#othersWait) return inForce(rest, now)
+    return inForce({ ...rest, until: rest.until + Math.min(rest.until - rest.since, longestPrecedenceMs) }, now)
+  }
+
+  #count(who: string): void {
+    this.#doubts.set(who, (this.#doubts.get(who) ?? 0) + 1)
   }
 
   /** What was wrong has been changed. */

@@ -91,6 +91,19 @@ describe('a server that cannot answer', () => {
     }
   })
 
+  test('a second outage right after the first rests for everybody as well', async () => {
+    const setup = setUp(refuse(500, 'server_error'))
+    const scopes = Array.from({ length: 20 }, (_, caller) => `caller-${caller}`)
+    await Promise.all(scopes.map(scope => outcomeOf(setup, scope)))
+    setup.clock.advance(30_000)
+    setup.server.answer = issue()
+    expect(await outcomeOf(setup, 'somebody')).toMatch(/^token-/)
+    setup.server.answer = refuse(500, 'server_error')
+    const before = setup.server.requests.length
+    for (const scope of scopes) await outcomeOf(setup, scope)
+    expect(setup.server.requests.length - before).toBe(2)
+  })
+
   test('one who alone gets 503 makes others wait at most once', async () => {
     const setup = setUp(request => (request.form.scope === 'poison' ? down(request) : issue()(request)))
     for (let minute = 0; minute < 20; minute++) {
@@ -100,6 +113,25 @@ describe('a server that cannot answer', () => {
       expect(await outcomeOf(setup, `healthy ${minute}`)).toMatch(/^token-/)
     }
   })
+
+  for (const [name, count, poison] of [
+    ['one who gets 503', 1, down],
+    ['two who get 500', 2, refuse(500, 'server_error')],
+    ['three who get an empty 200', 3, () => ({ status: 200, headers: new Headers(), body: new Uint8Array() })],
+  ] as const)
+    test(`${name}, and ask most often, keep the others waiting for some seconds at most`, async () => {
+      const setup = setUp(request => (request.form.scope?.startsWith('poison') ? poison(request) : issue()(request)))
+      const poisoned = Array.from({ length: count }, (_, number) => `poison-${number}`)
+      let refusedSince = Number.POSITIVE_INFINITY
+      for (let tick = 0; tick < 6_000; tick++) {
+        setup.clock.advance(100)
+        await Promise.all(poisoned.map(scope => outcomeOf(setup, scope)))
+        if (tick % 37 > 0) continue
+        const isServed = typeof (await outcomeOf(setup, `healthy at ${tick}`)) === 'string'
+        refusedSince = isServed ? Number.POSITIVE_INFINITY : Math.min(refusedSince, setup.clock.now())
+        expect(setup.clock.now() - refusedSince).toBeLessThan(20_000)
+      }
+    })
 
   test('two who fail while others are served make nobody else wait, once that is known', async () => {
     const poison = refuse(500, 'server_error')
