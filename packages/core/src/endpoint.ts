@@ -156,10 +156,23 @@ function refused(
   })
 }
 
-/** A hook that fails on an answer nobody foresaw must not hide the refusal. */
+const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
+  'transient',
+  'terminal',
+  'invalid_scope',
+  'invalid_client',
+  'invalid_grant',
+  'interaction_required',
+  'denied',
+  'pending',
+  'stale_assertion',
+])
+
+/** A hook that fails on an answer nobody foresaw, or says what is no kind, must not hide the refusal. */
 function classify(refusal: Refusal, standard: RefusalKind, { conform }: Client['provider']): RefusalKind | undefined {
   try {
-    return conform.classifyError?.(refusal, standard)
+    const kind = conform.classifyError?.(refusal, standard)
+    return kind !== undefined && refusalKinds.has(kind) ? kind : undefined
   } catch {
     return undefined
   }

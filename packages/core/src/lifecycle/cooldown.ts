@@ -34,8 +34,8 @@ export async function withCooldown<T>(attempt: Attempt, request: () => Promise<T
     const result = await request()
     const now = attempt.client.clock.now()
     for (const health of [server, client]) health.succeeded(attempt.lineage, now)
+    note(attempt, rests.get(attempt.key)?.error.code === 'ERR_SERVER_REFUSED' ? 'taken after all' : 'served', now)
     for (const key of [attempt.key, attempt.scopeKey]) rests.delete(key)
-    note(attempt, 'served', now)
     return result
   } catch (error) {
     await startRest(attempt, error)
@@ -99,14 +99,17 @@ async function isStill({ refused }: Rest, client: Client): Promise<boolean> {
  * | an answer that is none | this attempt; the client once it has happened for somebody else too, but for codes |
  * | the client's credentials, or the server's certificate | the client, until it has others |
  * | any other refusal | this attempt |
- * | `authorization_pending`, what was never sent by our fault | nothing |
+ * | `authorization_pending` | nothing where it is polled for, else this attempt |
+ * | what was never sent by our fault | nothing |
  */
 async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   if (!isGrantKitError(error) || notTheServers.has(error.code)) return
   const { kind } = error as Partial<AuthorizationServerError>
-  if (kind === 'pending') return
   const { client, lineage } = attempt
   const now = client.clock.now()
+  // nobody polls with one of these
+  if (kind === 'pending' && notPolled.has(attempt.grantType)) return restAttempt(attempt.key, now, error)
+  if (kind === 'pending') return
   note(attempt, 'failed', now)
   const [server, ofClient] = healthsOf(attempt)
   if (error.retryable && isSurelyTheServers(error) && !isKnownToBeAlone(error, server, lineage))
@@ -121,6 +124,8 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   restAttempt(kind === 'invalid_scope' ? attempt.scopeKey : attempt.key, now, error, terminalRestMs, refused)
   if (kind === undefined && isWitness(attempt)) ofClient.doubted(lineage, now, error)
 }
+
+const notPolled = new Set(['client_credentials', 'authorization_code', 'refresh_token'])
 
 /** Codes of what happened on our side. */
 const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSED', 'ERR_TOKEN_STORE', 'ERR_CLOSED'])
@@ -189,28 +194,39 @@ async function credentialsOf({ auth, tls }: Client): Promise<string> {
 /** How refreshes of one client went last: whether it is one refresh token that is refused, or everybody's. */
 interface Refreshes {
   servedAt: number
+  /** When refresh tokens were taken that had been refused before: of the last two. */
+  takenAfterAll: readonly number[]
   /** Of two lineages at most, the latest last. */
   failed: readonly { readonly lineage: string; readonly at: number }[]
 }
 
 const refreshes = new Map<string, Refreshes>()
 
-/** Whether others have been served since an instant, and nobody else has failed after that. */
+const noRefreshes: Refreshes = { servedAt: Number.NEGATIVE_INFINITY, takenAfterAll: [], failed: [] }
+const fickleForMs = 300_000
+
+/**
+ * Whether others have been served since an instant, and nobody else has failed after that; not at a server that takes
+ * what it has refused a moment before, and so refuses at random.
+ */
 export function othersAreServed(attempt: Attempt, sinceAt: number): boolean {
-  const { servedAt, failed } = refreshes.get(clientKey(attempt)) ?? { servedAt: Number.NEGATIVE_INFINITY, failed: [] }
+  const { servedAt, failed, takenAfterAll } = refreshes.get(clientKey(attempt)) ?? noRefreshes
+  const [first, second] = takenAfterAll
+  const isFickle = second !== undefined && attempt.client.clock.now() - Number(first) < fickleForMs
   const other = failed.findLast(({ lineage }) => lineage !== attempt.lineage)
-  return servedAt >= sinceAt && servedAt >= (other?.at ?? Number.NEGATIVE_INFINITY)
+  return !isFickle && servedAt >= sinceAt && servedAt >= (other?.at ?? Number.NEGATIVE_INFINITY)
 }
 
-function note(attempt: Attempt, outcome: 'served' | 'failed', now: number): void {
+function note(attempt: Attempt, outcome: 'served' | 'taken after all' | 'failed', now: number): void {
   if (attempt.grantType !== 'refresh_token') return
   const key = clientKey(attempt)
-  const { servedAt, failed } = refreshes.get(key) ?? { servedAt: Number.NEGATIVE_INFINITY, failed: [] }
+  const before = refreshes.get(key) ?? noRefreshes
   const { lineage } = attempt
   // the latest is the last to go
   refreshes.delete(key)
   if (refreshes.size >= 1_000) refreshes.delete(refreshes.keys().next().value as string)
-  if (outcome === 'served') return void refreshes.set(key, { servedAt: now, failed })
-  const others = failed.filter(one => one.lineage !== lineage).slice(-1)
-  refreshes.set(key, { servedAt, failed: [...others, { lineage, at: now }] })
+  const takenAfterAll = outcome === 'taken after all' ? [...before.takenAfterAll, now].slice(-2) : before.takenAfterAll
+  const others = before.failed.filter(one => one.lineage !== lineage).slice(-1)
+  if (outcome === 'failed') refreshes.set(key, { ...before, failed: [...others, { lineage, at: now }] })
+  else refreshes.set(key, { ...before, servedAt: now, takenAfterAll })
 }

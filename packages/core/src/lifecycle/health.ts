@@ -66,7 +66,7 @@ export class Health {
 
   leave(): void {
     this.#underWay--
-    this.#wake(this.#most - this.#underWay)
+    this.#wake()
   }
 
   /** Until there may be a place, or a rest. */
@@ -151,11 +151,10 @@ export class Health {
     return isOver && this.#underWay === 0 && this.#waiting.size === 0
   }
 
-  #wake(most = Number.POSITIVE_INFINITY): void {
-    for (const resolve of this.#waiting) {
-      if (most-- <= 0) return
-      this.#waiting.delete(resolve)
-      resolve()
-    }
+  /** All of them: one that is woken may give up before it takes its place, and would tell nobody. */
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resolve of waiting) resolve()
   }
 }

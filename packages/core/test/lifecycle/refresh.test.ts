@@ -426,6 +426,34 @@ describe('a refresh token that the server refuses without saying that it is dead
     })
   }
 
+  for (const [name, refusal] of Object.entries(refusals))
+    test(`${name} at random, half of the time, ends nobody’s session`, async () => {
+      let seed = 7
+      const isRefused = () => {
+        seed = (seed * 48_271) % 2_147_483_647
+        return seed % 2 === 0
+      }
+      const healthy = issue({ expires_in: 60 })
+      const setup = machines(request => (isRefused() ? refusal(request) : healthy(request)))
+      const process = setup.start()
+      const users = Array.from({ length: 40 }, (_, number) => `user-${number}`)
+      for (const subject of users) await process.user(subject).import({ refreshToken: `of-${subject}` })
+      for (let second = 0; second < 900; second += 5) {
+        for (const subject of users)
+          expect(await outcomeOf(process.user(subject).getTokenSet())).not.toBe('ERR_LOGIN_REQUIRED')
+        setup.clock.advance(5_000)
+      }
+    })
+
+  test('with authorization_pending is not sent again with each call', async () => {
+    const setup = poisoned(refuse(400, 'authorization_pending'))
+    const process = setup.start()
+    await import_(process, [])
+    for (let call = 0; call < 20; call++)
+      expect(await outcomeOf(process.user('mallory').getTokenSet())).toBe('ERR_SERVER_REFUSED')
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
   test('is not ended by a scope or a client that is refused', async () => {
     for (const error of ['invalid_scope', 'invalid_target', 'invalid_client']) {
       const setup = poisoned(refuse(400, error))
@@ -548,6 +576,38 @@ function rotatingForMany(expiresIn: number): Answer {
     return json(200, { ...tokens, refresh_token: `${subject}-${expected + 1}` })
   }
 }
+
+test('who waits for the one who tries after a rest is not forgotten when those before it give up', async () => {
+  const setup = machines(refuse(503, ''))
+  let fails = false
+  const process = setup.start(
+    {},
+    {
+      async lease(...args) {
+        if (fails) throw new Error('not now')
+        return setup.backend.lease(...args)
+      },
+    },
+  )
+  const others = ['b', 'c', 'd', 'e', 'f']
+  for (const subject of ['a', ...others]) await process.user(subject).import({ refreshToken: `of-${subject}` })
+  await outcomeOf(process.user('a').getTokenSet())
+  setup.clock.advance(1_000)
+  const { answer, open } = gate(issue())
+  setup.server.answer = answer
+  const trial = outcomeOf(process.user('a').getTokenSet())
+  await setup.server.arrived(2)
+  const waiting = others.map(subject => outcomeOf(process.user(subject).getTokenSet()))
+  const aborter = new AbortController()
+  const aborted = process.user('b').getTokenSet({ signal: aborter.signal })
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  aborter.abort(new Error('enough'))
+  await expect(aborted).rejects.toThrow('enough')
+  fails = true
+  open()
+  expect(await Promise.all(waiting)).toEqual(others.map(() => 'ERR_TOKEN_STORE'))
+  expect(await trial).toBe('token-2')
+})
 
 describe('a new refresh token in an answer that is refused', () => {
   const odd: Answer = ({ number }) => {
