@@ -6,7 +6,15 @@ import tls, { type PeerCertificate, type SecureContext, type SecureContextOption
 import { inspect } from 'node:util'
 import { defaultAuthorities, pemBlocks, vouchesFor } from './authorities.js'
 import { parsePrivateKey } from './keys.js'
-import { checkNumber, checkOptions, checkText, lineBreakHint, optionError, refusePromise } from './options.js'
+import {
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkText,
+  lineBreakHint,
+  optionError,
+  refusePromise,
+} from './options.js'
 import { readPem } from './pem.js'
 import { identityOf } from './secret.js'
 
@@ -86,14 +94,33 @@ export function checkTlsOptions(options: TlsOptions, prefix = ''): void {
   const { certificate, ca, caMode, servername, connectTo } = options
   if (certificate !== undefined) checkCertificate(`${prefix}certificate`, certificate)
   if (Array.isArray(ca) && ca.length === 0) throw optionError(`${prefix}ca`, 'holds no certificate')
-  if (ca !== undefined) for (const one of [ca].flat()) parseCertificates(`${prefix}ca`, one)
+  if (ca !== undefined) for (const one of [ca].flat()) checkGivenAuthority(`${prefix}ca`, one)
   if (![undefined, 'add', 'replace'].includes(caMode)) throw optionError(`${prefix}caMode`, 'must be add or replace')
   if (caMode !== undefined && ca === undefined) throw optionError(`${prefix}ca`, 'is needed with caMode')
-  if (servername !== undefined) checkText(`${prefix}servername`, servername)
-  if (connectTo === undefined) return
-  checkOptions('connectTo', connectTo, ['host', 'port'])
-  checkText(`${prefix}connectTo.host`, connectTo.host)
-  if (connectTo.port !== undefined) checkNumber(`${prefix}connectTo.port`, connectTo.port, 1)
+  if (servername !== undefined) checkHost(`${prefix}servername`, servername)
+  if (connectTo !== undefined) checkConnectTo(`${prefix}connectTo`, connectTo)
+}
+
+function checkGivenAuthority(option: string, ca: string | Uint8Array): void {
+  refusePromise(option, ca)
+  parseCertificates(option, ca)
+}
+
+function checkConnectTo(option: string, connectTo: NonNullable<TlsOptions['connectTo']>): void {
+  checkObject(option, connectTo)
+  const { host, port, ...others } = connectTo
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) throw optionError(`${option}.${unknown}`, 'does not exist; connectTo takes host and port')
+  checkHost(`${option}.host`, host)
+  if (port === undefined) return
+  checkNumber(`${option}.port`, port, 1)
+  if (!Number.isInteger(port) || port > 65_535) throw optionError(`${option}.port`, 'must be a port from 1 to 65535')
+}
+
+/** A name or an address, without the rest of a URL. */
+function checkHost(option: string, host: string): void {
+  checkText(option, host)
+  if (/[\s/@?#]/.test(host)) throw optionError(option, 'must be the name of a host alone, such as gateway.example.com')
 }
 
 function checkCertificate(option: string, certificate: unknown): void {

@@ -7,7 +7,7 @@ import { none } from './client-auth/none.js'
 import { type Clock, systemClock } from './clock.js'
 import type { EventListener } from './events.js'
 import { statedList, tokenEndpoint } from './metadata.js'
-import { checkCredential, checkOptions, optionError } from './options.js'
+import { checkCredential, checkFunction, checkObject, checkOptions, optionError } from './options.js'
 import type { Provider } from './provider.js'
 import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
 import { identityOf, type Secret } from './secret.js'
@@ -64,7 +64,9 @@ export function createClient(options: ClientOptions): Client {
   checkOptions('createClient', options, optionNames)
   checkCredential('clientId', options.clientId)
   checkProvider(options.provider)
-  const { provider, clientId, tls = {}, clock = systemClock } = options
+  const { provider, clientId, tls = {}, clock = systemClock, onEvent } = options
+  if (typeof Object(clock).now !== 'function') throw optionError('clock', 'must have a function now()')
+  if (onEvent !== undefined) checkFunction('onEvent', onEvent)
   checkTls('createClient', tls, clock.now())
   const auth = chooseAuth(options)
   auth.check?.({ clientId, provider })
@@ -82,7 +84,7 @@ export function createClient(options: ClientOptions): Client {
     connection: transport.identity,
     timeoutMs: transport.timeoutMs,
     clock,
-    onEvent: options.onEvent,
+    onEvent,
     readHeaders: () => readRequestHeaders(provider.conform.requestHeaders, headers),
     close: transport.close,
   }
@@ -117,9 +119,9 @@ function chooseAuth(options: ClientOptions): ClientAuth {
   if (auth === undefined) refuseUnset(options)
   if (auth !== undefined && clientSecret !== undefined)
     throw optionError('clientSecret', 'client authentication is given twice; remove either clientSecret or auth')
-  const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
-  if (typeof chosen.authenticate !== 'function')
+  if (auth !== undefined && typeof Object(auth).authenticate !== 'function')
     throw optionError('auth', 'must come from a client authentication function such as privateKeyJwt()')
+  const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
   const accepted = statedList(provider.metadata, 'token_endpoint_auth_methods_supported')
   if (accepted !== undefined && !accepted.includes(chosen.method))
     throw optionError(
@@ -163,6 +165,7 @@ interface ChosenTransport {
 
 function chooseTransport(transport: ClientOptions['transport'], tls: TlsOptions): ChosenTransport {
   if (typeof transport === 'function') return userTransport(transport)
+  if (transport !== undefined) checkObject('transport', transport)
   const made = createTransport({ ...transport, ...tls })
   const { identity, timeoutMs } = made
   return { send: made, identity, timeoutMs, injected: false, close: () => made.close() }

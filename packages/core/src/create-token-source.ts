@@ -11,11 +11,19 @@ import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
 import { discard, letOthersObject, load, update } from './lifecycle/stored.js'
 import { namingProvider, tellOfExpiry } from './lifecycle/told.js'
 import { statedList } from './metadata.js'
-import { checkNumber, checkOptions, checkText, optionError, refusePromise, toBeAwaited } from './options.js'
+import {
+  checkCredential,
+  checkNumber,
+  checkOptions,
+  checkText,
+  optionError,
+  refusePromise,
+  toBeAwaited,
+} from './options.js'
 import { parseOrigins } from './origins.js'
 import { checkStore, type TokenStore } from './store/token-store.js'
 import { entryKey, lineageKey } from './token-key.js'
-import { TokenSet } from './token-set.js'
+import { TokenSet, unawaited } from './token-set.js'
 import type { TokenSource } from './token-source.js'
 
 interface SourceOptions extends Thresholds {
@@ -147,6 +155,14 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   held.missed ??= lookedUpBy(client)
   const holder = held.open(lineageKey(client, { subject: '' }, held.isShared))
   const lifetime = lifetimeOf('The user token sources', () => held.release(holder))
+  async function redeemed(entry: () => Entry, grant: Grant): Promise<TokenSet> {
+    lifetime.check()
+    checkGrant(client, grant)
+    const flight = redeem(client, entry(), grant)
+    lifetime.started(flight)
+    return flight
+  }
+
   return {
     for(subject) {
       checkText('subject', subject)
@@ -158,13 +174,7 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
       const looked = (entry: Entry) => tellOfExpiry(client, entry.lineage, subject)
       return {
         ...holding(options, { held, entry, renew, lifetime, looked }),
-        async redeem(grant) {
-          lifetime.check()
-          checkGrant(client, grant)
-          const flight = redeem(client, entry(), grant)
-          lifetime.started(flight)
-          return flight
-        },
+        redeem: grant => toBeAwaited(redeemed(entry, grant), 'redeem()', unawaited),
         async import(tokens) {
           lifetime.check()
           await namingProvider(client, importTokens(client, entry(), tokens))
@@ -195,8 +205,7 @@ function checkGrant({ provider }: Client, grant: Grant): void {
     throw optionError('grant', `${provider.name} takes ${accepted.join(', ')}, not ${grant.grantType}`)
 }
 
-/** What programs without types read of a promise when they forget to await it. */
-const ofTokenSet = { members: ['accessToken', 'refreshToken', 'expiresAt', 'scope'], enumerable: false }
+/** What programs without types make of the promise of headers. */
 const ofHeaders = { members: ['authorization'], enumerable: true }
 
 /** Where a source's tokens are held, how they are renewed, and how long the source is open. */
@@ -231,10 +240,11 @@ function holding(options: SourceOptions, { held, entry, renew, lifetime, looked 
     client,
     origins,
     getTokenSet: options =>
-      toBeAwaited(lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error()), 'getTokenSet()', ofTokenSet),
+      toBeAwaited(lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error()), 'getTokenSet()', unawaited),
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {
       lifetime.check()
+      checkText('rejected', rejected)
       const { lineage, key } = entry()
       await namingProvider(client, discard(lineage, key, rejected, now))
     },
@@ -257,7 +267,7 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
   const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
   if (refreshToken === undefined && accessToken === undefined)
     throw optionError('refreshToken', 'give a refresh token, an access token, or both')
-  if (refreshToken !== undefined) checkText('refreshToken', refreshToken)
+  if (refreshToken !== undefined) checkCredential('refreshToken', refreshToken)
   if (accessToken !== undefined) checkText('accessToken', accessToken)
   if (accessToken !== undefined && /[^\x21-\x7e]/.test(accessToken))
     throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')

@@ -4,8 +4,8 @@ import { checkTls, type TlsOptions } from './certificate.js'
 import { explain } from './circumstances.js'
 import { systemClock } from './clock.js'
 import { isGrantKitError, TokenResponseError, TransportError, ValidationError } from './errors.js'
-import { type AuthorizationServerMetadata, asDiscovered, checkMetadata } from './metadata.js'
-import { checkOptions, checkSecureUrl, checkText, optionError, parseUrl } from './options.js'
+import { type AuthorizationServerMetadata, asDiscovered, checkDocument, checkMetadata, nameOfKind } from './metadata.js'
+import { checkObject, checkOptions, checkSecureUrl, checkText, optionError, parseUrl, toBeAwaited } from './options.js'
 import { redact } from './redaction/redact.js'
 import { checkRequestHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
 import { parseServerResponse } from './server-response.js'
@@ -58,11 +58,19 @@ const discoveryOptionNames = [
  *   kind or names an endpoint a secret could not be sent to; TransportError; TokenResponseError when there is no document
  * @see RFC 8414 §3.3 for why the issuer must match
  */
-export async function discoverMetadata(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
+export function discoverMetadata(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
+  return toBeAwaited(discover(options), 'discoverMetadata()', {
+    members: ['issuer', 'token_endpoint'],
+    enumerable: true,
+  })
+}
+
+async function discover(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
   checkOptions('discoverMetadata', options, discoveryOptionNames)
   const place = placeOf(options)
   const { transport, tls = {}, headers, metadata: corrections = {}, name = place.name } = options
   checkText('name', name)
+  checkObject('metadata', corrections)
   checkOptions('metadata', corrections, Object.keys(corrections))
   if (headers !== undefined) checkRequestHeaders('headers', headers)
   checkTls('discoverMetadata', tls, systemClock.now())
@@ -87,6 +95,8 @@ interface Place {
   readonly issuers: readonly string[]
   /** Stands for the server while it has no other name. */
   readonly name: string
+  /** Whether the user said where it is. */
+  readonly isGiven: boolean
 }
 
 function placeOf({ issuer, discoveryUrl, wellKnown }: DiscoveryOptions): Place {
@@ -97,12 +107,12 @@ function placeOf({ issuer, discoveryUrl, wellKnown }: DiscoveryOptions): Place {
     )
   if (discoveryUrl === undefined && isDocument(issuer)) return placeOf({ discoveryUrl: issuer, wellKnown })
   if (discoveryUrl === undefined)
-    return { url: wellKnownUrl(issuer, wellKnown), issuers: [issuer ?? ''], name: issuer ?? '' }
+    return { url: wellKnownUrl(issuer, wellKnown), issuers: [issuer ?? ''], name: issuer ?? '', isGiven: false }
   if (wellKnown !== undefined) throw optionError('wellKnown', 'is part of the discovery URL already')
   const url = checkSecureUrl('discoveryUrl', discoveryUrl)
   if (issuer !== undefined) checkText('issuer', issuer)
   const issuers = issuer === undefined ? issuersOf(url) : [issuer]
-  return { url: discoveryUrl, issuers, name: issuers[0] ?? discoveryUrl }
+  return { url: discoveryUrl, issuers, name: issuers[0] ?? discoveryUrl, isGiven: true }
 }
 
 function isDocument(issuer: unknown): boolean {
@@ -138,7 +148,7 @@ async function readMetadata(question: Question, transport: Transport): Promise<A
   let response: TransportResponse | undefined
   try {
     response = await ask(question, transport)
-    const document = readDocument(response, provider)
+    const document = readDocument(response, question)
     checkIssuer(document.issuer, place, provider)
     return corrected(document, question)
   } catch (error) {
@@ -158,7 +168,7 @@ async function ask({ place, provider, headers }: Question, transport: Transport)
   }
 }
 
-function readDocument(response: TransportResponse, provider: string): Record<string, unknown> {
+function readDocument(response: TransportResponse, { place, provider }: Question): Record<string, unknown> {
   const { status, headers } = response
   const fail = (message: string) => new TokenResponseError(message, { provider, serverStatus: status })
   const location = parseUrl(headers.get('location') ?? '')
@@ -168,13 +178,14 @@ function readDocument(response: TransportResponse, provider: string): Record<str
     )
   const answer = parseServerResponse(response, provider)
   if ('body' in answer && isObject(answer.body)) return answer.body
-  const advice = status === 404 ? '; if it is elsewhere, give its discoveryUrl' : ''
+  if ('body' in answer) throw fail('expected a metadata document, got JSON that is no object')
+  const advice = status === 404 && !place.isGiven ? '; if it is elsewhere, give its discoveryUrl' : ''
   throw fail(`expected a metadata document, got status ${status}${advice}`)
 }
 
 function checkIssuer(issuer: unknown, { issuers }: Place, provider: string): void {
   if (typeof issuer === 'string' && issuers.includes(issuer)) return
-  const said = typeof issuer === 'string' ? quoted(issuer) : issuer === undefined ? 'no issuer' : typeof issuer
+  const said = typeof issuer === 'string' ? quoted(issuer) : issuer === undefined ? 'no issuer' : nameOfKind(issuer)
   throw new ValidationError(
     'issuer',
     `the metadata document is of another issuer: it says ${said}, expected was ${quoted(issuers[0] ?? '')}`,
@@ -193,7 +204,9 @@ function corrected(
 ): AuthorizationServerMetadata {
   const metadata = document as unknown as AuthorizationServerMetadata
   try {
-    return checkMetadata(asDiscovered(metadata, corrections))
+    const whole = asDiscovered(metadata, corrections)
+    checkDocument(whole)
+    return checkMetadata(whole)
   } catch (error) {
     const { message, option } = error as Error & { option: string }
     const [member] = option.split('.')

@@ -93,7 +93,9 @@ async function authenticate<T>(client: Client, { parameters, endpoint }: Endpoin
       secrets: [...secrets, ...(authenticated.secrets ?? [])],
     }
   } catch (cause) {
-    if (['ERR_OPTION', 'ERR_CLIENT_AUTHENTICATION'].includes(Object(cause).code)) throw cause
+    if (Object(cause).code === 'ERR_OPTION') throw cause
+    if (isGrantKitError(cause) && cause.code === 'ERR_CLIENT_AUTHENTICATION')
+      throw Object.assign(cause, { provider: provider.name })
     const message = `${auth.method}: the secret, or what signs, could not be had`
     const options = { provider: provider.name, retryable: true, cause }
     throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, options)

@@ -12,7 +12,7 @@ import {
   webcrypto,
 } from 'node:crypto'
 import { types } from 'node:util'
-import { checkOptions, checkText, lineBreakHint, oneOf, optionError } from './options.js'
+import { checkCredential, checkOptions, checkText, lineBreakHint, oneOf, optionError } from './options.js'
 import { readPem } from './pem.js'
 import { identityOf, sha256 } from './secret.js'
 
@@ -76,8 +76,8 @@ export function signer(options: SignerOptions): Signer {
   checkOptions('signer', options, ['key', 'alg', 'kid', 'passphrase'])
   const { key, alg } = options
   const algorithm = algorithmOf(alg)
-  const kid = options.kid ?? (isJwk(key) ? key.kid : undefined)
-  if (kid !== undefined) checkText('kid', kid)
+  const { kid = isJwk(key) ? key.kid : undefined } = options
+  if (kid !== undefined) checkCredential('kid', kid)
   if (typeof key === 'function') {
     const signInput = async (input: Buffer) => joseSignature(await key(input), algorithm)
     return compactSigner(alg, kid, identityOf(key), signInput)

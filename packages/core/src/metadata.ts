@@ -40,12 +40,17 @@ export function checkMetadata(metadata: AuthorizationServerMetadata): Authorizat
   return metadata
 }
 
-function checkList(name: MetadataList, list: unknown): void {
+function checkList(name: string, list: unknown): void {
   if (list === undefined) return
-  if (!Array.isArray(list)) throw optionError(name, `must be a list, got ${list === null ? 'null' : typeof list}`)
+  if (!Array.isArray(list)) throw optionError(name, `must be a list, got ${nameOfKind(list)}`)
   const wrong = list.find(one => typeof one !== 'string' || one === '')
   if (list.length > 0 && (wrong !== undefined || list.includes(undefined)))
-    throw optionError(name, `must be a list of texts; it holds ${wrong === null ? 'null' : typeof wrong}`)
+    throw optionError(name, `must be a list of texts; it holds ${nameOfKind(wrong)}`)
+}
+
+/** What a member is instead, without showing it. */
+export function nameOfKind(value: unknown): string {
+  return value === null ? 'null' : typeof value
 }
 
 function checkAliases(aliases: unknown): void {
@@ -56,16 +61,30 @@ function checkAliases(aliases: unknown): void {
   if (alias !== undefined) checkSecureUrl('mtls_endpoint_aliases.token_endpoint', alias)
 }
 
-/** On metadata that was discovered: the names of the members that nobody corrected. Shared by installed copies. */
+/**
+ * Refuses a document with `null`, a text or a number where the name of a member promises a list. What else may stand there,
+ * such as the objects of some profiles, is not ours to know.
+ *
+ * @see RFC 8414 §2, OpenID Connect Discovery §3
+ */
+export function checkDocument(document: object): void {
+  for (const [name, value] of Object.entries(document)) {
+    const isNone = value === null || typeof value === 'string' || typeof value === 'number'
+    if (name.endsWith('_supported') && isNone) throw optionError(name, `must be a list, got ${nameOfKind(value)}`)
+  }
+}
+
+/** On a list that was discovered. Shared by installed copies. */
 const discovered = Symbol.for('@grantkit/discovered')
 
-/** Metadata with corrections, which remembers what in it was discovered. */
+/** Metadata with corrections; the lists that nobody corrected remember that they were discovered, wherever they go. */
 export function asDiscovered(
   metadata: AuthorizationServerMetadata,
   corrections: Partial<AuthorizationServerMetadata>,
 ): AuthorizationServerMetadata {
-  const names = Object.keys(metadata).filter(name => !(name in corrections))
-  return Object.defineProperty({ ...metadata, ...corrections }, discovered, { value: new Set(names) })
+  for (const list of Object.values(metadata))
+    if (Array.isArray(list)) Object.defineProperty(list, discovered, { value: true })
+  return { ...metadata, ...corrections }
 }
 
 /**
@@ -82,7 +101,7 @@ export function hintedList(metadata: AuthorizationServerMetadata, name: Metadata
 }
 
 function isDiscovered(metadata: AuthorizationServerMetadata, name: MetadataList): boolean {
-  return (metadata as { [discovered]?: ReadonlySet<string> })[discovered]?.has(name) ?? false
+  return metadata[name] !== undefined && discovered in metadata[name]
 }
 
 /** The token endpoint, by its mutual-TLS alias when the client presents a certificate and the server names one. */

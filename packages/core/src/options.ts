@@ -95,6 +95,24 @@ export function credentialProblem(text: string): string | undefined {
   return /\p{Cc}/u.test(text) ? 'holds a line break or another control character' : undefined
 }
 
+/** Refuses anything but a function. */
+export function checkFunction(option: string, value: unknown): void {
+  refusePromise(option, value)
+  if (typeof value !== 'function') throw optionError(option, `must be a function, got ${kindOf(value)}`)
+}
+
+/** Refuses anything but `true` and `false`. */
+export function checkBoolean(option: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw optionError(option, `must be true or false, got ${kindOf(value)}`)
+}
+
+/** Refuses anything but an object with members. */
+export function checkObject(option: string, value: unknown): asserts value is object {
+  refusePromise(option, value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw optionError(option, `must be an object, got ${Array.isArray(value) ? 'a list' : kindOf(value)}`)
+}
+
 /** Refuses anything but a finite number of at least `least`. */
 export function checkNumber(option: string, value: unknown, least: number): asserts value is number {
   refusePromise(option, value)

@@ -23,6 +23,7 @@ export function readPem(option: string, pem: string | Uint8Array, wanted: PemKin
 
 /** What environment variables, secret stores and template literals do to line breaks. */
 function damage(text: string): string | undefined {
+  if (/^\s*["']/.test(text)) return 'is in quotes: take them off what comes from a file of variables'
   if (text.includes('\\n'))
     return "holds \\n as two characters where line breaks belong: pass pem.replaceAll('\\\\n', '\\n')"
   if (!/[\r\n]/.test(text.trim())) return 'stands on one line: its line breaks were lost on the way here'
@@ -33,14 +34,20 @@ function damage(text: string): string | undefined {
 }
 
 function mistakenFor(text: string, wanted: PemKind, isBytes: boolean): string {
+  if (text.trim() === '') return 'is empty: a variable that is not set?'
   const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1]
   if (label !== undefined) return `is a ${label.toLowerCase()}; the ${wanted} is needed`
-  if (isPath(text)) return `is a path; the ${wanted} itself is needed: readFileSync(path)`
+  if (isPath(text)) return asPath(wanted)
   if (/^\s*\{/.test(text)) return 'is JSON as text; a JWK is passed parsed: JSON.parse(text)'
   if (isBytes && text.charCodeAt(0) === 0x30) return `is DER; the ${wanted} is needed in PEM`
   if (/^[A-Za-z0-9+/_\s-]{64,}=*\s*$/.test(text))
     return 'is Base64 without the lines around it: PEM has BEGIN before and END after'
+  if (/^[\w.@-]+([/\\][\w.@-]+)+\s*$/.test(text)) return asPath(wanted)
   return `holds no ${wanted} in PEM`
+}
+
+function asPath(wanted: PemKind): string {
+  return `is a path; the ${wanted} itself is needed: readFileSync(path)`
 }
 
 function isPath(text: string): boolean {

@@ -1,7 +1,16 @@
 /** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. */
 import type { RefusalKind } from './errors.js'
 import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
-import { checkOptions, checkSecureUrl, checkText, optionError } from './options.js'
+import {
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkSecureUrl,
+  checkText,
+  optionError,
+} from './options.js'
 import { checkRequestHeaders, hidden, type RequestHeaders } from './request-headers.js'
 
 /** Parameters of a request to an endpoint, by their names on the wire. Members that are `undefined` are not sent. */
@@ -138,18 +147,11 @@ export interface ProviderDefinition {
 export function defineProvider(definition: ProviderDefinition): Provider {
   checkOptions('defineProvider', definition, ['name', 'metadata', 'conform'])
   checkText('name', definition.name)
-  const conform = definition.conform ?? {}
-  checkOptions('defineProvider', conform, Object.keys(conformNames))
-  if (conform.refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', conform.refreshEndpoint)
-  if (conform.basicCredentials !== undefined && !['form', 'raw'].includes(conform.basicCredentials))
-    throw optionError('basicCredentials', "must be 'form' or 'raw'")
-  const { refreshTokenResends = Number.POSITIVE_INFINITY } = conform
-  if (!(refreshTokenResends >= 0)) throw optionError('refreshTokenResends', 'must be a number of at least 0')
-  if (conform.responseEncoding !== undefined && !['json', 'form'].includes(conform.responseEncoding))
-    throw optionError('responseEncoding', "must be 'json' or 'form'")
-  if (conform.zeroExpiresIn !== undefined && !['now', 'never'].includes(conform.zeroExpiresIn))
-    throw optionError('zeroExpiresIn', "must be 'now' or 'never'")
-  if (conform.rejectionStatuses !== undefined) checkRejectionStatuses(conform.rejectionStatuses)
+  const { conform = {} } = definition
+  checkObject('conform', conform)
+  checkOptions('defineProvider', conform, Object.keys(checks))
+  for (const name of Object.keys(checks) as (keyof Conform)[])
+    if (conform[name] !== undefined) checks[name](name, conform[name])
   return Object.freeze({
     name: definition.name,
     metadata: checkMetadata(definition.metadata),
@@ -161,36 +163,58 @@ export function defineProvider(definition: ProviderDefinition): Provider {
 function guarded(conform: Conform): Conform {
   const { requestHeaders } = conform
   if (requestHeaders === undefined) return conform
-  checkRequestHeaders('requestHeaders', requestHeaders)
   return { ...conform, requestHeaders: hidden(requestHeaders) }
 }
 
-function checkRejectionStatuses(statuses: readonly number[]): void {
+type Check = (option: string, value: unknown) => void
+
+const either =
+  (...values: readonly string[]): Check =>
+  (option, value) => {
+    if (!values.includes(value as string))
+      throw optionError(option, `must be ${values.map(one => `'${one}'`).join(' or ')}`)
+  }
+
+const atLeast =
+  (least: number): Check =>
+  (option, value) =>
+    value === Number.POSITIVE_INFINITY || checkNumber(option, value, least)
+
+const checkRejectionStatuses: Check = (option, statuses) => {
   const isError = (status: unknown) => Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599
   if (!Array.isArray(statuses) || statuses.length === 0 || !statuses.every(isError))
-    throw optionError('rejectionStatuses', 'must list statuses from 400 to 599, such as [401, 403]')
+    throw optionError(option, 'must list statuses from 400 to 599, such as [401, 403]')
+}
+
+const checkAssertionRules: Check = (option, rules) => {
+  checkObject(option, rules)
+  checkOptions(option, rules, ['audience', 'typ', 'lifetimeSeconds'])
+  const { audience, typ, lifetimeSeconds } = rules as ClientAssertionRules
+  if (audience !== undefined && typeof audience !== 'function') checkText(`${option}.audience`, audience)
+  if (typ !== undefined) checkText(`${option}.typ`, typ)
+  if (lifetimeSeconds !== undefined) checkNumber(`${option}.lifetimeSeconds`, lifetimeSeconds, 1)
 }
 
 /** A record, so that none can be left out. */
-const conformNames: Readonly<Record<keyof Conform, true>> = {
-  refreshEndpoint: true,
-  requiresCertificate: true,
-  basicCredentials: true,
-  defaultSecretMethod: true,
-  clientAssertion: true,
-  checkCredentials: true,
-  encodeRequest: true,
-  responseEncoding: true,
-  mapTokenResponse: true,
-  defaultTokenType: true,
-  defaultExpiresIn: true,
-  zeroExpiresIn: true,
-  classifyError: true,
-  refreshTokenResends: true,
-  rejectionStatuses: true,
-  recognizeRejection: true,
-  requestHeaders: true,
-  resourceHeaders: true,
+const checks: Readonly<Record<keyof Conform, Check>> = {
+  refreshEndpoint: checkSecureUrl,
+  requiresCertificate: checkBoolean,
+  basicCredentials: either('form', 'raw'),
+  defaultSecretMethod: either('client_secret_basic', 'client_secret_post'),
+  clientAssertion: checkAssertionRules,
+  checkCredentials: checkFunction,
+  encodeRequest: checkFunction,
+  responseEncoding: either('json', 'form'),
+  mapTokenResponse: checkFunction,
+  defaultTokenType: checkText,
+  defaultExpiresIn: atLeast(1),
+  zeroExpiresIn: either('now', 'never'),
+  classifyError: checkFunction,
+  refreshTokenResends: atLeast(0),
+  rejectionStatuses: checkRejectionStatuses,
+  recognizeRejection: checkFunction,
+  requestHeaders: checkRequestHeaders,
+  resourceHeaders: checkObject,
 }
 
 /** `application/x-www-form-urlencoded`; what a server without an `encodeRequest` of its own gets (RFC 6749 appendix B). */

@@ -28,7 +28,7 @@ const protectedNames =
  */
 export function checkRequestHeaders(option: string, headers: unknown): asserts headers is RequestHeaders {
   refusePromise(option, headers)
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || headers instanceof Headers)
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || Symbol.iterator in headers)
     throw optionError(option, "must be an object, such as { 'x-api-key': key }")
   const names = new Set<string>()
   for (const [name, value] of Object.entries(headers)) {
@@ -80,8 +80,17 @@ export async function readRequestHeaders(...given: readonly (RequestHeaders | un
 }
 
 async function readValue(name: string, read: () => string | Promise<string>): Promise<string> {
-  const value: unknown = await read()
+  const value = await called(name, read)
   const problem = valueProblem(value)
   if (problem === undefined) return value as string
   throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', `header ${name}: what the function returned ${problem}`)
+}
+
+async function called(name: string, read: () => string | Promise<string>): Promise<unknown> {
+  try {
+    return await read()
+  } catch (cause) {
+    const message = `header ${name}: the function failed`
+    throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, { retryable: true, cause })
+  }
 }

@@ -14,6 +14,9 @@ export interface TokenSetMembers {
   readonly additional?: AdditionalMembers | undefined
 }
 
+/** What programs without types read of the promise of a token set, when they forget to await it. */
+export const unawaited = { members: ['accessToken', 'refreshToken', 'expiresAt', 'scope'], enumerable: false }
+
 /** An access token and what came with it. The tokens are read by name; printing shows none of them. */
 export class TokenSet {
   readonly #tokens: Pick<TokenSetMembers, 'accessToken' | 'refreshToken' | 'idToken'>

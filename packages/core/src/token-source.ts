@@ -1,6 +1,6 @@
 /** The contract every caller knows, and nothing else: a token set on request. */
 import type { Client } from './client.js'
-import { optionError, refusePromise } from './options.js'
+import { checkBoolean, checkOptions, checkText, optionError, refusePromise } from './options.js'
 import type { TokenSet } from './token-set.js'
 
 export interface GetTokenSetOptions {
@@ -13,6 +13,21 @@ export interface GetTokenSetOptions {
    * nobody any more; with `force` it does, until there is a new one.
    */
   readonly rejected?: string | undefined
+}
+
+/**
+ * Refuses what plain JavaScript may have given by mistake, such as a signal in place of the options.
+ *
+ * @throws TypeError naming the option
+ */
+export function checkGetTokenSetOptions(options: GetTokenSetOptions): void {
+  if (options instanceof AbortSignal) throw optionError('getTokenSet()', 'takes an object: getTokenSet({ signal })')
+  checkOptions('getTokenSet', options, ['signal', 'force', 'rejected'])
+  const { signal, force, rejected } = options
+  if (signal !== undefined && typeof Object(signal).throwIfAborted !== 'function')
+    throw optionError('signal', 'must be an AbortSignal')
+  if (force !== undefined) checkBoolean('force', force)
+  if (rejected !== undefined) checkText('rejected', rejected)
 }
 
 export interface TokenSource {

@@ -127,7 +127,7 @@ describe('discoverMetadata', () => {
 
   test.each([
     ['none', {}, 'it says no issuer'],
-    ['null', { issuer: null }, 'it says object'],
+    ['null', { issuer: null }, 'it says null'],
     ['a number', { issuer: 7 }, 'it says number'],
   ])('refuses a document with %s for an issuer', async (_, body, words) => {
     const { transport } = answering({ token_endpoint: document.token_endpoint, ...body })
@@ -172,9 +172,33 @@ describe('discoverMetadata', () => {
         ).resolves.toBeDefined()
       })
 
-    test('an empty list, and what nobody uses, is left alone', async () => {
-      const { transport } = answering({ ...document, grant_types_supported: [], scopes_supported: null, x: 7 })
+    test('an empty list, and what names no list, is left alone', async () => {
+      const odd = { vp_formats_supported: {}, claims_parameter_supported: true, x: 7, policy: null }
+      const { transport } = answering({ ...document, grant_types_supported: [], ...odd })
       await expect(discoverMetadata({ issuer, transport })).resolves.toMatchObject({ x: 7 })
+    })
+
+    for (const value of [null, 'S256', 7])
+      test(`a list that nobody here reads is none when it is ${JSON.stringify(value)}, unless it is corrected`, async () => {
+        const { transport } = answering({ ...document, code_challenge_methods_supported: value })
+        await expect(discoverMetadata({ issuer, transport })).rejects.toMatchObject({
+          check: 'metadata',
+          message: expect.stringMatching(
+            /https:\/\/as\.example\/tenant.*code_challenge_methods_supported: must be a list/,
+          ),
+        })
+        const metadata = { code_challenge_methods_supported: undefined } as object
+        await expect(discoverMetadata({ issuer, transport, metadata })).resolves.toMatchObject({ issuer })
+      })
+
+    test('a list that was discovered stays a hint when it is spread into metadata', async () => {
+      const { transport } = answering({ ...document, token_endpoint_auth_methods_supported: ['private_key_jwt'] })
+      const metadata = { ...(await discoverMetadata({ issuer, transport })), token_endpoint: `${issuer}/elsewhere` }
+      const provider = defineProvider({ name: 'example', metadata })
+      expect(() => createClient({ provider, clientId: 'app', clientSecret: 'a secret' })).not.toThrow()
+      const stated = { ...metadata, token_endpoint_auth_methods_supported: ['private_key_jwt'] }
+      const strict = defineProvider({ name: 'example', metadata: stated })
+      expect(() => createClient({ provider: strict, clientId: 'app', clientSecret: 'a secret' })).toThrow(/accepts/)
     })
 
     test('a correction that is wrong is an option that is wrong', async () => {

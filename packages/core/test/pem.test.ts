@@ -20,6 +20,8 @@ const paths = [
   '\\\\host\\share\\key.pem',
   'file:///etc/ssl/key.pem',
   'signing.key\n',
+  'certs/key',
+  'secrets/signing.txt\n',
 ]
 
 describe('a private key', () => {
@@ -42,6 +44,8 @@ describe('a private key', () => {
     ["OpenSSH's format", ssh, 'ssh-keygen -p -m PKCS8'],
     ['a certificate', cert, 'is a certificate; the private key is needed'],
     ['a public key', publicKey, 'is a public key; the private key is needed'],
+    ['nothing', '', 'is empty: a variable that is not set?'],
+    ['quotes around it', `"${key}"`, 'is in quotes'],
     ['words', 'hunter2', 'holds no private key in PEM'],
   ]
   for (const [name, given, message] of wrong)

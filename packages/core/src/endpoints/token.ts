@@ -2,19 +2,25 @@
 import { type Client, endpointFor } from '../client.js'
 import { sendToEndpoint } from '../endpoint.js'
 import type { Grant } from '../grants/grant.js'
+import { optionError, refusePromise, toBeAwaited } from '../options.js'
 import type { Received } from '../received.js'
 import { rescue } from '../rescue.js'
 import { salvage } from '../salvage.js'
 import { mapTokenResponse, parseTokenResponse } from '../token-response.js'
-import type { TokenSet } from '../token-set.js'
+import { type TokenSet, unawaited } from '../token-set.js'
 
 /**
  * Asks for a token set once: nothing is cached, nothing is shared. Most programs want `createTokenSource` instead.
  *
  * @throws AuthorizationServerError when the server refuses, TransportError when it does not answer,
- *   TokenResponseError when the answer is no token response
+ *   TokenResponseError when the answer is no token response, TypeError naming an argument that is none
  */
-export async function requestTokenSet(client: Client, grant: Grant): Promise<TokenSet> {
+export function requestTokenSet(client: Client, grant: Grant): Promise<TokenSet> {
+  return toBeAwaited(ask(client, grant), 'requestTokenSet()', unawaited)
+}
+
+async function ask(client: Client, grant: Grant): Promise<TokenSet> {
+  checkArguments(client, grant)
   const { provider } = client
   const { grantType, parameters, repeatable } = grant
   const requestedAt = client.clock.now()
@@ -28,6 +34,16 @@ export async function requestTokenSet(client: Client, grant: Grant): Promise<Tok
     read: (body, original) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original }),
     salvage: (error, received) => rescueWith(error, received, client, grant, requestedAt),
   })
+}
+
+function checkArguments(client: unknown, grant: unknown): void {
+  const order = 'the order is requestTokenSet(client, grant)'
+  refusePromise('client', client)
+  refusePromise('grant', grant)
+  if (typeof Object(client).transport !== 'function')
+    throw optionError('client', `must come from createClient(); ${order}`)
+  if (typeof Object(grant).grantType !== 'string')
+    throw optionError('grant', `must come from a grant function such as clientCredentials(); ${order}`)
 }
 
 /** Of an answer that brings an application's token nothing is worth it: it is asked for again. */

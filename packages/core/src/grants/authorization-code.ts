@@ -1,6 +1,6 @@
 /** `authorization_code`, with PKCE: a user's token for the code their login came back with (RFC 6749 §4.1, RFC 7636). */
 import { createHash, randomBytes } from 'node:crypto'
-import { checkOptions, checkText, optionError } from '../options.js'
+import { checkCredential, checkOptions, checkText, optionError } from '../options.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
 export interface AuthorizationCodeOptions extends GrantOptions {
@@ -19,7 +19,7 @@ export interface AuthorizationCodeOptions extends GrantOptions {
 export function authorizationCode(options: AuthorizationCodeOptions): Grant {
   checkOptions('authorizationCode', options, [...grantOptionNames, 'code', 'redirectUri', 'codeVerifier'])
   const { code, redirectUri, codeVerifier } = options
-  checkText('code', code)
+  checkCredential('code', code)
   if (redirectUri !== undefined) checkText('redirectUri', redirectUri)
   if (codeVerifier !== undefined && !/^[A-Za-z0-9._~-]{43,128}$/.test(codeVerifier))
     throw optionError('codeVerifier', 'must be 43 to 128 letters, digits, "-", ".", "_" or "~" (RFC 7636 §4.1)')

@@ -1,5 +1,5 @@
 /** `refresh_token`: a new access token without the user (RFC 6749 §6). */
-import { checkOptions, checkText } from '../options.js'
+import { checkCredential, checkOptions } from '../options.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
 export interface RefreshTokenOptions extends GrantOptions {
@@ -14,7 +14,7 @@ export interface RefreshTokenOptions extends GrantOptions {
  */
 export function refreshToken(options: RefreshTokenOptions): Grant {
   checkOptions('refreshToken', options, [...grantOptionNames, 'refreshToken'])
-  checkText('refreshToken', options.refreshToken)
+  checkCredential('refreshToken', options.refreshToken)
   return {
     grantType: 'refresh_token',
     parameters: { ...grantParameters(options), refresh_token: options.refreshToken },

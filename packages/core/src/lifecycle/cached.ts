@@ -4,7 +4,7 @@ import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
-import type { GetTokenSetOptions } from '../token-source.js'
+import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
 import { type Entry, goodUntil } from './held.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
 import type { Renew } from './renewal.js'
@@ -66,7 +66,12 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     const isCurrent = copy !== undefined && copy.id === seen && tls.certificate?.thumbprint === thumbprint
     const now = clock.now()
     if (isCurrent && options === undefined && quiet.fromAt <= now && now < quiet.untilAt) return copy.answer
-    return decide(options ?? {})
+    return options === undefined ? decide({}) : checked(options)
+  }
+
+  async function checked(options: GetTokenSetOptions): Promise<TokenSet> {
+    checkGetTokenSetOptions(options)
+    return decide(options)
   }
 
   async function decide({ signal, force = false, rejected }: GetTokenSetOptions): Promise<TokenSet> {
