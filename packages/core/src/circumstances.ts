@@ -47,9 +47,17 @@ function describeBody({ headers, body }: Pick<TransportResponse, 'headers' | 'bo
   const text = new TextDecoder().decode(body)
   if (text.trim() === '') return 'without a body'
   if (isJson(text)) return undefined
-  const type = /^\s*([\w.+-]{1,40}\/[\w.+-]{1,60})/.exec(headers.get('content-type') ?? '')?.[1] ?? 'no content type'
   const { length } = body
-  return `with ${type.toLowerCase()}, ${length < 1000 ? `${length} bytes` : `${Math.round(length / 1000)} kB`}`
+  return `with ${typeOf(headers.get('content-type'))}, ${length < 1000 ? `${length} bytes` : `${Math.round(length / 1000)} kB`}`
+}
+
+/** Those that come instead of JSON; of others nothing is said, since a server may write there what it likes. */
+const types =
+  /^\s*((?:text\/(?:html|plain|xml|css|csv|javascript)|application\/(?:json|problem\+json|scim\+json|hal\+json|xml|problem\+xml|soap\+xml|xhtml\+xml|x-www-form-urlencoded|octet-stream|jwt|jose|pdf|gzip|zip))|image\/(?:png|jpeg|gif|svg\+xml)|multipart\/form-data)\s*(?:;|$)/i
+
+function typeOf(contentType: string | null): string {
+  if (!/^\s*[\w.+-]+\/[\w.+-]/.test(contentType ?? '')) return 'no content type'
+  return types.exec(contentType ?? '')?.[1]?.toLowerCase() ?? 'an unusual content type'
 }
 
 function isJson(text: string): boolean {

@@ -71,6 +71,14 @@ describe('a refusal says method and URL, status, and what came where JSON was ex
     expect(message).not.toContain('mkr')
   })
 
+  test('a type that may be a secret of ours is not repeated', async () => {
+    for (const type of ['mkr/12345678', 'text/mkr', 'application/mkr+json']) {
+      const { message } = await told({ status: 500, headers: { 'content-type': type }, body: 'x' })
+      expect(message).toContain('with an unusual content type, 1 bytes')
+      expect(message).not.toContain('mkr')
+    }
+  })
+
   test('a URL loses its query', async () => {
     const token_endpoint = `${endpoint}?key=mkr`
     const { transport } = answering({ status: 400, body: {} })

@@ -35,14 +35,30 @@ export function echoesOf({ secrets, open = [] }: Sent): Echoes {
   return { pieces, short: [...short] }
 }
 
-/** How a secret may be written once nothing is escaped any more, or less; in UTF-8, and in Latin-1. */
+/** How a secret may be written once nothing is escaped any more, or less; in UTF-8, and in Latin-1; or in other letters. */
 function spellings(secret: string): string[] {
   const text = secret.slice(0, mostOfOne)
   const layers = [...layersFrom(layerOf(text))]
   const isLatin1 = /[\x80-\xff]/.test(text) && !/[^ -\xff]/.test(text)
   if (isLatin1) layers.push(...layersFrom(layerOfBytes(Buffer.from(text, 'latin1'))))
-  return layers.map(layer => compact(layer).text)
+  return [...layers.map(({ text }) => text), ...packings(text)].map(spelling => compact({ text: spelling }).text)
 }
+
+/** Base64 at each place a secret may have in it, hexadecimal and numbers: to be found in pieces, however they are broken. */
+function packings(secret: string): string[] {
+  if (secret.length > mostPacked) return []
+  const bytes = Buffer.from(secret)
+  const base64 = [0, 1, 2].flatMap(before => {
+    const padded = Buffer.concat([Buffer.alloc(before), bytes])
+    return (['base64', 'base64url'] as const).map(name => padded.toString(name).slice(before === 0 ? 0 : before + 1))
+  })
+  const hex = bytes.toString('hex').match(/../g) ?? []
+  // the last character depends on what follows
+  return [...base64.map(text => text.replace(/.=*$/, '')), hex.join(''), hex.join(':'), bytes.join(',')]
+}
+
+/** A longer one is an assertion, which nobody writes otherwise. */
+const mostPacked = 1_024
 
 function piecesOf(spelling: string): string[] {
   const count = Math.max(0, spelling.length - pieceLength + 1)

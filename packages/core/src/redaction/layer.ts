@@ -56,7 +56,7 @@ const escapes = new RegExp(
     '%u(?<unit>[\\da-f]{4})|%(?<percent>[\\da-f]{2})',
     '&#x0{0,6}(?<hex>[\\da-f]{1,6});?|&#0{0,6}(?<decimal>\\d{1,7});?|&(?<name>[a-z][a-z\\d]{1,8});?',
     '\\\\u\\{0{0,6}(?<braced>[\\da-f]{1,6})\\}|(?<units>\\\\ud[89ab][\\da-f]{2}\\\\ud[c-f][\\da-f]{2}|\\\\u[\\da-f]{4})|\\\\x(?<byte>[\\da-f]{2})',
-    '\\\\(?<letter>[bfnrtv0])|\\\\(?<sign>[^a-z\\d\\s])',
+    '\\\\(?<octal>[0-3][0-7]{2})|\\\\(?<letter>[bfnrtv0])|\\\\(?<sign>[^a-z\\d\\s])',
   ].join('|'),
   'gi',
 )
@@ -81,9 +81,10 @@ function unescaped({ text, from, to }: Layer): Layer | undefined {
 }
 
 function meaning(groups: Readonly<Record<string, string | undefined>>): string | undefined {
-  const { unit, percent, hex, decimal, name, braced, units, byte, letter, sign } = groups
+  const { unit, percent, hex, decimal, name, braced, units, byte, octal, letter, sign } = groups
   const raw = percent ?? byte
   if (raw !== undefined) return String.fromCharCode(Number.parseInt(raw, 16))
+  if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8))
   if (units !== undefined)
     return utf8(
       String.fromCharCode(

@@ -12,6 +12,7 @@ export function* tokenLikeIn(text: string): Generator<Found> {
   yield* elementsIn(text)
   yield* membersIn(text)
   yield* mentionsIn(text)
+  yield* markedIn(text)
   yield* randomIn(text)
 }
 
@@ -115,6 +116,14 @@ function* mentionsIn(text: string): Generator<Found> {
     const start = match.index + match[0].length - found.length
     const isOdd = uuid.test(value) || oddLength(value) >= 5 || (quote !== '' && value.length >= 6 && !isOrdinary(value))
     if (isOdd && !isReference(text, start)) yield [start, start + value.length - 1]
+  }
+}
+
+/** Runs with the signs that some vendors put into tokens and nobody into words, such as `v^1.1#i^1#f^0` and `Atza|Iw1`. */
+function* markedIn(text: string): Generator<Found> {
+  for (const { 0: run, index } of text.matchAll(/[^\s"'`<>&;(){}[\]\\,]{10,}/g)) {
+    const isMarked = /[A-Za-z\d][|^!#][A-Za-z\d]/.test(run) && /\d/.test(run) && !run.includes('/')
+    if (isMarked) yield [index, index + withoutStop(run).length - 1]
   }
 }
 

@@ -44,6 +44,31 @@ const encodings: Readonly<Record<string, Encode>> = {
   'in capitals': text => text.replace(/[a-z]/g, one => one.toUpperCase()),
 }
 
+/** What nobody writes inside another encoding. */
+const packings: Readonly<Record<string, Encode>> = {
+  'in base64, broken every eight characters': text =>
+    Buffer.from(text)
+      .toString('base64')
+      .replace(/.{8}/g, part => `${part}\r\n`),
+  'in base64, with the blanks a form makes of its plus signs': text =>
+    Buffer.from(`client-1:${text}`).toString('base64').replaceAll('+', ' '),
+  'in hexadecimal with colons': text =>
+    Buffer.from(text)
+      .toString('hex')
+      .replace(/..(?!$)/g, byte => `${byte}:`),
+  'in hexadecimal with blanks': text =>
+    Buffer.from(text)
+      .toString('hex')
+      .replace(/..(?!$)/g, byte => `${byte} `),
+  'as a list of bytes': text => [...Buffer.from(text)].join(', '),
+  'in octal escapes': text =>
+    each(text, one =>
+      bytes(one)
+        .map(byte => `\\${byte.toString(8).padStart(3, '0')}`)
+        .join(''),
+    ),
+}
+
 /** Numbers that look random and are the same each time. */
 function numbersFrom(seed: number): (below: number) => number {
   let state = seed
@@ -77,6 +102,18 @@ describe('an echoed secret is taken out', () => {
     for (const [name, encode] of Object.entries(encodings))
       test(`${name}, ${kind}`, () => {
         expect(shown(`Wrong: ${encode(secret)} it is.`, [secret])).toBe('Wrong: [redacted] it is.')
+      })
+
+  for (const [name, pack] of Object.entries(packings))
+    for (const around of ['as it is', 'percent-encoded', 'JSON-escaped', 'HTML-escaped'])
+      test(`${name}, ${around}: no dozen characters of it are left`, () => {
+        for (const secret of ['open-sesame-and-close-again', 'kX9+/vQ~2mZ?w>8^b!5}c', 'pä55wörd-of-the-client']) {
+          const packed = encodings[around]?.(pack(secret)) ?? ''
+          const text = redact(`Wrong: ${packed} it is.`, 5_000, { secrets: [secret] })
+          const pieces = Array.from({ length: packed.length - 11 }, (_, start) => packed.slice(start, start + 12))
+          expect(pieces.filter(piece => text.includes(piece))).toEqual([])
+          expect(text).toMatch(/^Wrong: .*\[redacted\].* it is\.$/)
+        }
       })
 
   test('written in Latin-1', () => {
@@ -164,6 +201,8 @@ describe('what looks like a token is taken out', () => {
     '00D50000000IehZ!AQcAQH0dMHZfz972Szmpkb58urFRkgeBGsxL is old': '[redacted] is old',
     'v^1.1#i^1#p^3#f^0#I^3#r^1#t^Ul4xMF8wOkU3RDUw is old': '[redacted] is old',
     'Atza|IwEBIA1234abcd5678EFGH is old': '[redacted] is old',
+    'Could not save token v^1.1#i^1#f^0#p^3 for user': 'Could not save token [redacted] for user',
+    'Atza|IwEBIExample123': '[redacted]',
     'Set-Cookie: SID=0123456789abcdef': 'Set-Cookie: [redacted]',
     '-----BEGIN PRIVATE KEY----- MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEH': '-----BEGIN PRIVATE KEY----- [redacted]',
     'no such user at https://a.example/cb?code=abc': 'no such user at https://a.example/cb[redacted]',
@@ -191,6 +230,9 @@ describe('what people are to read stays', () => {
     'Bearer token is missing',
     'Bearer realm="api", error="invalid_token", error_description="The access token expired"',
     'Basic authentication required',
+    'one of client_secret_basic|client_secret_post|private_key_jwt is wanted',
+    'see https://as.example.com/errors#section-4.1.2',
+    'C#7 and F#sharp5 are languages',
     'Request ID: 4bf92f3577b34da6a3ce929d0e0e4736',
     'Ray ID: 7d9f8b6c5d1e2f3a',
     'Access Denied. Reference #18.4f1c2d17.1700000000.1a2b3c4',
