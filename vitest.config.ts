@@ -3,19 +3,12 @@ import { configDefaults, defineConfig } from 'vitest/config'
 /** In-process tests run on `src`, through the private condition; what starts a process runs on `dist`. */
 const conditions = ['@grantkit/source', 'module', 'node']
 
-/** What takes minutes, or needs servers and a browser: `npm run test:heavy`. */
+/** What takes minutes, or needs servers, browsers or many processes: `npm run test:heavy`. */
 const heavy = [
-  // a browser, and an app that is started for each test
-  'apps/demo/test/{app,page}.test.ts',
-  // many processes on real servers, killed and cut off
-  'apps/stress/test/**/*.test.ts',
-  'packages/{postgres,redis}/test/*.test.ts',
-  // a process for each instruction at which it may die
-  'packages/file-store/test/{crash,processes,schedules}.test.ts',
+  '{packages,apps}/*/test/**/*.heavy.test.ts',
+  'test/*.heavy.test.ts',
   // every order of two and three processes, in hundreds of thousands of states
   'packages/core/test/lifecycle/model/model.test.ts',
-  // installs, packs and starts this repository
-  'test/{packages,start}.test.ts',
 ]
 
 /** No test is slow because of these: they end one that hangs, and leave room on a machine that is busy otherwise. */

@@ -1,5 +1,5 @@
 /** Who may import whom: read from the import lines, types included. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -63,16 +63,8 @@ const coreInOrder = [
 
 const httpClients = ['axios', 'got', 'undici', 'node:http', 'node:http2', 'node:https', 'node:net', 'node:tls']
 
-/** Packages that plug into a library, with what they may import beside core and Node's own modules. */
-const integrations = {
-  axios: ['axios'],
-  express: ['express'],
-  'file-store': [],
-  got: ['got'],
-  postgres: [],
-  redis: [],
-  undici: ['undici'],
-} satisfies Record<string, readonly string[]>
+/** The second opinion stands on its own. */
+const notBuiltOnCore = ['core', 'sandbox']
 
 const packagesFolder = fileURLToPath(new URL('../packages/', import.meta.url))
 
@@ -101,24 +93,46 @@ test('sandbox imports no other package of this repository', () => {
   expect(imports.filter(name => name.startsWith('@grantkit/') || name.includes('core/'))).toEqual([])
 })
 
-test.each(packageFolders().filter(name => name.startsWith('provider-')))(
-  '%s imports core and no HTTP client',
-  folder => {
-    const imports = sourceFiles(folder).flatMap(file => importsOf(folder, file))
-    expect(imports.filter(isPackage).filter(name => name !== '@grantkit/core')).toEqual([])
-    expect(imports.filter(name => httpClients.includes(name))).toEqual([])
-  },
-)
-
-test.each(Object.entries(integrations))('%s imports core and its library alone', (folder, libraries) => {
+describe.each(packageFolders())('%s', folder => {
   const imports = sourceFiles(folder).flatMap(file => importsOf(folder, file))
-  expect(
-    imports.filter(isPackage).filter(name => name !== '@grantkit/core' && !libraries.some(library => library === name)),
-  ).toEqual([])
+  const { name, dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = manifestOf(folder)
+  const ours = Object.keys(dependencies)
+  const libraries = Object.keys(peerDependencies).filter(library => !peerDependenciesMeta[library]?.optional)
+
+  test('imports what its package.json declares alone; what is optional is handed to it', () => {
+    expect(imports.filter(isPackage).filter(name => ![...ours, ...libraries].includes(packageOf(name)))).toEqual([])
+  })
+
+  test('is named after its folder', () => {
+    expect(name).toBe(`@grantkit/${folder}`)
+  })
+
+  if (!notBuiltOnCore.includes(folder))
+    test('depends on core alone', () => {
+      expect(ours).toEqual(['@grantkit/core'])
+    })
+
+  if (folder.startsWith('provider-'))
+    test('has no HTTP client', () => {
+      expect(libraries).toEqual([])
+      expect(imports.filter(name => httpClients.includes(name))).toEqual([])
+    })
 })
 
-function packageFolders() {
-  return readdirSync(packagesFolder)
+/** Folders that hold a package; what a branch left behind holds none. */
+function packageFolders(): string[] {
+  return readdirSync(packagesFolder).filter(folder => existsSync(`${packagesFolder}${folder}/package.json`))
+}
+
+interface Manifest {
+  readonly name: string
+  readonly dependencies?: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
+  readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(`${packagesFolder}${folder}/package.json`, 'utf8'))
 }
 
 /** Paths below `src/`, with slashes on every system. */
@@ -138,6 +152,11 @@ function importsOf(folder: string, file: string): string[] {
 
 function isRelative(specifier: string) {
   return specifier.startsWith('.')
+}
+
+/** `@grantkit/core` of `@grantkit/core/kit`. */
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 
 function isPackage(specifier: string) {
