@@ -30,7 +30,8 @@ export function pack(destination) {
   })
 }
 
-function publicPackages() {
+/** @returns {{ folder: string, manifest: any }[]} */
+export function publicPackages() {
   return readdirSync(join(root, 'packages'))
     .map(folder => ({ folder, path: join(root, 'packages', folder, 'package.json') }))
     .filter(({ path }) => existsSync(path))
