@@ -18,6 +18,11 @@ export interface EndpointRequest<T> {
   readonly parameters: Parameters
   readonly grantType: string
   readonly repeatable: boolean
+  /**
+   * Called right before each attempt is handed to the transport. What it throws comes out as it is; before a second attempt,
+   * the error of the first does.
+   */
+  readonly beforeSending?: (() => Promise<void>) | undefined
   /** Gives the members of an answer the RFC's names. */
   readonly map: (body: unknown) => unknown
   /** Makes what is wanted of an answer that is no refusal: by the RFC's names, and as it came. */
@@ -29,19 +34,29 @@ export interface EndpointRequest<T> {
 /**
  * Sends a request: authenticate, encode, send, parse, in that order; once more, authenticated anew, when that is safe.
  *
- * @throws AuthorizationServerError, TransportError, TokenResponseError
+ * @throws AuthorizationServerError, TransportError, TokenResponseError; what `beforeSending` throws
  */
 export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
   try {
-    return await send(client, request)
+    return await send(client, request, error => error)
   } catch (error) {
     if (!mayRepeat(error, request)) throw error
-    return send(client, request)
+    return send(client, request, () => error)
   }
 }
 
-async function send<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
+/** @param heldBack what is thrown where `beforeSending` throws */
+async function send<T>(
+  client: Client,
+  request: EndpointRequest<T>,
+  heldBack: (reason: unknown) => unknown,
+): Promise<T> {
   const authenticated = await authenticate(client, request)
+  try {
+    await request.beforeSending?.()
+  } catch (reason) {
+    throw heldBack(markUnsent(reason))
+  }
   const requestedAt = client.clock.now()
   let response: TransportResponse | undefined
   try {
@@ -93,13 +108,19 @@ async function authenticate<T>(client: Client, { parameters, endpoint }: Endpoin
       secrets: [...secrets, ...(authenticated.secrets ?? [])],
     }
   } catch (cause) {
-    if (Object(cause).code === 'ERR_OPTION') throw cause
+    if (Object(cause).code === 'ERR_OPTION') throw markUnsent(cause)
     if (isGrantKitError(cause) && cause.code === 'ERR_CLIENT_AUTHENTICATION')
-      throw Object.assign(cause, { provider: provider.name })
+      throw Object.assign(markUnsent(cause), { provider: provider.name })
     const message = `${auth.method}: the secret, or what signs, could not be had`
-    const options = { provider: provider.name, retryable: true, cause }
+    const options = { provider: provider.name, retryable: true, neverSent: true, cause }
     throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, options)
   }
+}
+
+/** Notes on an error of ours that it kept a request from being sent; returns the error. */
+function markUnsent<E>(error: E): E {
+  const isOurs = isGrantKitError(error) || Object(error).code === 'ERR_OPTION'
+  return isOurs ? Object.assign(error as E & object, { neverSent: true }) : error
 }
 
 /**

@@ -10,6 +10,8 @@ export interface GrantKitErrorOptions {
   readonly retryable?: boolean | undefined
   /** How long the endpoint rests before the next request, in milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** Whether the request it is about provably never left: nothing was asked of the server, nothing is used up. Default `false`. */
+  readonly neverSent?: boolean | undefined
   readonly cause?: unknown
 }
 
@@ -20,6 +22,12 @@ export class GrantKitError extends Error {
   readonly provider: string | undefined
   readonly retryable: boolean
   readonly retryAfterMs: number | undefined
+  /**
+   * Whether the request it is about provably never left: no client authentication could be made, or no connection. `false`
+   * where that is not known, and where it is about no request. Of two attempts it speaks of the second: that is made only
+   * where the first has done nothing.
+   */
+  readonly neverSent: boolean
 
   constructor(code: string, message: string, options: GrantKitErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -28,6 +36,7 @@ export class GrantKitError extends Error {
     this.provider = options.provider
     this.retryable = options.retryable ?? false
     this.retryAfterMs = options.retryAfterMs
+    this.neverSent = options.neverSent ?? false
     Object.defineProperty(this, brand, { value: true })
   }
 }
@@ -107,11 +116,8 @@ export interface TransportErrorOptions extends GrantKitErrorOptions {
  * `ERR_TRANSPORT_TLS`, `ERR_TRANSPORT_CLOSED`.
  */
 export class TransportError extends GrantKitError {
-  readonly neverSent: boolean
-
   constructor(code: string, message: string, options: TransportErrorOptions) {
     super(code, message, { retryable: true, ...options })
-    this.neverSent = options.neverSent
   }
 }
 
@@ -199,6 +205,6 @@ export class TokenStoreError extends GrantKitError {
 /** The token source was closed before or while it was asked. `code` is `ERR_CLOSED`. */
 export class ClosedError extends GrantKitError {
   constructor(message: string) {
-    super('ERR_CLOSED', message)
+    super('ERR_CLOSED', message, { neverSent: true })
   }
 }

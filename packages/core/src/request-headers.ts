@@ -83,7 +83,8 @@ async function readValue(name: string, read: () => string | Promise<string>): Pr
   const value = await called(name, read)
   const problem = valueProblem(value)
   if (problem === undefined) return value as string
-  throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', `header ${name}: what the function returned ${problem}`)
+  const message = `header ${name}: what the function returned ${problem}`
+  throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, { neverSent: true })
 }
 
 async function called(name: string, read: () => string | Promise<string>): Promise<unknown> {
@@ -91,6 +92,6 @@ async function called(name: string, read: () => string | Promise<string>): Promi
     return await read()
   } catch (cause) {
     const message = `header ${name}: the function failed`
-    throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, { retryable: true, cause })
+    throw new GrantKitError('ERR_CLIENT_AUTHENTICATION', message, { retryable: true, neverSent: true, cause })
   }
 }

@@ -79,3 +79,8 @@ test('keeps the cause, and has none where none was given', () => {
   expect(new LoginRequiredError('x', { cause, subject: 'alice' })).toMatchObject({ cause, subject: 'alice' })
   expect('cause' in new LoginRequiredError('x')).toBe(false)
 })
+
+test('says of every error whether its request never left, and of a closed source that there was none', () => {
+  for (const [error] of all) expect(error.neverSent).toBe(['ERR_TRANSPORT_TLS', 'ERR_CLOSED'].includes(error.code))
+  expect(new GrantKitError('ERR_CLIENT_AUTHENTICATION', 'x', { neverSent: true }).neverSent).toBe(true)
+})

@@ -42,5 +42,5 @@ function checkSecret(secret: Secret): void {
 }
 
 function unusable(problem: string): GrantKitError {
-  return new GrantKitError('ERR_CLIENT_AUTHENTICATION', `clientSecret: ${problem}`)
+  return new GrantKitError('ERR_CLIENT_AUTHENTICATION', `clientSecret: ${problem}`, { neverSent: true })
 }

@@ -16,11 +16,30 @@ import { type TokenSet, unawaited } from '../token-set.js'
  *   TokenResponseError when the answer is no token response, TypeError naming an argument that is none
  */
 export function requestTokenSet(client: Client, grant: Grant): Promise<TokenSet> {
-  return toBeAwaited(ask(client, grant), 'requestTokenSet()', unawaited)
+  return toBeAwaited(askChecked(client, grant), 'requestTokenSet()', unawaited)
 }
 
-async function ask(client: Client, grant: Grant): Promise<TokenSet> {
+async function askChecked(client: Client, grant: Grant): Promise<TokenSet> {
   checkArguments(client, grant)
+  return askTokenEndpoint(client, grant)
+}
+
+/** How a token source asks, where that differs from {@link requestTokenSet}. */
+export interface AskOptions {
+  /** Called right before each attempt is handed to the transport; see `EndpointRequest.beforeSending`. */
+  readonly beforeSending?: (() => Promise<void>) | undefined
+}
+
+/**
+ * Asks for a token set once, with arguments that were checked.
+ *
+ * @throws what {@link requestTokenSet} throws; what `beforeSending` throws
+ */
+export async function askTokenEndpoint(
+  client: Client,
+  grant: Grant,
+  { beforeSending }: AskOptions = {},
+): Promise<TokenSet> {
   const { provider } = client
   const { grantType, parameters, repeatable } = grant
   const requestedAt = client.clock.now()
@@ -30,6 +49,7 @@ async function ask(client: Client, grant: Grant): Promise<TokenSet> {
     parameters: { ...parameters, grant_type: grantType },
     grantType,
     repeatable,
+    beforeSending,
     map: body => mapTokenResponse(body, provider),
     read: (body, original) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original }),
     salvage: (error, received) => rescueWith(error, received, client, grant, requestedAt),

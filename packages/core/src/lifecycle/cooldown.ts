@@ -103,7 +103,7 @@ async function isStill({ refused }: Rest, client: Client): Promise<boolean> {
  * | what was never sent by our fault | nothing |
  */
 async function startRest(attempt: Attempt, error: unknown): Promise<void> {
-  if (!isGrantKitError(error) || notTheServers.has(error.code)) return
+  if (!isGrantKitError(error) || isOurs(error)) return
   const { kind } = error as Partial<AuthorizationServerError>
   const { client, lineage } = attempt
   const now = client.clock.now()
@@ -127,8 +127,12 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
 
 const notPolled = new Set(['client_credentials', 'authorization_code', 'refresh_token'])
 
-/** Codes of what happened on our side. */
-const notTheServers = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_TRANSPORT_CLOSED', 'ERR_TOKEN_STORE', 'ERR_CLOSED'])
+/** What was never sent says something of the server only where the transport has tried. */
+function isOurs({ neverSent, code }: GrantKitError): boolean {
+  const isTried = code.startsWith('ERR_TRANSPORT') && code !== 'ERR_TRANSPORT_CLOSED'
+  // held back by a lease that was lost, in the transport
+  return (neverSent && !isTried) || code === 'ERR_TOKEN_STORE'
+}
 
 function isSurelyTheServers(error: GrantKitError): boolean {
   const { serverStatus, neverSent } = error as Partial<AuthorizationServerError & TransportError>

@@ -20,15 +20,12 @@ export type Outcome =
   /** Nobody knows. */
   | 'unknown'
 
-/** Codes of what fails before a request is handed to the transport. */
-const beforeSending = new Set(['ERR_CLIENT_AUTHENTICATION', 'ERR_OPTION', 'ERR_TOKEN_STORE'])
-
 /** @param hasLeft whether the transport was handed the request, now or at an attempt before */
 export function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
   if (!hasLeft) return 'unsent'
   const { code = '', kind, serverStatus = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
-  // a second attempt begins only where the first did nothing
-  if (neverSent || beforeSending.has(code)) return 'unsent'
+  // a second attempt begins only where the first did nothing; a lease that was lost held it back, in the transport
+  if (neverSent || code === 'ERR_TOKEN_STORE') return 'unsent'
   if (code !== 'ERR_SERVER_REFUSED' || kind === undefined) return 'unknown'
   if (kind === 'invalid_grant' || kind === 'interaction_required') return kind
   if (serverStatus === 429 || serverStatus === 503) return 'later'

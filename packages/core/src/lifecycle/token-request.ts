@@ -1,6 +1,6 @@
 /** One request for a token, unless its endpoint rests; told to the listener before and after. */
 import { type Client, endpointFor } from '../client.js'
-import { requestTokenSet } from '../endpoints/token.js'
+import { type AskOptions, askTokenEndpoint } from '../endpoints/token.js'
 import { type AuthorizationServerError, isGrantKitError } from '../errors.js'
 import { notify, type RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
@@ -24,39 +24,65 @@ export function attemptFor(client: Client, { key, lineage }: Entry, { grantType,
 /**
  * Asks the token endpoint.
  *
- * @throws what {@link requestTokenSet} throws, or threw when the rest began
+ * @throws what {@link askTokenEndpoint} throws, or threw when the rest began. What `beforeSending` throws makes nothing
+ *   rest, and is not told
  */
-export function requestToken(client: Client, entry: Entry, grant: Grant, reason: RenewalReason): Promise<TokenSet> {
-  const { clock, onEvent, provider } = client
-  const { grantType } = grant
+export function requestToken(
+  client: Client,
+  entry: Entry,
+  grant: Grant,
+  reason: RenewalReason,
+  { beforeSending }: AskOptions = {},
+): Promise<TokenSet> {
   return withCooldown(attemptFor(client, entry, grant), async () => {
-    const startedAt = clock.now()
-    const base = { provider: provider.name, grantType, reason }
-    notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
+    const telling = teller(client, grant, reason)
+    let heldBack: unknown
+    const goAhead = async () => {
+      await beforeSending?.().catch(error => {
+        heldBack = error
+        throw error
+      })
+      telling.requested()
+    }
+    // what may be held back is told of once it is not, so that every beginning has an end
+    if (beforeSending === undefined) telling.requested()
     try {
-      const tokenSet = await requestTokenSet(client, grant)
+      const tokenSet = await askTokenEndpoint(client, grant, { beforeSending: goAhead })
       // if it is the same text again, it is the server's word that it is good
       entry.lineage.rejected = undefined
-      const { expiresAt, scope, missingScope } = tokenSet
-      const level = missingScope.length === 0 ? 'debug' : 'warn'
-      const at = clock.now()
-      notify(onEvent, {
-        type: 'token_received',
-        level,
-        at,
-        ...base,
-        durationMs: at - startedAt,
-        expiresAt,
-        scope,
-        missingScope,
-      })
+      telling.received(tokenSet)
       return tokenSet
     } catch (failure) {
-      const at = clock.now()
-      notify(onEvent, { type: 'token_request_failed', at, ...base, durationMs: at - startedAt, ...describe(failure) })
+      if (failure !== heldBack) telling.failed(failure)
       throw failure
     }
   })
+}
+
+/** Tells the listener of one request: that it was made, once, however often it is sent; then what came of it. */
+function teller({ clock, onEvent, provider }: Client, { grantType }: Grant, reason: RenewalReason) {
+  const startedAt = clock.now()
+  const base = { provider: provider.name, grantType, reason }
+  let isTold = false
+  const requested = () => {
+    if (!isTold) notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
+    isTold = true
+  }
+  const since = () => {
+    const at = clock.now()
+    return { at, ...base, durationMs: at - startedAt }
+  }
+  return {
+    requested,
+    received({ expiresAt, scope, missingScope }: TokenSet) {
+      const level = missingScope.length === 0 ? 'debug' : 'warn'
+      notify(onEvent, { type: 'token_received', level, ...since(), expiresAt, scope, missingScope })
+    },
+    failed(failure: unknown) {
+      requested()
+      notify(onEvent, { type: 'token_request_failed', ...since(), ...describe(failure) })
+    },
+  }
 }
 
 function describe(failure: unknown) {

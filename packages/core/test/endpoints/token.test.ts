@@ -5,7 +5,8 @@ import { clientSecretJwt } from '../../src/client-auth/client-secret-jwt.js'
 import { clientSecretPost } from '../../src/client-auth/client-secret-post.js'
 import { none } from '../../src/client-auth/none.js'
 import { tlsClientAuth } from '../../src/client-auth/tls-client-auth.js'
-import { requestTokenSet } from '../../src/endpoints/token.js'
+import { askTokenEndpoint, requestTokenSet } from '../../src/endpoints/token.js'
+import { isGrantKitError, TokenStoreError, TransportError } from '../../src/errors.js'
 import { authorizationCode } from '../../src/grants/authorization-code.js'
 import { clientCredentials } from '../../src/grants/client-credentials.js'
 import { refreshToken } from '../../src/grants/refresh-token.js'
@@ -97,4 +98,67 @@ test('nothing is shared and nothing kept: two calls are two requests', async () 
   const client = clientOf(transport)
   await Promise.all([requestTokenSet(client, clientCredentials()), requestTokenSet(client, clientCredentials())])
   expect(requests).toHaveLength(2)
+})
+
+describe('what is done right before sending', () => {
+  const neverSent = () => new TransportError('ERR_TRANSPORT', 'no route', { neverSent: true })
+  const lost = () => new TokenStoreError('lost', { operation: 'lease' })
+
+  test('is done for each attempt, once it is authenticated and before it is sent', async () => {
+    const steps: string[] = []
+    const { transport } = answering(neverSent(), granted)
+    const clientSecret = async () => {
+      steps.push('authenticate')
+      return 's3cret'
+    }
+    const client = clientOf(request => transport(request).finally(() => steps.push('send')), { clientSecret })
+    const beforeSending = async () => void steps.push('before')
+    await askTokenEndpoint(client, clientCredentials(), { beforeSending })
+    expect(steps).toEqual(['authenticate', 'before', 'send', 'authenticate', 'before', 'send'])
+  })
+
+  test('keeps the request back by what it throws, which comes out as it is and says that nothing was sent', async () => {
+    const { transport, requests } = answering(granted)
+    const error = lost()
+    const before = { ...error, message: error.message }
+    const beforeSending = () => Promise.reject(error)
+    expect(await failure(askTokenEndpoint(clientOf(transport), clientCredentials(), { beforeSending }))).toBe(error)
+    expect({ ...error, message: error.message }).toEqual({ ...before, neverSent: true })
+    expect(requests).toEqual([])
+  })
+
+  test.each([new Error('stop'), Object.freeze(new Error('stop')), 'stop'])(
+    'throws what is no error of ours untouched: %s',
+    async reason => {
+      const beforeSending = () => Promise.reject(reason)
+      const { transport } = answering(granted)
+      const error = await failure(askTokenEndpoint(clientOf(transport), clientCredentials(), { beforeSending }))
+      expect(error).toBe(reason)
+      expect(error).not.toHaveProperty('neverSent')
+    },
+  )
+
+  test('before a second attempt gives up with what the first one met', async () => {
+    const { transport, requests } = answering(neverSent(), granted)
+    const beforeSending = async () => {
+      if (requests.length === 1) throw lost()
+    }
+    const error = await failure(askTokenEndpoint(clientOf(transport), clientCredentials(), { beforeSending }))
+    expect(error).toMatchObject({ code: 'ERR_TRANSPORT', neverSent: true })
+    expect(requests).toHaveLength(1)
+  })
+})
+
+test.each([
+  ['a secret function that rejects', { clientSecret: () => Promise.reject(new Error('sealed')) }],
+  ['a secret function that gives none', { clientSecret: async () => '' }],
+  ['a header function that rejects', { headers: { 'x-key': () => Promise.reject(new Error('sealed')) } }],
+  ['a header function that gives none', { headers: { 'x-key': async () => undefined as never } }],
+  ['an audience function that gives none', { auth: clientSecretJwt('s', { alg: 'HS256', audience: () => '' }) }],
+])('the error of %s says that nothing was sent', async (_, options) => {
+  const { transport, requests } = answering(granted)
+  const error = await failure(requestTokenSet(clientOf(transport, options), clientCredentials()))
+  expect(isGrantKitError(error) || error instanceof TypeError).toBe(true)
+  expect(error).toMatchObject({ neverSent: true })
+  expect(requests).toEqual([])
 })

@@ -48,7 +48,7 @@ describe('outcomeOf', () => {
     ['login_required', refused(400, 'interaction_required', 'login_required'), 'interaction_required'],
     [
       'a secret that could not be had at a second attempt',
-      new GrantKitError('ERR_CLIENT_AUTHENTICATION', '?'),
+      new GrantKitError('ERR_CLIENT_AUTHENTICATION', '?', { neverSent: true }),
       'unsent',
     ],
     ['a lease lost before a second attempt', new TokenStoreError('?', { operation: 'lease' }), 'unsent'],

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { TokenStoreError, TransportError } from '../../src/errors.js'
+import { clientCredentials } from '../../src/grants/client-credentials.js'
+import { heldIn } from '../../src/lifecycle/held.js'
+import { requestToken } from '../../src/lifecycle/token-request.js'
+import { memoryStore } from '../../src/store/memory-store.js'
+import { failure } from '../answering.js'
+import { type Setup, setUp } from '../scripted-server.js'
+
+const ask = ({ client }: Setup, beforeSending: () => Promise<void>) => {
+  const entry = heldIn(memoryStore()).entry('lineage', 'entry')
+  return requestToken(client, entry, clientCredentials(), 'cold', { beforeSending })
+}
+const types = ({ events }: Setup) => events.map(({ type }) => type)
+
+describe('a request that is held back', () => {
+  const heldBack = [
+    new TokenStoreError('the lease is gone', { operation: 'lease' }),
+    new TransportError('ERR_TRANSPORT_CLOSED', 'closed', { neverSent: false }),
+    new Error('the process stops'),
+  ]
+  test.each(heldBack)('is told to nobody, and makes nobody rest: %s', async error => {
+    const setup = setUp()
+    expect(await failure(ask(setup, () => Promise.reject(error)))).toBe(error)
+    expect(setup.server.requests).toEqual([])
+    expect(types(setup)).toEqual([])
+    expect(await ask(setup, async () => {})).toMatchObject({ accessToken: 'token-1' })
+    expect(types(setup)).toEqual(['token_requested', 'token_received'])
+  })
+
+  test('at its second attempt is one that failed at the first', async () => {
+    const setup = setUp(() => {
+      throw new TransportError('ERR_TRANSPORT', 'no route', { neverSent: true })
+    })
+    const onlyOnce = async () => {
+      if (setup.server.requests.length > 0) throw new TokenStoreError('lost', { operation: 'lease' })
+    }
+    const error = await failure(ask(setup, onlyOnce))
+    expect(error).toMatchObject({ code: 'ERR_TRANSPORT' })
+    expect(types(setup)).toEqual(['token_requested', 'token_request_failed'])
+    expect(await failure(ask(setup, async () => {}))).toBe(error)
+    expect(setup.server.requests).toHaveLength(1)
+  })
+})
+
+test('a request that is sent twice is told once', async () => {
+  const setup = setUp(({ number }) => {
+    if (number === 1) throw new TransportError('ERR_TRANSPORT', 'no route', { neverSent: true })
+    return { status: 500, headers: new Headers(), body: new Uint8Array() }
+  })
+  await failure(ask(setup, async () => {}))
+  expect(setup.server.requests).toHaveLength(2)
+  expect(types(setup)).toEqual(['token_requested', 'token_request_failed'])
+})
+
+test('credentials that could not be had are told as a request that failed', async () => {
+  const setup = setUp(undefined, { clientSecret: () => Promise.reject(new Error('sealed')) })
+  await failure(ask(setup, async () => {}))
+  expect(setup.events).toMatchObject([
+    { type: 'token_requested' },
+    { type: 'token_request_failed', code: 'ERR_CLIENT_AUTHENTICATION' },
+  ])
+})
