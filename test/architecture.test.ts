@@ -56,7 +56,9 @@ const coreInOrder = [
   'challenge',
   'doubt',
   'attach',
+  'attachments',
   'private-answers',
+  'trip',
   'create-token-source',
   'detached-jws',
 ]

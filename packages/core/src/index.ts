@@ -117,6 +117,18 @@ export { uncachedAnswer, uncachedRequest } from './private-answers.js'
 export { fingerprint } from './secret.js'
 export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
 export {
+  type Attaching,
+  type Attachment,
+  type AttachmentOptions,
+  Attachments,
+  readAttachment,
+  readAttachments,
+  type SourceAttachment,
+  type SourceOf,
+  type Target,
+} from './attachments.js'
+export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip } from './trip.js'
+export {
   createTokenSource,
   createUserTokenSources,
   type ImportedTokens,

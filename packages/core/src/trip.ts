@@ -1,0 +1,151 @@
+/**
+ * One request of a caller's, from its first attempt to its last hop: what each of them carries, and whether an answer is
+ * returned or the request sent once more. An integration translates its library's hooks to these calls, and decides nothing.
+ */
+import { type Attached, attach } from './attach.js'
+import { type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
+import { uncachedRequest } from './private-answers.js'
+
+/** What is about to be sent: one attempt, or one hop of it. */
+export interface Sending extends Target {
+  /** In capitals. */
+  readonly method: string
+  readonly signal?: AbortSignal | undefined
+  /** The library's own request: what a function that chooses a source is asked with. */
+  readonly request: unknown
+  /** Whether the caller set a header, by its name in small letters; then it is theirs, and stays as it is. */
+  readonly has: (name: string) => boolean
+  /** Whether there may be a cache beneath, which would keep what comes. Default `false`. */
+  readonly mayBeKept?: boolean | undefined
+}
+
+/**
+ * Why something is sent: as the `first`; by the library's own `retry`, with a token of its own; as a `replay` that
+ * {@link Trip.decide} asked for; or as the next hop of a `redirect`.
+ */
+export type Attempt = 'first' | 'retry' | 'replay' | 'redirect'
+
+/** Headers of ours, by their names in small letters; what the caller set is not among them. */
+export type OurHeaders = Readonly<Record<string, string>>
+
+/** An answer, as far as a decision needs it. */
+export interface Answer {
+  readonly status: number
+  /** A header by its name in small letters, several of one name joined by commas. */
+  readonly header: (name: string) => string | undefined
+}
+
+/** One that is decided on. */
+export interface Refused extends Answer {
+  /** The beginning of the body, 64 KiB at most; the integration hands the whole of it on to the caller. */
+  readonly body: () => Promise<string>
+}
+
+const none: OurHeaders = Object.freeze({})
+
+/** One request on its way, sent once more at most. */
+export class Trip<Agent> {
+  readonly #attachments: Attachments<Agent>
+  #attachment: Attachment<Agent> | undefined
+  #attached: Attached | undefined
+  /** A redirect has left the origins: nothing of ours is sent from then on, not even back there. */
+  #strayed = false
+  #bringsOwn = false
+
+  /** @throws OriginError when the URL may not have a token and requests without one are refused */
+  constructor(attachments: Attachments<Agent>, target: Target) {
+    this.#attachments = attachments
+    this.#attachment = attachments.find(target)
+  }
+
+  /** What serves the request where it is now; `undefined` where nothing of ours is sent. */
+  get attachment(): Attachment<Agent> | undefined {
+    return this.#strayed ? undefined : this.#attachment
+  }
+
+  /** Whether the caller has a credential of their own. It is left alone, and its answers are not looked at. */
+  get bringsOwn(): boolean {
+    return this.#bringsOwn
+  }
+
+  /**
+   * The headers of one attempt or hop, to be asked for each of them: there may be others every time. They come as a value
+   * where nothing has to be waited for. All of those before come off.
+   *
+   * @throws OriginError as the constructor; what the source throws
+   */
+  headersFor(sending: Sending, attempt: Attempt): OurHeaders | Promise<OurHeaders> {
+    if (attempt === 'redirect') return this.headersOnward(sending)
+    if (!this.#goesOn(sending, attempt)) this.#beginAnew(sending)
+    this.#bringsOwn ||= bringsOwn(sending)
+    const { attachment } = this
+    if (attachment === undefined || this.#bringsOwn) return none
+    this.#attached?.allows(sending.url)
+    return this.#attached === undefined ? this.#ask(attachment, sending) : this.#headersOf(this.#attached, sending)
+  }
+
+  /**
+   * As {@link headersFor} for a hop of a redirect, for libraries that cannot wait there. A bearer token is at hand. What is
+   * made anew for each hop, such as a proof, may not be: an integration whose library cannot wait would have to follow
+   * redirects itself then.
+   */
+  headersOnward(sending: Sending): OurHeaders {
+    this.#strayed ||= !this.#attachment?.origins.has(sending.url)
+    this.#attached?.allows(sending.url)
+    this.#bringsOwn ||= sending.has('authorization')
+    if (this.#strayed || this.#bringsOwn || this.#attached === undefined) return none
+    return this.#headersOf(this.#attached, sending)
+  }
+
+  /**
+   * Told of every answer, that of a redirect included, before anything else is sent: whether it has to be decided on.
+   * What came of a request sent again says what the API's refusals are worth.
+   */
+  concerns({ status }: Answer): boolean {
+    return !this.#bringsOwn && this.#attached?.concerns(status) === true
+  }
+
+  /**
+   * Decides on an answer: whether the request is sent once more, as a `replay`.
+   *
+   * @param repeatable whether the request can be sent again; if not, the token is still renewed for the next one
+   * @throws what the source throws when no new token can be had
+   */
+  async decide(answer: Refused, repeatable: boolean): Promise<boolean> {
+    if (this.#attached === undefined || !this.concerns(answer)) return false
+    const { status, body } = answer
+    const wwwAuthenticate = answer.header('www-authenticate')
+    const again = await this.#attached.replay({ status, wwwAuthenticate, body }, repeatable)
+    // an answer is decided on once, however many ask
+    if (again === undefined) this.#attached = undefined
+    return again !== undefined
+  }
+
+  #goesOn({ url }: Sending, attempt: Attempt): boolean {
+    if (attempt === 'first') return true
+    return attempt === 'replay' && this.#attachment?.origins.has(url) === true
+  }
+
+  #beginAnew(sending: Sending): void {
+    if (this.#strayed) return
+    this.#attached = undefined
+    this.#attachment = this.#attachments.find(sending)
+  }
+
+  async #ask({ origins, sourceFor }: Attachment<Agent>, sending: Sending): Promise<OurHeaders> {
+    const { method, url, signal, request } = sending
+    this.#attached = await attach(await sourceFor(request), origins, { method, url, signal })
+    return this.#headersOf(this.#attached, sending)
+  }
+
+  #headersOf({ headers }: Attached, { has, mayBeKept = false }: Sending): OurHeaders {
+    const ours: Record<string, string> = mayBeKept && !has('cache-control') ? { ...uncachedRequest } : {}
+    for (const [name, value] of Object.entries(headers)) if (!has(name.toLowerCase())) ours[name.toLowerCase()] = value
+    return ours
+  }
+}
+
+/** Whether the caller has a credential of their own on it, where nothing is added. */
+function bringsOwn({ url, has }: Sending): boolean {
+  return has('authorization') || hasUserInformation(url)
+}

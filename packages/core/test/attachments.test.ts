@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type Attaching,
+  type AttachmentOptions,
+  Attachments,
+  readAttachment,
+  readAttachments,
+  type SourceOf,
+  type TlsOptions,
+  TokenSet,
+  type TokenSource,
+} from '../src/index.js'
+
+const source: TokenSource = { getTokenSet: async () => new TokenSet({ accessToken: 'a', obtainedAt: 0 }) }
+const origins = ['https://api.example']
+
+const attaching: Attaching<{ tls: TlsOptions }> = {
+  maker: 'attachSomething',
+  order: 'attachSomething(source, options)',
+  agentOf: tls => ({ tls }),
+  withoutToken: 'say so for a request without one',
+}
+
+const read = (given: unknown, options: AttachmentOptions = {}) =>
+  readAttachment(attaching, given as SourceOf<never>, options)
+
+describe('options', () => {
+  const cases: Readonly<Record<string, [option: string, attach: () => unknown]>> = {
+    'no source': ['source', () => read(undefined, { origins })],
+    'options in place of the source': ['options', () => read({ origins }, source as never)],
+    'no origins anywhere': ['origins', () => read(source)],
+    'a function, which names no origins': ['origins', () => read(() => source)],
+    'an http origin': ['origins', () => read(source, { origins: ['http://api.example'] })],
+    'a misspelt option': ['origin', () => read(source, { origin: origins } as never)],
+    'an unknown policy': ['otherOrigins', () => read(source, { origins, otherOrigins: 'allow' as never })],
+    'tls that is none': ['tls.caMode', () => read(source, { origins, tls: { caMode: 'only' as never } })],
+    'an empty list': ['source', () => readAttachments(attaching, [], {})],
+    'options beside a list': ['origins', () => readAttachments(attaching, [{ source, origins }], { origins })],
+    'options in a list that are misspelt': [
+      'origin',
+      () => readAttachments(attaching, [{ source, origins, origin: '' } as never], {}),
+    ],
+  }
+  for (const [name, [option, attach]] of Object.entries(cases))
+    test(`${name} is a TypeError that names ${option}`, () => {
+      expect(attach).toThrow(expect.objectContaining({ name: 'TypeError', option }))
+    })
+
+  test('what is no source is told how it is meant', () => {
+    expect(() => read({ origins }, { origins })).toThrow('the order is attachSomething(source, options)')
+  })
+
+  test('origins come from the option, else from the source, else from the client', () => {
+    const listing = { ...source, origins: ['https://b.example'] }
+    const withDefault = { ...attaching, defaultOrigins: () => ['https://c.example'] }
+    expect(readAttachment(withDefault, listing, { origins }).listed).toEqual(origins)
+    expect(readAttachment(withDefault, listing, {}).listed).toEqual(['https://b.example'])
+    expect(readAttachment(withDefault, source, {}).listed).toEqual(['https://c.example'])
+  })
+
+  test('what presents the certificate is made of tls, and only there', () => {
+    expect(read(source, { origins, tls: { ca: undefined } }).agent).toEqual({ tls: { ca: undefined } })
+    expect(read(source, { origins }).agent).toBeUndefined()
+  })
+})
+
+describe('the source of a request', () => {
+  test('is the one that was given', () => {
+    expect(read(source, { origins }).sourceFor({})).toBe(source)
+  })
+
+  test('is chosen by the function, which gets the library’s request', async () => {
+    const choose = async ({ user }: { user: string }) => (user === 'ann' ? source : undefined)
+    expect(await read(choose, { origins }).sourceFor({ user: 'ann' })).toBe(source)
+  })
+
+  test('must be one: else it is said how a request goes without', async () => {
+    const chosen = Promise.resolve(read(() => undefined, { origins }).sourceFor({}))
+    await expect(chosen).rejects.toMatchObject({
+      option: 'source',
+      message: 'source: must return a token source; say so for a request without one',
+    })
+  })
+})
+
+describe('several sources', () => {
+  const one = read(source, { origins: ['https://a.example', 'https://shared.example'] })
+
+  for (const [name, other] of Object.entries({
+    'the same origin': 'https://shared.example',
+    'another spelling of it': 'https://SHARED.example:443/',
+    'its WebSockets': 'wss://shared.example',
+  }))
+    test(`are refused for one origin: ${name}`, () => {
+      const two = read(source, { origins: ['https://b.example', other] })
+      expect(() => new Attachments([one, two])).toThrow(
+        expect.objectContaining({
+          name: 'TypeError',
+          option: 'origins',
+          message: expect.stringContaining('https://shared.example has a token source already'),
+        }),
+      )
+    })
+
+  test('are refused in a list as well', () => {
+    const list = [
+      { source, origins },
+      { source, origins },
+    ]
+    expect(() => readAttachments(attaching, list, {})).toThrow(expect.objectContaining({ option: 'origins' }))
+  })
+
+  test('may have the same origin once the first is off, and one may be added twice', () => {
+    const all = new Attachments([one])
+    all.add(one)
+    expect(all.size).toBe(1)
+    expect(all.delete(one)).toBe(true)
+    const two = read(source, { origins: ['https://a.example'] })
+    all.add(two)
+    expect([...all]).toEqual([two])
+  })
+
+  test('serve each its own origins', () => {
+    const two = read(source, { origins: ['https://b.example'] })
+    const all = new Attachments([one, two])
+    expect(all.find({ url: 'https://b.example/accounts' })).toBe(two)
+    expect(all.find({ url: new URL('https://shared.example/') })).toBe(one)
+  })
+
+  test('let a request pass when all of them do', () => {
+    const passing = read(source, { origins: ['https://b.example'], otherOrigins: 'pass-through' })
+    const elsewhere = { url: 'https://elsewhere.example/' }
+    expect(new Attachments([passing]).find(elsewhere)).toBeUndefined()
+    expect(() => new Attachments([passing, one]).find(elsewhere)).toThrow(
+      expect.objectContaining({ code: 'ERR_ORIGIN', origin: 'https://elsewhere.example' }),
+    )
+  })
+
+  test('serve no socket of this machine, whatever the URL says', () => {
+    const passing = read(source, { origins: ['https://b.example'], otherOrigins: 'pass-through' })
+    const socket = { url: 'https://b.example/', isSocket: true }
+    expect(new Attachments([passing]).find(socket)).toBeUndefined()
+    expect(() => new Attachments([one, passing]).find(socket)).toThrow(/socket of this machine/)
+  })
+})
