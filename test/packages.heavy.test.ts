@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type PackedPackage, pack } from '../scripts/pack.mjs'
@@ -12,7 +12,8 @@ const temporary = mkdtempSync(join(tmpdir(), 'grantkit-consumer-'))
 afterAll(() => rmSync(temporary, { recursive: true }))
 
 const packages = pack(temporary)
-const names = packages.map(({ manifest }) => manifest.name as string)
+/** What may be imported: the packages, and the further entries they have. */
+const names = packages.flatMap(({ manifest }) => entriesOf(manifest).map(entry => posix.join(manifest.name, entry)))
 for (const packed of packages) install(packed)
 
 describe.each(packages)('$manifest.name', ({ folder, manifest, files }) => {
@@ -56,12 +57,35 @@ describe('an installed package', () => {
   })
 
   test.each(names)('%s exports the same in CommonJS, for what knows no ES modules', name => {
-    const commonjs = join(temporary, 'node_modules', name, 'dist/commonjs/index.js')
+    const commonjs = commonJsOf(name)
     const imported = node('module', `import * as loaded from '${name}'; console.log(${namesOfExports})`)
     const loaded = node('commonjs', `const loaded = require('${commonjs}'); console.log(${namesOfExports})`)
 
     expect(readFileSync(commonjs, 'utf8')).toContain('exports.')
     expect(loaded).toBe(imported)
+  })
+
+  test.each([
+    [
+      'by import',
+      'module',
+      `import { OriginError } from '@grantkit/core'; import { parseOrigins } from '@grantkit/core/kit'`,
+    ],
+    ['by require', 'commonjs', requires('@grantkit/core', '@grantkit/core/kit')],
+    [
+      'in CommonJS, for what knows no ES modules',
+      'commonjs',
+      requires(commonJsOf('@grantkit/core'), commonJsOf('@grantkit/core/kit')),
+    ],
+  ] as const)('both entries of core are one program %s', (_, inputType, load) => {
+    const thrown = `try { parseOrigins(['https://a.example']).check('https://b.example') } catch (error) { return error }`
+    expect(node(inputType, `${load}\nconsole.log((() => { ${thrown} })() instanceof OriginError)`)).toBe('true\n')
+  })
+
+  test('nothing is exported by both entries of core', () => {
+    const both = `Object.keys(users).filter(name => name !== 'module.exports' && name in authors)`
+    const load = `import * as users from '@grantkit/core'; import * as authors from '@grantkit/core/kit'`
+    expect(node('module', `${load}; console.log(JSON.stringify(${both}))`)).toBe('[]\n')
   })
 })
 
@@ -81,6 +105,21 @@ describe('TypeScript finds the types of every package', () => {
     typeCheck(`require-${module}.cts`, requires, { module, moduleResolution: module })
   })
 })
+
+/** `.` and `./kit` of core, `.` of the others. */
+function entriesOf(manifest: PackedPackage['manifest']): string[] {
+  return Object.keys(manifest.exports).filter(entry => entry !== './package.json')
+}
+
+/** The file of `@grantkit/core/kit` that Jest and older TypeScript take. */
+function commonJsOf(name: string): string {
+  const [scope, folder, entry = 'index'] = name.split('/') as [string, string, string?]
+  return join(temporary, 'node_modules', scope, folder, `dist/commonjs/${entry}.js`)
+}
+
+function requires(users: string, authors: string): string {
+  return `const { OriginError } = require('${users}'); const { parseOrigins } = require('${authors}')`
+}
 
 /** Unpacks a tarball and gives it what its `package.json` declares, so that an undeclared import is not found. */
 function install({ manifest, tarball, folder }: PackedPackage) {

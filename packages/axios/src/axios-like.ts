@@ -1,5 +1,5 @@
 /** The parts of axios that are used, by shape: two versions or copies of axios in one tree type-check and work alike. */
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import axios from 'axios'
 
 /** An axios instance: what `axios.create()` returns, or axios itself; any 1.x, from `import` or `require`. */

@@ -3,7 +3,8 @@
  * gets keys of its own where the key is made after the token is known, that is where `setupCache()` came before
  * `attachTokenSource()`; elsewhere requests with a token pass the cache by.
  */
-import { fingerprint, type TokenSource } from '@grantkit/core'
+import type { TokenSource } from '@grantkit/core'
+import { fingerprint } from '@grantkit/core/kit'
 import type { Config } from './axios-like.js'
 
 type GenerateKey = (config: Config, ...more: unknown[]) => string

@@ -1,4 +1,5 @@
 /** Attaches a token source to an axios instance: axios's hooks translated to core's `attach()`. */
+import type { TlsOptions, TokenSource } from '@grantkit/core'
 import {
   checkOptions,
   checkSource,
@@ -9,9 +10,7 @@ import {
   parseOrigins,
   refuseSource,
   systemClock,
-  type TlsOptions,
-  type TokenSource,
-} from '@grantkit/core'
+} from '@grantkit/core/kit'
 import { type Adapter, type AxiosLike, type Config, workingsOf } from './axios-like.js'
 import { nameToken, separateKeys } from './caching.js'
 import { type Attachment, type Attachments, send, sourceOf } from './send.js'

@@ -1,5 +1,6 @@
 /** Redirects, hop by hop: a hop that leaves the listed origins loses every header we added, and the certificate. */
-import { OriginError, originOf, parseUrl } from '@grantkit/core'
+import { OriginError } from '@grantkit/core'
+import { originOf, parseUrl } from '@grantkit/core/kit'
 import { header } from './answer.js'
 import type { Config, RedirectOptions, Response } from './axios-like.js'
 import { isReplayable } from './body.js'

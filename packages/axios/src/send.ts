@@ -1,4 +1,5 @@
 /** One request: which source it belongs to, what it carries, and whether it is sent once more. */
+import type { TokenSource } from '@grantkit/core'
 import {
   type Attached,
   attach,
@@ -6,9 +7,8 @@ import {
   type Origins,
   optionError,
   socketError,
-  type TokenSource,
   uncachedRequest,
-} from '@grantkit/core'
+} from '@grantkit/core/kit'
 import { beginningOf, conceal, concealAgents, concealResponse, discard, giveBack, header } from './answer.js'
 import type { Adapter, Config, Response, Workings } from './axios-like.js'
 import { isReplayable } from './body.js'

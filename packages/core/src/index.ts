@@ -1,31 +1,17 @@
-/** The public API, by name, in the order of the modules: each imports only from those above it. */
-export {
-  checkNumber,
-  checkOptions,
-  checkSecureUrl,
-  checkText,
-  type OptionError,
-  optionError,
-  parseUrl,
-  refusePromise,
-} from './options.js'
+/** What users need, by name, in the order of the modules: each imports only from those above it. */
+export type { OptionError } from './options.js'
 export {
   AuthorizationServerError,
-  type AuthorizationServerErrorOptions,
   ClosedError,
   GrantKitError,
-  type GrantKitErrorOptions,
   isGrantKitError,
   type LoginReason,
   LoginRequiredError,
-  type LoginRequiredErrorOptions,
   OriginError,
   type RefusalKind,
   TokenResponseError,
   TokenStoreError,
-  type TokenStoreErrorOptions,
   TransportError,
-  type TransportErrorOptions,
   ValidationError,
 } from './errors.js'
 export type {
@@ -42,9 +28,8 @@ export type {
   TokenRequestFailedEvent,
   TokensUnsavedEvent,
 } from './events.js'
-export { type Clock, systemClock } from './clock.js'
+export type { Clock } from './clock.js'
 export type { Secret } from './secret.js'
-export { detachable } from './signal.js'
 export {
   type ExternalSigner,
   jwkThumbprint,
@@ -59,10 +44,7 @@ export {
   type ClientCertificate,
   type ClientCertificateOptions,
   certificateThumbprint,
-  checkTls,
   clientCertificate,
-  httpsAgent,
-  secureContext,
   type TlsOptions,
 } from './certificate.js'
 export {
@@ -106,28 +88,11 @@ export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.j
 export type { AdditionalMembers, JsonValue } from './additional.js'
 export { TokenSet, type TokenSetMembers } from './token-set.js'
 export { requestTokenSet } from './endpoints/token.js'
-export { checkSource, type GetTokenSetOptions, refuseSource, type TokenSource } from './token-source.js'
-export type { ChangeListener, RecordToKeep, StoredRecord, StoreLimits, TokenStore } from './store/token-store.js'
-export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
+export type { GetTokenSetOptions, TokenSource } from './token-source.js'
+export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
 export type { Thresholds } from './lifecycle/cached.js'
-export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
-export { uncachedAnswer, uncachedRequest } from './private-answers.js'
-export { fingerprint } from './secret.js'
-export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
-export {
-  type Attaching,
-  type Attachment,
-  type AttachmentOptions,
-  Attachments,
-  readAttachment,
-  readAttachments,
-  type SourceAttachment,
-  type SourceOf,
-  type Target,
-} from './attachments.js'
-export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip } from './trip.js'
 export {
   createTokenSource,
   createUserTokenSources,

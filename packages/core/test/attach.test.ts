@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type AttachResponse,
-  attach,
-  clientCredentials,
-  createTokenSource,
-  createUserTokenSources,
-  parseOrigins,
-} from '../src/index.js'
+import { clientCredentials, createTokenSource, createUserTokenSources } from '../src/index.js'
+import { type AttachResponse, attach, parseOrigins } from '../src/kit.js'
 import { issue, refuse, rotate, type Setup, setUp, start } from './scripted-server.js'
 
 const origins = parseOrigins(['https://api.example'])

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type TlsOptions, TokenSet, type TokenSource } from '../src/index.js'
 import {
   type Attaching,
   type AttachmentOptions,
@@ -6,10 +7,7 @@ import {
   readAttachment,
   readAttachments,
   type SourceOf,
-  type TlsOptions,
-  TokenSet,
-  type TokenSource,
-} from '../src/index.js'
+} from '../src/kit.js'
 
 const source: TokenSource = { getTokenSet: async () => new TokenSet({ accessToken: 'a', obtainedAt: 0 }) }
 const origins = ['https://api.example']

@@ -2,16 +2,13 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
-  type Attached,
-  type AttachResponse,
-  attach,
   clientCredentials,
   createTokenSource,
   createUserTokenSources,
-  parseOrigins,
   type TokenSet,
   type TokenSource,
 } from '../src/index.js'
+import { type Attached, type AttachResponse, attach, parseOrigins } from '../src/kit.js'
 import { gate, issue, refuse, rotate, type Setup, setUp, start } from './scripted-server.js'
 
 const list = ['https://api.example', 'https://other.example']

@@ -5,7 +5,8 @@
  */
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { attach, type Conform, clientCredentials, createTokenSource, parseOrigins } from '../src/index.js'
+import { type Conform, clientCredentials, createTokenSource } from '../src/index.js'
+import { attach, parseOrigins } from '../src/kit.js'
 import { failure } from './answering.js'
 import {
   badScope,

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import * as grantkit from '../src/index.js'
+import { attach, parseOrigins } from '../src/kit.js'
 import { type Answer, answering, clientOf, endpoint, issuer, provider, responseOf } from './answering.js'
 import { issue } from './fixtures/certificates.js'
 import { listen } from './fixtures/servers.js'
@@ -448,7 +449,7 @@ test('no event shows a secret', async () => {
   const client = clientOf(transport, { clientSecret: secret, onEvent: event => void events.push(event) })
   const origins = ['https://api.example.com']
   const source = createTokenSource({ client, grant: grants.client_credentials, origins })
-  const attached = await grantkit.attach(source, grantkit.parseOrigins(origins), {
+  const attached = await attach(source, parseOrigins(origins), {
     method: 'GET',
     url: `https://api.example.com/mkr?${planted.query}`,
   })

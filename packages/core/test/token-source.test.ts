@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { attach, type GetTokenSetOptions, parseOrigins, TokenSet, type TokenSource } from '../src/index.js'
+import { type GetTokenSetOptions, TokenSet, type TokenSource } from '../src/index.js'
+import { attach, parseOrigins } from '../src/kit.js'
 import { start } from './scripted-server.js'
 
 const origins = parseOrigins(['https://api.example'])

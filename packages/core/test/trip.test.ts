@@ -1,15 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import { clientCredentials, createTokenSource } from '../src/index.js'
 import {
   Attachments,
   type Attempt,
-  clientCredentials,
-  createTokenSource,
   type Refused,
   readAttachment,
   type Sending,
   type SourceOf,
   Trip,
-} from '../src/index.js'
+} from '../src/kit.js'
 import { refuse, type Setup, setUp } from './scripted-server.js'
 
 const api = 'https://api.example'

@@ -1,5 +1,6 @@
 /** The application's own token, for handlers: its source stands on the request. */
-import { checkSource, optionError, type TokenSource } from '@grantkit/core'
+import type { TokenSource } from '@grantkit/core'
+import { checkSource, optionError } from '@grantkit/core/kit'
 import type { Middleware } from './middleware.js'
 
 declare global {

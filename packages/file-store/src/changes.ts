@@ -1,6 +1,6 @@
 /** Notice of changes, by the system's notice that a folder among the records was made, touched or removed. */
 import { watch } from 'node:fs'
-import { type ChangeListeners, changeListeners } from '@grantkit/core'
+import { type ChangeListeners, changeListeners } from '@grantkit/core/kit'
 import { keyOf } from './names.js'
 
 /**

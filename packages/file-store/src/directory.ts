@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 
 /** The three folders in it. */
 export interface Directory {

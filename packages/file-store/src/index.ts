@@ -1,6 +1,7 @@
 /** Token records in files: shared by the processes of one machine, without a server. */
 import { resolve } from 'node:path'
-import { checkNumber, checkOptions, checkText, optionError, type TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError } from '@grantkit/core/kit'
 import { openDirectory } from './directory.js'
 import { systemFiles } from './files.js'
 import { thisMachine } from './machine.js'

@@ -1,5 +1,5 @@
 /** Keys as names of folders, and back. */
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 
 /**
  * The name of a key's folder. A capital gets a `+` before it and becomes small, since some file systems do not tell them

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { RecordToKeep, StoredRecord } from '@grantkit/core'
+import type { RecordToKeep, StoredRecord } from '@grantkit/core/kit'
 import { drop, isIn, look, pass, place, unreadable } from './baton.js'
 import { type Files, isDone } from './files.js'
 import type { Machine } from './machine.js'

@@ -1,4 +1,5 @@
 /** Attaches a token source to a got instance: got's hooks translated to core's `attach()`. */
+import type { TlsOptions, TokenSource } from '@grantkit/core'
 import {
   checkOptions,
   checkSource,
@@ -8,9 +9,7 @@ import {
   parseOrigins,
   refuseSource,
   systemClock,
-  type TlsOptions,
-  type TokenSource,
-} from '@grantkit/core'
+} from '@grantkit/core/kit'
 import type { Options, RequestError, Response } from './got-like.js'
 import { type Attachment, join, tripOf } from './trip.js'
 

@@ -1,5 +1,5 @@
 /** got's `cache` goes by method and URL: each token gets a part of it that no other request reads. */
-import { fingerprint } from '@grantkit/core'
+import { fingerprint } from '@grantkit/core/kit'
 
 /** What got's `cache` takes beside a connection string: a `Map`, a Keyv, any adapter of it. */
 interface Cache {

@@ -1,13 +1,6 @@
 /** One call of got: which source serves it, what each attempt and redirect carries, whether it is sent once more. */
-import {
-  type Attached,
-  attach,
-  leadsToSocket,
-  type Origins,
-  optionError,
-  socketError,
-  type TokenSource,
-} from '@grantkit/core'
+import type { TokenSource } from '@grantkit/core'
+import { type Attached, attach, leadsToSocket, type Origins, optionError, socketError } from '@grantkit/core/kit'
 import { concealAgents, concealRequest } from './conceal.js'
 import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
 import { partOf, wholeOf } from './private-cache.js'

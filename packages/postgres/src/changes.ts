@@ -1,5 +1,5 @@
 /** Tells of what was written and deleted, while somebody wants to know. */
-import { type ChangeListeners, changeListeners } from '@grantkit/core'
+import { type ChangeListeners, changeListeners } from '@grantkit/core/kit'
 import { listen } from './listen.js'
 import type { PostgresPool } from './pool.js'
 

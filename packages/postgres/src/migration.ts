@@ -1,5 +1,5 @@
 /** The tables, as SQL and as a function that makes them. */
-import { checkOptions } from '@grantkit/core'
+import { checkOptions } from '@grantkit/core/kit'
 import { checkPool, type PostgresPool } from './pool.js'
 import { defaultTable, parseTable } from './table.js'
 

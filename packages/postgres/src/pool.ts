@@ -1,5 +1,5 @@
 /** What is asked of the user's pool, and what its errors mean. */
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 
 /** What a `Pool` of `pg` is, as far as it is needed here. */
 export interface PostgresPool {

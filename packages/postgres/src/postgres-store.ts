@@ -1,5 +1,6 @@
 /** The store: one statement for each operation, and a connection that listens while somebody watches. */
-import { checkNumber, checkOptions, optionError, type TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, optionError } from '@grantkit/core/kit'
 import { changesOn, payloadOf } from './changes.js'
 import { checkPool, type PostgresPool, run } from './pool.js'
 import { statements } from './statements.js'

@@ -1,5 +1,5 @@
 /** The tables of a store and everything else that is named after them. */
-import { checkText, optionError } from '@grantkit/core'
+import { checkText, optionError } from '@grantkit/core/kit'
 
 /** Names, quoted for SQL. */
 export interface Table {

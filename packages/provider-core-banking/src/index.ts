@@ -1,14 +1,6 @@
 /** The core banking API of the Udara360 family: JSON in camelCase, and no OAuth but the bearer token. */
-import {
-  type Credentials,
-  checkOptions,
-  checkSecureUrl,
-  checkText,
-  defineProvider,
-  encodeJson,
-  optionError,
-  type Provider,
-} from '@grantkit/core'
+import { type Credentials, defineProvider, encodeJson, type Provider } from '@grantkit/core'
+import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
 export interface CoreBankingOptions {
   /** Scheme, host and port of the API, such as `https://openapi.udara360.io`. */

@@ -1,5 +1,5 @@
 /** Calls to the core banking API with a bad token (providers.md, 3.2 and 3.3). */
-import { attach, parseOrigins } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { expect, test } from 'vitest'
 import { startBank } from './bank.js'
 

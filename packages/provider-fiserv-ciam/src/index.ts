@@ -1,15 +1,6 @@
 /** Fiserv CIAM: id and secret in the body, as JSON or as a form, and three shapes of error. */
-import {
-  type ApiRefusal,
-  checkOptions,
-  checkSecureUrl,
-  defineProvider,
-  encodeForm,
-  encodeJson,
-  optionError,
-  type Parameters,
-  type Provider,
-} from '@grantkit/core'
+import { type ApiRefusal, defineProvider, encodeForm, encodeJson, type Parameters, type Provider } from '@grantkit/core'
+import { checkOptions, checkSecureUrl, optionError } from '@grantkit/core/kit'
 
 export interface FiservCiamOptions {
   /** Such as `https://ciam-mfa-api-dev.1dc.com/ciam-mfa/v2/get/token`. */

@@ -1,5 +1,6 @@
 /** What CIAM's APIs say to a bad token, and what they are sent (providers.md, 4.2 and 4.3). */
-import { attach, clientCredentials, createTokenSource, parseOrigins } from '@grantkit/core'
+import { clientCredentials, createTokenSource } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
 import type { FiservCiamOptions } from '../src/index.js'
 import { answering, clientOf, startCiam } from './ciam.js'

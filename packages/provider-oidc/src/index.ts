@@ -1,12 +1,6 @@
 /** Any authorization server that publishes metadata: it needs no oddities, so this is `defineProvider` used plainly. */
-import {
-  type Conform,
-  checkOptions,
-  type DiscoveryOptions,
-  defineProvider,
-  discoverMetadata,
-  type Provider,
-} from '@grantkit/core'
+import { type Conform, type DiscoveryOptions, defineProvider, discoverMetadata, type Provider } from '@grantkit/core'
+import { checkOptions } from '@grantkit/core/kit'
 
 export interface OidcOptions extends DiscoveryOptions {
   /** Names the server in errors and events. Default `oidc`. */

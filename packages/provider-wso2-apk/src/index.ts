@@ -1,15 +1,6 @@
 /** The non-production identity provider of WSO2 APK: what is special about it. */
-import {
-  type Credentials,
-  checkOptions,
-  checkSecureUrl,
-  checkText,
-  defineProvider,
-  optionError,
-  type Provider,
-  type Refusal,
-  type RefusalKind,
-} from '@grantkit/core'
+import { type Credentials, defineProvider, type Provider, type Refusal, type RefusalKind } from '@grantkit/core'
+import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
 export interface Wso2ApkOptions {
   /** Default `https://idp.am.wso2.com:9095/oauth2/token`; APK 2 has `/oauth2/1.0.0/token`. */

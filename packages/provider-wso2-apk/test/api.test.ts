@@ -1,5 +1,5 @@
 /** What APK's gateway says to a bad token (providers.md, 2.5). */
-import { attach, parseOrigins } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
 import { startApk } from './apk.js'
 

@@ -2,15 +2,12 @@
 import {
   type ApiRefusal,
   type Credentials,
-  checkOptions,
-  checkSecureUrl,
-  checkText,
   defineProvider,
-  optionError,
   type Provider,
   type Refusal,
   type RefusalKind,
 } from '@grantkit/core'
+import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
 export interface Wso2OpenBankingOptions {
   /** `https://<APIM>:8243/token` for API Manager, `https://<IS>:9446/oauth2/token` for Identity Server. */

@@ -1,5 +1,6 @@
 /** What API Manager's gateway says to a token, and which of it a new token helps (providers.md, 1.11). */
-import { attach, clientCredentials, createTokenSource, parseOrigins } from '@grantkit/core'
+import { clientCredentials, createTokenSource } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
 import { answering, clientOf, startOpenBanking } from './open-banking.js'
 

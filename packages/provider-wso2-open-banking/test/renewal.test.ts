@@ -1,7 +1,6 @@
 /** The next token: repeated requests and refreshes (providers.md, 1.9). */
 import {
   AuthorizationServerError,
-  attach,
   authorizationCode,
   clientCredentials,
   createTokenSource,
@@ -10,9 +9,9 @@ import {
   type GrantKitEvent,
   LoginRequiredError,
   type ManagedTokenSource,
-  parseOrigins,
   requestTokenSet,
 } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { manualClock } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { answering, clientOf, rejection, startOpenBanking } from './open-banking.js'

@@ -1,5 +1,5 @@
 /** Tells listeners of changes, as long as there are any: hints, from a subscription that is opened again when it fails. */
-import { type ChangeListener, type ChangeListeners, changeListeners } from '@grantkit/core'
+import { type ChangeListener, type ChangeListeners, changeListeners } from '@grantkit/core/kit'
 import type { Connection } from './connection.js'
 
 /** How long after a subscription was not to be had it is tried again. */

@@ -1,5 +1,6 @@
 /** Keeps token records in Redis or Valkey, so that all processes and hosts that reach it share them. */
-import { checkNumber, checkOptions, checkText, optionError, type StoredRecord, type TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError, type StoredRecord } from '@grantkit/core/kit'
 import { changes } from './changes.js'
 import { type Connection, isDone, type Script } from './connection.js'
 import { type IoRedisClient, ioRedisConnection, isIoRedis } from './ioredis.js'

@@ -1,5 +1,6 @@
 /** Writes that count only when replicas have them. */
-import { checkNumber, checkOptions, optionError, TokenStoreError } from '@grantkit/core'
+import { TokenStoreError } from '@grantkit/core'
+import { checkNumber, checkOptions, optionError } from '@grantkit/core/kit'
 import { type Connection, isDone, type Script } from './connection.js'
 
 /** How many replicas are waited for, and how long. */

@@ -1,7 +1,8 @@
 /** What the tests of the store share. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { RecordToKeep, TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import type { RecordToKeep } from '@grantkit/core/kit'
 import type { TestContext } from 'vitest'
 
 /** A key that was never used before. */

@@ -1,5 +1,5 @@
 /** What every HTTP client must do once a token source is attached to it, as named cases for any test runner. */
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import { attaching } from './http-client/attaching.js'
 import { caches } from './http-client/caches.js'
 import { clientCertificates } from './http-client/client-certificates.js'

@@ -2,20 +2,17 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import {
-  type Attached,
-  type AttachResponse,
   AuthorizationServerError,
-  attach,
   type Client,
   createTokenSource,
   createUserTokenSources,
   type Grant,
   LoginRequiredError,
-  parseOrigins,
   refreshToken,
   TokenResponseError,
   type TokenSource,
 } from '@grantkit/core'
+import { type Attached, type AttachResponse, attach, parseOrigins } from '@grantkit/core/kit'
 
 /** A test by its name; `run` rejects when the provider does not do what the name says. */
 export interface ContractCase {

@@ -1,5 +1,5 @@
 /** What every token store must do, as named cases for any test runner: two stores on one real backend. */
-import { optionError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import type { ContractCase } from './provider-contract.js'
 import { changes, noChanges } from './token-store/changes.js'
 import { closing } from './token-store/closing.js'

@@ -7,8 +7,8 @@ import {
   createClient,
   defineProvider,
   encodeForm,
-  optionError,
 } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
 import { manualClock, type ProviderContractSetup, type ProviderUnderTest, providerContract } from '../src/index.js'
 import { startTinyServer } from './tiny-server.js'

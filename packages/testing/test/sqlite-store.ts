@@ -1,5 +1,6 @@
 /** Token records in an SQLite database: for several processes on one machine. */
-import type { StoredRecord, TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import type { StoredRecord } from '@grantkit/core/kit'
 
 /** As much of a database as is used; those of `node:sqlite` and `better-sqlite3` have it. */
 export interface SqliteDatabase {

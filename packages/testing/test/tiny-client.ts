@@ -4,18 +4,15 @@ import https from 'node:https'
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import {
-  type Attached,
-  attach,
   type Client,
   clientCredentials,
-  httpsAgent,
   isGrantKitError,
-  parseOrigins,
   requestTokenSet,
   type TlsOptions,
   type TokenSet,
   type TokenSource,
 } from '@grantkit/core'
+import { type Attached, attach, httpsAgent, parseOrigins } from '@grantkit/core/kit'
 import type { ClientBody, ClientRequest, ClientResponse, HttpClientAttachment, HttpClientSetup } from '../src/index.js'
 
 export type Fault =

@@ -1,6 +1,7 @@
 /** Stores on one backend in one screen, which do all the contract asks for; and the faults they can be given. */
 import { setImmediate as elsewhere } from 'node:timers/promises'
-import type { ChangeListener, RecordToKeep, TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import type { ChangeListener, RecordToKeep } from '@grantkit/core/kit'
 
 export type Fault =
   | 'says null'

@@ -1,4 +1,5 @@
 /** Token sources and where their tokens go: read once, looked up for every request. */
+import type { TlsOptions, TokenSource } from '@grantkit/core'
 import {
   checkOptions,
   checkSource,
@@ -8,9 +9,7 @@ import {
   parseOrigins,
   refuseSource,
   systemClock,
-  type TlsOptions,
-  type TokenSource,
-} from '@grantkit/core'
+} from '@grantkit/core/kit'
 import { CertifiedAgent } from './certified-agent.js'
 
 /** A token source, or a function that chooses one for each request. */

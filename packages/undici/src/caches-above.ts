@@ -1,5 +1,5 @@
 /** Interceptors above that keep or share answers, told by their handlers: they see requests before a token is on them. */
-import { optionError, uncachedAnswer } from '@grantkit/core'
+import { optionError, uncachedAnswer } from '@grantkit/core/kit'
 import { type Handler, isLegacy } from './handlers.js'
 
 /** The handlers of undici's `cache` and `deduplicate`. */

@@ -2,7 +2,8 @@
 import type { Agent as HttpsAgent } from 'node:https'
 import { createRequire } from 'node:module'
 import { connect, isIP, type Socket } from 'node:net'
-import { httpsAgent, secureContext, type TlsOptions } from '@grantkit/core'
+import type { TlsOptions } from '@grantkit/core'
+import { httpsAgent, secureContext } from '@grantkit/core/kit'
 import type { Agent, buildConnector } from 'undici'
 
 /** The installed undici, loaded when it is needed and at once: an option that does not fit it is told right away. */

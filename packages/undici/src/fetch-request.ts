@@ -1,5 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
-import { detachable, parseUrl } from '@grantkit/core'
+import { detachable, parseUrl } from '@grantkit/core/kit'
 import { peek } from './peek.js'
 
 /** A request as a function that chooses its token source sees it. */

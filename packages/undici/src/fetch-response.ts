@@ -1,5 +1,5 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
-import { parseUrl, uncachedAnswer } from '@grantkit/core'
+import { parseUrl, uncachedAnswer } from '@grantkit/core/kit'
 import { isReplayable } from './body.js'
 import type { Hop } from './fetch-request.js'
 import { peek } from './peek.js'

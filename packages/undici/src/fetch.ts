@@ -1,5 +1,5 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
-import { type Attached, attach, optionError, refuseSource, uncachedRequest } from '@grantkit/core'
+import { type Attached, attach, optionError, refuseSource, uncachedRequest } from '@grantkit/core/kit'
 import {
   type Attachment,
   findAttachment,

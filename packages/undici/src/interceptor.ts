@@ -1,5 +1,5 @@
 /** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `attach()`. */
-import { attach, optionError, originOf, uncachedRequest } from '@grantkit/core'
+import { attach, optionError, originOf, uncachedRequest } from '@grantkit/core/kit'
 import {
   type Attachment,
   findAttachment,

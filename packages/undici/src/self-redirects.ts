@@ -1,5 +1,5 @@
 /** Beneath `redirect`: a request that is sent on to its own URL, now to be read there, as after a form was posted. */
-import { parseUrl } from '@grantkit/core'
+import { parseUrl } from '@grantkit/core/kit'
 import {
   type AnswerHeaders,
   type Controller,

@@ -1,5 +1,5 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
-import { optionError, refuseSource } from '@grantkit/core'
+import { optionError, refuseSource } from '@grantkit/core/kit'
 import { orders, readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
 import { detaching } from './detaching.js'
 import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'

@@ -1,4 +1,5 @@
-import { clientCredentials, createTokenSource, isGrantKitError } from '@grantkit/core'
+import { clientCredentials, createTokenSource, isGrantKitError, OriginError } from '@grantkit/core'
+import { parseOrigins } from '@grantkit/core/kit'
 import { tokenErrors } from '@grantkit/express'
 import { answers } from './answers'
 import { startBank } from './bank'
@@ -20,4 +21,9 @@ test('an error is told apart', async () => {
   expect(error).toMatchObject({ code: 'ERR_SERVER_REFUSED', serverStatus: 401 })
   expect(tokenErrors()).toBeInstanceOf(Function)
   await bank.stop()
+})
+
+test('what authors of packages import is the same program', () => {
+  const elsewhere = () => parseOrigins(['https://api.example.com']).check('https://elsewhere.example.com')
+  expect(elsewhere).toThrow(OriginError)
 })

@@ -1,6 +1,7 @@
 /** Every package, for the compiler: its types are found, and fit the library they are for. */
 import { attachTokenSource } from '@grantkit/axios'
 import { createTokenSource, type TokenSet, type TokenSource } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import { applicationToken } from '@grantkit/express'
 import { fileStore } from '@grantkit/file-store'
 import { tokenHooks } from '@grantkit/got'
@@ -19,7 +20,7 @@ import { Agent } from 'undici'
 
 export const providers = [coreBanking, fiservCiam, oidc, wso2Apk, wso2OpenBanking]
 export const stores = [fileStore, postgresStore, redisStore]
-export const others = [tokenHooks, createTokenSource, startSandbox, tokenStoreContract, applicationToken]
+export const others = [tokenHooks, createTokenSource, optionError, startSandbox, tokenStoreContract, applicationToken]
 
 export function attach(tokens: TokenSource): Promise<TokenSet> {
   attachTokenSource(axios.create(), tokens, { origins: ['https://api.example'] })

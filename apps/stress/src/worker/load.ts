@@ -1,7 +1,8 @@
 /** Callers that ask for tokens again and again, and look at every token they get. */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
-import { attach, type Clock, type ManagedTokenSource, parseOrigins, type TokenSet } from '@grantkit/core'
+import type { Clock, ManagedTokenSource, TokenSet } from '@grantkit/core'
+import { attach, parseOrigins } from '@grantkit/core/kit'
 import { report } from '../child.js'
 import { verdictOn } from './alive.js'
 import type { Callable, WorkerOptions } from './main.js'

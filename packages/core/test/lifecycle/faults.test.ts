@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   authorizationCode,
-  type ChangeListener,
   type ClientOptions,
   createTransport,
   createUserTokenSources,
@@ -11,6 +10,7 @@ import {
   TokenStoreError,
   TransportError,
 } from '../../src/index.js'
+import type { ChangeListener } from '../../src/kit.js'
 import { deferred, gate, issue, refuse, rotate } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 

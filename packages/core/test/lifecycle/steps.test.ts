@@ -1,6 +1,7 @@
 /** What single steps of a refresh are there for: when one of them is left out, these fail. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { StoredRecord, TokenStore } from '../../src/index.js'
+import type { TokenStore } from '../../src/index.js'
+import type { StoredRecord } from '../../src/kit.js'
 import { deferred, gate, refuse } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 

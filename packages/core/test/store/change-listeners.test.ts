@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type ChangeListener, changeListeners } from '../../src/index.js'
+import { type ChangeListener, changeListeners } from '../../src/kit.js'
 
 /** What tells of changes, and how often it was opened and shut. */
 function notices() {

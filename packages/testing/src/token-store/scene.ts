@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { RecordToKeep, TokenStore } from '@grantkit/core'
+import type { TokenStore } from '@grantkit/core'
+import type { RecordToKeep } from '@grantkit/core/kit'
 
 /** What the contract needs to know beforehand. */
 export interface TokenStoreSetup {

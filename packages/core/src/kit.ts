@@ -1,0 +1,39 @@
+/** For authors of providers, stores and integrations, by name, in the order of the modules: what users do not need. */
+export {
+  checkNumber,
+  checkOptions,
+  checkSecureUrl,
+  checkText,
+  optionError,
+  parseUrl,
+  refusePromise,
+} from './options.js'
+export type {
+  AuthorizationServerErrorOptions,
+  GrantKitErrorOptions,
+  LoginRequiredErrorOptions,
+  TokenStoreErrorOptions,
+  TransportErrorOptions,
+} from './errors.js'
+export { systemClock } from './clock.js'
+export { fingerprint } from './secret.js'
+export { detachable } from './signal.js'
+export { checkTls, httpsAgent, secureContext } from './certificate.js'
+export { checkSource, refuseSource } from './token-source.js'
+export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
+export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
+export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
+export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
+export { uncachedAnswer, uncachedRequest } from './private-answers.js'
+export {
+  type Attaching,
+  type Attachment,
+  type AttachmentOptions,
+  Attachments,
+  readAttachment,
+  readAttachments,
+  type SourceAttachment,
+  type SourceOf,
+  type Target,
+} from './attachments.js'
+export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip } from './trip.js'
