@@ -130,8 +130,7 @@ const notPolled = new Set(['client_credentials', 'authorization_code', 'refresh_
 /** What was never sent says something of the server only where the transport has tried. */
 function isOurs({ neverSent, code }: GrantKitError): boolean {
   const isTried = code.startsWith('ERR_TRANSPORT') && code !== 'ERR_TRANSPORT_CLOSED'
-  // held back by a lease that was lost, in the transport
-  return (neverSent && !isTried) || code === 'ERR_TOKEN_STORE'
+  return neverSent && !isTried
 }
 
 function isSurelyTheServers(error: GrantKitError): boolean {

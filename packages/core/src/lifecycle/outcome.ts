@@ -24,8 +24,7 @@ export type Outcome =
 export function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
   if (!hasLeft) return 'unsent'
   const { code = '', kind, serverStatus = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
-  // a second attempt begins only where the first did nothing; a lease that was lost held it back, in the transport
-  if (neverSent || code === 'ERR_TOKEN_STORE') return 'unsent'
+  if (neverSent) return 'unsent'
   if (code !== 'ERR_SERVER_REFUSED' || kind === undefined) return 'unknown'
   if (kind === 'invalid_grant' || kind === 'interaction_required') return kind
   if (serverStatus === 429 || serverStatus === 503) return 'later'

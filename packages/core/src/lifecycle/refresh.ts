@@ -104,12 +104,16 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const mark = await writeMark(lineage, known, lease.holder)
     if (mark === undefined) return undefined
     const before = known.record.accessTokens[entry.key] ?? (reason === 'rejected' ? lineage.rejected : undefined)
-    const sending = whileLeased(client, lease)
+    let hasLeft = false
+    const beforeSending = async () => {
+      await outlasting(lease, client.timeoutMs)
+      hasLeft = true
+    }
     let answer: TokenSet
     try {
-      answer = await requestToken(sending.client, entry, grant, reason)
+      answer = await requestToken(client, entry, grant, reason, { beforeSending })
     } catch (error) {
-      return afterFailure(error, { lineage, known, mark, attempt, spent, hasLeft: sending.hasLeft() })
+      return afterFailure(error, { lineage, known, mark, attempt, spent, hasLeft })
     }
     const change = (record: LineageRecord) => answered(record, entry.key, answer)
     const isSaved = await saveAnswer(lineage, mark, change).catch(error => holdUnsaved(lineage, mark, change, error))
@@ -211,16 +215,10 @@ function isStill({ record: { sending } }: Pick<Known, 'record'>): (current: Pick
   return ({ record }) => members.every(member => record.sending?.[member] === sending?.[member])
 }
 
-/** The client, with a transport that lets go of a request only while the lease surely outlasts it. */
-function whileLeased(client: Client, lease: Lease) {
-  let left = false
-  const transport: Client['transport'] = async request => {
-    if (!lease.outlasts(client.timeoutMs)) await lease.check()
-    if (!lease.outlasts(client.timeoutMs)) throw new LeaseLost('lost before sending', { operation: 'lease' })
-    left = true
-    return client.transport(request)
-  }
-  return { client: { ...client, transport }, hasLeft: () => left }
+/** A request is let go only while the lease surely outlasts it. */
+async function outlasting(lease: Lease, timeoutMs: number): Promise<void> {
+  if (!lease.outlasts(timeoutMs)) await lease.check()
+  if (!lease.outlasts(timeoutMs)) throw new LeaseLost('lost before sending', { operation: 'lease', neverSent: true })
 }
 
 /** This process was held up, and somebody else may be sending: all is decided again. */

@@ -51,7 +51,7 @@ describe('outcomeOf', () => {
       new GrantKitError('ERR_CLIENT_AUTHENTICATION', '?', { neverSent: true }),
       'unsent',
     ],
-    ['a lease lost before a second attempt', new TokenStoreError('?', { operation: 'lease' }), 'unsent'],
+    ['a lease lost before sending', new TokenStoreError('?', { operation: 'lease', neverSent: true }), 'unsent'],
   ]
   for (const [name, error, outcome] of outcomes)
     test(`${name}: ${outcome}`, () => {

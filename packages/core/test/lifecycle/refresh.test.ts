@@ -292,7 +292,8 @@ describe('a process that is held up', () => {
       asked.resolve()
       return signing.promise
     }
-    const [first, second] = [setup.start({ clientSecret: slow }).user(), setup.start().user()]
+    const delayed = setup.start({ clientSecret: slow })
+    const [first, second] = [delayed.user(), setup.start().user()]
     await first.import({ refreshToken: 'refresh-0' })
     const call = outcomeOf(first.getTokenSet())
     await asked.promise
@@ -302,6 +303,7 @@ describe('a process that is held up', () => {
     signing.resolve('a secret')
     expect(await call).toBe('token-1')
     expect(setup.server.requests).toHaveLength(1)
+    expect(delayed.events).toEqual([])
   })
 
   test('a waiting caller has the answer of the second attempt, not its fear of a third', async () => {
