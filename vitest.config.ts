@@ -24,6 +24,16 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    coverage: {
+      include: ['packages/*/src/**'],
+      reporter: ['text-summary', 'json-summary'],
+      reportsDirectory: '.tmp/coverage',
+      // postgres and redis have their tests among the heavy ones
+      thresholds: {
+        'packages/core/src/**': { lines: 98, branches: 94 },
+        'packages/{axios,express,got,provider-*,undici}/src/**': { lines: 96, branches: 88 },
+      },
+    },
     projects: [
       {
         extends: true,
