@@ -1,5 +1,6 @@
 /** Every axios the tests run with: newest and lowest, from `import` and `require`, by either adapter. */
 import { createRequire } from 'node:module'
+import { rejection as rejectionOf } from '@grantkit/testing'
 import newest, { type AxiosError, type AxiosInstance, type AxiosRequestConfig, type AxiosStatic } from 'axios'
 import lowest from 'axios-lowest'
 import { type AttachTokenSourceOptions, attachTokenSource } from '../src/index.js'
@@ -46,12 +47,7 @@ export async function setUp(client: TestedClient, handler: Handler = ok, options
 }
 
 /** What a promise is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<AxiosError> {
-  return promise.then(
-    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
-    error => error,
-  )
-}
+export const rejection = rejectionOf<AxiosError>
 
 /** The `Authorization` headers received, in order. */
 export function credentials({ requests }: RecordingServer): (string | undefined)[] {

@@ -1,4 +1,5 @@
 /** Every got the tests run with: the newest of each major, and the lowest. */
+import { rejection as rejectionOf } from '@grantkit/testing'
 import newest, { type ExtendOptions, type Got, type RequestError } from 'got'
 import got15 from 'got-15'
 import got16 from 'got-16'
@@ -49,12 +50,7 @@ export async function setUp(client: TestedClient, handler: Handler = ok, options
 }
 
 /** What a promise is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<RequestError> {
-  return promise.then(
-    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
-    error => error,
-  )
-}
+export const rejection = rejectionOf<RequestError>
 
 /** The `Authorization` headers received, in order. */
 export function credentials({ requests }: RecordingServer): (string | undefined)[] {

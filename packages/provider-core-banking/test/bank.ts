@@ -5,7 +5,6 @@ import {
   createClient,
   createTokenSource,
   type ManagedTokenSource,
-  type Transport,
 } from '@grantkit/core'
 import { type ReceivedRequest, startSandbox } from '@grantkit/sandbox'
 import { type CoreBankingOptions, coreBanking } from '../src/index.js'
@@ -30,17 +29,4 @@ export async function startBank() {
     lastTokenRequest: () => system.requests.filter(({ kind }) => kind === 'token').at(-1) as ReceivedRequest,
     [Symbol.asyncDispose]: sandbox.stop,
   }
-}
-
-/** A server that gives every request the same answer, for bodies no sandbox has. */
-export function answering(status: number, body: string, headers: Record<string, string> = {}): Transport {
-  return async () => ({ status, headers: new Headers(headers), body: new TextEncoder().encode(body) })
-}
-
-/** What a promise is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
-    error => error,
-  )
 }

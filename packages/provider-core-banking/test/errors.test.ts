@@ -6,8 +6,9 @@ import {
   createTokenSource,
   requestTokenSet,
 } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { expect, test } from 'vitest'
-import { rejection, startBank } from './bank.js'
+import { startBank } from './bank.js'
 
 type Bank = Awaited<ReturnType<typeof startBank>>
 

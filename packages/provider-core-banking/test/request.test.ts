@@ -1,8 +1,9 @@
 /** What the core banking API is sent to authenticate (providers.md, 3.1). */
 import { clientCredentials, createClient, requestTokenSet } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { coreBanking } from '../src/index.js'
-import { rejection, startBank } from './bank.js'
+import { startBank } from './bank.js'
 
 const baseUrl = 'https://openapi.example.com'
 

@@ -1,9 +1,9 @@
 /** What the core banking API answers, and how long its tokens live (providers.md, 3.1). */
 import { clientCredentials, createClient, requestTokenSet, TokenResponseError, type TokenSet } from '@grantkit/core'
-import { manualClock } from '@grantkit/testing'
+import { answering, manualClock, rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { coreBanking } from '../src/index.js'
-import { answering, rejection, startBank } from './bank.js'
+import { startBank } from './bank.js'
 
 const now = 1_760_000_000_000
 

@@ -1,9 +1,10 @@
 /** What CIAM's APIs say to a bad token, and what they are sent (providers.md, 4.2 and 4.3). */
 import { clientCredentials, createTokenSource } from '@grantkit/core'
 import { attach, parseOrigins } from '@grantkit/core/kit'
+import { answering } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import type { FiservCiamOptions } from '../src/index.js'
-import { answering, clientOf, startCiam } from './ciam.js'
+import { clientOf, startCiam } from './ciam.js'
 
 type Ciam = Awaited<ReturnType<typeof startCiam>>
 

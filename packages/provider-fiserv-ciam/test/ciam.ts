@@ -37,16 +37,3 @@ export function clientOf(transport: Transport) {
   const provider = fiservCiam({ tokenEndpoint: 'https://ciam.example.com/ciam-mfa/v2/get/token' })
   return createClient({ provider, clientId: 'id', clientSecret: 'S^7j|)v,Zd', transport })
 }
-
-/** A server that gives every request the same answer, for bodies no sandbox has. */
-export function answering(status: number, body: string, headers: Record<string, string> = {}): Transport {
-  return async () => ({ status, headers: new Headers(headers), body: new TextEncoder().encode(body) })
-}
-
-/** What a promise is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
-    error => error,
-  )
-}

@@ -1,8 +1,9 @@
 /** How CIAM refuses at its token endpoint, in all its shapes (providers.md, 4.1 and 4.3). */
 import { AuthorizationServerError, type ClientOptions, clientCredentials, none, requestTokenSet } from '@grantkit/core'
+import { answering, rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import type { FiservCiamOptions } from '../src/index.js'
-import { answering, clientOf, rejection, startCiam } from './ciam.js'
+import { clientOf, startCiam } from './ciam.js'
 
 type Ciam = Awaited<ReturnType<typeof startCiam>>
 

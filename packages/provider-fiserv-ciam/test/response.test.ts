@@ -1,7 +1,8 @@
 /** What CIAM answers (providers.md, 4.1). */
 import { clientCredentials, createTokenSource, requestTokenSet } from '@grantkit/core'
+import { answering } from '@grantkit/testing'
 import { expect, test } from 'vitest'
-import { answering, clientOf, startCiam } from './ciam.js'
+import { clientOf, startCiam } from './ciam.js'
 
 test('the answer of the documentation is understood', async () => {
   const transport = answering(200, '{ "access_token": "eyJ4.eyJ5.c2ln", "token_type": "Bearer", "expires_in": 7199 }')

@@ -10,8 +10,9 @@ import {
   none,
   requestTokenSet,
 } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { rejection, startApk } from './apk.js'
+import { startApk } from './apk.js'
 
 type Apk = Awaited<ReturnType<typeof startApk>>
 

@@ -10,9 +10,10 @@ import {
   requestTokenSet,
   TransportError,
 } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { wso2Apk } from '../src/index.js'
-import { rejection, startApk } from './apk.js'
+import { startApk } from './apk.js'
 
 describe('reaching the identity provider', () => {
   test('the token endpoint defaults to the documented one', () => {

@@ -8,8 +8,9 @@ import {
   none,
   requestTokenSet,
 } from '@grantkit/core'
+import { answering } from '@grantkit/testing'
 import { expect, test } from 'vitest'
-import { answering, startApk } from './apk.js'
+import { startApk } from './apk.js'
 
 test('the answer of the documentation is understood', async () => {
   await using apk = await startApk()

@@ -1,8 +1,9 @@
 /** What API Manager's gateway says to a token, and which of it a new token helps (providers.md, 1.11). */
 import { clientCredentials, createTokenSource } from '@grantkit/core'
 import { attach, parseOrigins } from '@grantkit/core/kit'
+import { answering } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { answering, clientOf, startOpenBanking } from './open-banking.js'
+import { clientOf, startOpenBanking } from './open-banking.js'
 
 type Bank = Awaited<ReturnType<typeof startOpenBanking>>
 

@@ -9,8 +9,9 @@ import {
   jwkThumbprint,
   requestTokenSet,
 } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { assertionOf, rejection, startOpenBanking } from './open-banking.js'
+import { assertionOf, startOpenBanking } from './open-banking.js'
 
 const grant = clientCredentials({ scope: 'accounts' })
 

@@ -7,8 +7,9 @@ import {
   requestTokenSet,
   TransportError,
 } from '@grantkit/core'
+import { rejection } from '@grantkit/testing'
 import { expect, test } from 'vitest'
-import { rejection, startOpenBanking } from './open-banking.js'
+import { startOpenBanking } from './open-banking.js'
 
 const grant = clientCredentials({ scope: 'accounts' })
 

@@ -9,8 +9,9 @@ import {
   refreshToken,
   requestTokenSet,
 } from '@grantkit/core'
+import { answering, rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { answering, clientOf, rejection, startOpenBanking } from './open-banking.js'
+import { clientOf, startOpenBanking } from './open-banking.js'
 
 type Bank = Awaited<ReturnType<typeof startOpenBanking>>
 

@@ -12,9 +12,9 @@ import {
   requestTokenSet,
 } from '@grantkit/core'
 import { attach, parseOrigins } from '@grantkit/core/kit'
-import { manualClock } from '@grantkit/testing'
+import { answering, manualClock, rejection } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { answering, clientOf, rejection, startOpenBanking } from './open-banking.js'
+import { clientOf, startOpenBanking } from './open-banking.js'
 
 type Bank = Awaited<ReturnType<typeof startOpenBanking>>
 

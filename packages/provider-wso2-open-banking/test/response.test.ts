@@ -1,9 +1,9 @@
 /** What the token endpoint answers (providers.md, 1.8). */
 import { inspect } from 'node:util'
 import { authorizationCode, clientCredentials, createTokenSource, requestTokenSet } from '@grantkit/core'
-import { manualClock } from '@grantkit/testing'
+import { answering, manualClock } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
-import { answering, clientOf, startOpenBanking } from './open-banking.js'
+import { clientOf, startOpenBanking } from './open-banking.js'
 
 const grant = clientCredentials({ scope: 'accounts openid' })
 

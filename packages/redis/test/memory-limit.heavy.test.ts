@@ -1,9 +1,9 @@
 import { createClient, createUserTokenSources, defineProvider, type TokenStore, type Transport } from '@grantkit/core'
-import { type RedisServer, startRedisServer } from '@grantkit/testing'
+import { type RedisServer, rejection, startRedisServer } from '@grantkit/testing'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { redisStore } from '../src/index.js'
 import { onServer } from './clients.js'
-import { freshKey, needed, recordOf, rejection } from './scene.js'
+import { freshKey, needed, recordOf } from './scene.js'
 
 let server: RedisServer | undefined
 

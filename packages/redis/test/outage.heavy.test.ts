@@ -2,6 +2,7 @@ import {
   type RedisCluster,
   type RedisServer,
   redisRelay,
+  rejection,
   startRedisCluster,
   startRedisSentinel,
   startRedisServer,
@@ -13,7 +14,7 @@ import { createClient as createClient5 } from 'redis-5'
 import { describe, expect, test } from 'vitest'
 import { redisStore } from '../src/index.js'
 import { connected, onCluster, onSentinel, onServer, ready, type UserClient } from './clients.js'
-import { eventually, freshKey, needed, recordOf, rejection, within, writeUntilTold } from './scene.js'
+import { eventually, freshKey, needed, recordOf, within, writeUntilTold } from './scene.js'
 
 describe.concurrent('a server that is killed', () => {
   for (const [name, open] of Object.entries(onServer))

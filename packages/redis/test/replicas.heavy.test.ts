@@ -1,8 +1,15 @@
-import { type RedisCluster, type RedisServer, redisRelay, startRedisCluster, startRedisServer } from '@grantkit/testing'
+import {
+  type RedisCluster,
+  type RedisServer,
+  redisRelay,
+  rejection,
+  startRedisCluster,
+  startRedisServer,
+} from '@grantkit/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisStore } from '../src/index.js'
 import { onCluster, onServer } from './clients.js'
-import { eventually, freshKey, needed, recordOf, rejection } from './scene.js'
+import { eventually, freshKey, needed, recordOf } from './scene.js'
 
 const secrecy = 'elsewhere'
 const patient = { secrecy, waitForReplicas: { count: 1, timeoutMs: 10_000 } } as const

@@ -36,14 +36,6 @@ export async function eventually(what: string, isSo: () => Promise<boolean> | bo
   }
 }
 
-/** Resolves with what it is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    value => Promise.reject(new Error(`It resolved with ${value}`)),
-    error => error,
-  )
-}
-
 /** Rejects what takes longer than core gives a store. */
 export async function within<Value>(promise: Promise<Value>, ms = 1_000): Promise<Value> {
   promise.catch(() => {})

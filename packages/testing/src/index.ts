@@ -1,4 +1,5 @@
 /** Contracts as named cases for any test runner, and a clock moved by hand. */
+export { answering, rejection } from './answering.js'
 export type {
   ClientBody,
   ClientRequest,
@@ -28,6 +29,13 @@ export type { RedisReply } from './servers/redis-command.js'
 export { type RedisRelay, redisRelay } from './servers/redis-relay.js'
 export { type RedisSentinel, type RedisSentinelOptions, startRedisSentinel } from './servers/redis-sentinel.js'
 export { type RedisServer, type RedisServerOptions, startRedisServer } from './servers/redis-server.js'
+export {
+  type IssuedTokens,
+  type ServerAnswer,
+  startTokenServer,
+  type TokenServer,
+  type TokenServerOptions,
+} from './servers/token-server.js'
 export { importAtOnce } from './token-store/many-users.js'
 export type { TokenStoreSetup } from './token-store/scene.js'
 export { tokenStoreContract } from './token-store-contract.js'

@@ -13,6 +13,7 @@ import {
   type TokenSource,
 } from '@grantkit/core'
 import { type Attached, type AttachResponse, attach, parseOrigins } from '@grantkit/core/kit'
+import { rejection } from './answering.js'
 
 /** A test by its name; `run` rejects when the provider does not do what the name says. */
 export interface ContractCase {
@@ -267,8 +268,10 @@ const withRefreshTokens: readonly Case[] = [
       const second = await source.getTokenSet()
       assert.notEqual(second.accessToken, first.accessToken)
       const [, refresh] = tokenRequests(provider)
-      assert.equal(refresh?.parameters.grant_type, 'refresh_token')
-      assert.equal(refresh?.parameters.refresh_token, first.refreshToken)
+      const { grant_type: grantType = 'refresh_token', ...parameters } = refresh?.parameters ?? {}
+      assert.equal(grantType, 'refresh_token')
+      // by its value, whatever the server calls it
+      assert.ok(Object.values(parameters).includes(first.refreshToken ?? ''), 'the refresh token was not sent')
       assert.equal((await callApi(provider, bearer(second.accessToken))).status, 200)
     },
   },
@@ -378,13 +381,6 @@ function methodsIn({ headers, parameters }: RequestReceived, secrets: readonly s
 
 function algorithmOf(jwt: string): string {
   return JSON.parse(Buffer.from(jwt.split('.')[0] ?? '', 'base64url').toString()).alg
-}
-
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => assert.fail('was fulfilled, and should have been rejected'),
-    error => error,
-  )
 }
 
 function assertShowsNothing(error: unknown, secrets: readonly string[]): void {

@@ -60,17 +60,17 @@ function contractOf({ conform, setup, underTest, inBody, onDispose }: Changes = 
   })
 }
 
-/** A provider that calls id and secret otherwise. */
+/** A provider that calls everything otherwise. */
 const renamed: Changes = {
   inBody: true,
   conform: {
-    encodeRequest: ({ client_id: appKey, client_secret: appSecret, ...others }) =>
-      encodeForm({ ...others, appKey, appSecret }),
+    encodeRequest: ({ client_id: appKey, client_secret: appSecret, refresh_token: renewBy, ...others }) =>
+      encodeForm({ ...others, appKey, appSecret, renewBy }),
   },
   setup: { authMethod: 'client_secret_post' },
 }
 
-describe('a provider that calls id and secret otherwise', () => {
+describe('a provider that calls id, secret and refresh token otherwise', () => {
   for (const { name, run } of contractOf(renamed)) test(name, run)
 })
 
@@ -167,6 +167,11 @@ describe('a provider that does not', () => {
       'says it has no refresh tokens, and takes the grant',
       { setup: { refreshTokens: false } },
       'has no refresh tokens, and refuses the grant before sending it',
+    ],
+    [
+      'sends no refresh token',
+      { conform: { encodeRequest: parameters => encodeForm({ ...parameters, refresh_token: undefined }) } },
+      "renews a user's token by the refresh token",
     ],
     ['lacks a login', { underTest: { logIn: undefined } }, "renews a user's token by the refresh token"],
   ])('%s: its case fails', async (_, changes, name) => {

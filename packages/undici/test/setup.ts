@@ -1,4 +1,5 @@
 /** What most tests need: an API, its authorization server, and a dispatcher that knows both. */
+import { rejection as rejectionOf } from '@grantkit/testing'
 import type { Agent, Dispatcher } from 'undici'
 import { onTestFinished } from 'vitest'
 import { type InterceptorsAround, type TokenOptions, withTokens } from '../src/index.js'
@@ -31,12 +32,7 @@ export function agentOf(undici: Undici, options?: Agent.Options): Agent {
 }
 
 /** What a promise is rejected with. */
-export function rejection(promise: Promise<unknown>): Promise<Error & { code?: string; cause?: unknown }> {
-  return promise.then(
-    () => Promise.reject(new Error('was fulfilled, and should have been rejected')),
-    error => error,
-  )
-}
+export const rejection = rejectionOf<Error & { code?: string; cause?: unknown }>
 
 /** The `Authorization` headers received, in order. */
 export function credentials({ requests }: RecordingServer): (string | undefined)[] {
