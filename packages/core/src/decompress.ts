@@ -44,6 +44,21 @@ export async function salvageContent({ body, contentEncoding }: Received): Promi
   return isGzip(decoded) ? salvageOne(decoded, 'gzip') : decoded
 }
 
+/**
+ * The beginning of a body, decompressed as far as it goes; as it is where it is text already or cannot be decompressed,
+ * or where it would grow beyond 1 MiB.
+ */
+export async function decompressBeginning(body: Buffer, contentEncoding: string | null | undefined): Promise<Buffer> {
+  let decoded = body
+  for (const encoding of encodingsOf(contentEncoding).slice(0, 3)) {
+    const decoder = isText(decoded) ? undefined : decoderOf(encoding, decoded)
+    if (decoder === undefined) return decoded
+    const options = { finishFlush: decoder.flush, maxOutputLength: 1_048_576 }
+    decoded = await promisify<Buffer, zlib.ZlibOptions, Buffer>(decoder.decode)(decoded, options).catch(() => decoded)
+  }
+  return decoded
+}
+
 function encodingsOf(contentEncoding: string | null | undefined): string[] {
   const names = (contentEncoding ?? '').toLowerCase().split(/[\s,]+/)
   return names.filter(name => name !== '' && name !== 'identity').reverse()
@@ -64,8 +79,9 @@ async function decodeOne(body: Buffer, encoding: string, limits: AnswerLimits): 
 
 /** Fed bit by bit, so that what comes before the damage is kept. */
 async function salvageOne(body: Buffer, encoding: string): Promise<Buffer> {
-  const stream = decoderOf(encoding, body)?.stream()
-  if (stream === undefined) return body
+  const decoder = decoderOf(encoding, body)
+  if (decoder === undefined) return body
+  const stream = decoder.stream({ flush: decoder.flush })
   const parts: Buffer[] = []
   stream.on('data', part => parts.push(part)).on('error', () => {})
   // a write that fails is not answered, only told by the end of the stream
@@ -83,22 +99,23 @@ function sizeOf(parts: readonly Buffer[]): number {
 
 interface Decoder {
   readonly decode: typeof zlib.gunzip
-  readonly stream: () => Transform
+  readonly stream: (options: zlib.ZlibOptions) => Transform
+  /** What a decoder is told so that it gives all it has of what was cut off. */
+  readonly flush: number
 }
 
 function decoderOf(encoding: string, body: Buffer): Decoder | undefined {
   const flush = zlib.constants.Z_SYNC_FLUSH
   if (encoding === 'gzip' || encoding === 'x-gzip' || isGzip(body))
-    return { decode: zlib.gunzip, stream: () => zlib.createGunzip({ flush }) }
-  if (encoding === 'br')
-    return {
-      decode: zlib.brotliDecompress,
-      stream: () => zlib.createBrotliDecompress({ flush: zlib.constants.BROTLI_OPERATION_FLUSH }),
-    }
+    return { decode: zlib.gunzip, stream: zlib.createGunzip, flush }
+  if (encoding === 'br') {
+    const { brotliDecompress, createBrotliDecompress, constants } = zlib
+    return { decode: brotliDecompress, stream: createBrotliDecompress, flush: constants.BROTLI_OPERATION_FLUSH }
+  }
   // Some servers leave out the zlib header, whose low four bits are 8 (RFC 1950 §2.2).
   if (encoding === 'deflate' && ((body[0] ?? 0) & 0x0f) === 8)
-    return { decode: zlib.inflate, stream: () => zlib.createInflate({ flush }) }
-  if (encoding === 'deflate') return { decode: zlib.inflateRaw, stream: () => zlib.createInflateRaw({ flush }) }
+    return { decode: zlib.inflate, stream: zlib.createInflate, flush }
+  if (encoding === 'deflate') return { decode: zlib.inflateRaw, stream: zlib.createInflateRaw, flush }
   return encoding === 'zstd' ? zstd() : undefined
 }
 
@@ -108,7 +125,8 @@ function zstd(): Decoder | undefined {
     zstdDecompress?: Decoder['decode']
     createZstdDecompress?: Decoder['stream']
   }
-  return zstdDecompress && createZstdDecompress && { decode: zstdDecompress, stream: createZstdDecompress }
+  const { ZSTD_e_flush: flush = 1 } = zlib.constants as { ZSTD_e_flush?: number }
+  return zstdDecompress && createZstdDecompress && { decode: zstdDecompress, stream: createZstdDecompress, flush }
 }
 
 /** RFC 1952 §2.3.1. */

@@ -22,6 +22,16 @@ export { checkTls, httpsAgent, secureContext } from './certificate.js'
 export { checkSource, refuseSource } from './token-source.js'
 export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
+export { isRepeatableBody } from './request-body.js'
+export { type Beginning, beginningOf, type Peeked, peek } from './beginning.js'
+export {
+  defaultMaxRedirects,
+  type NextHop,
+  nextHop,
+  type RedirectAnswer,
+  type RedirectedRequest,
+  type RedirectProblem,
+} from './redirect.js'
 export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
 export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
 export { uncachedAnswer, uncachedRequest } from './private-answers.js'
