@@ -1,6 +1,6 @@
 /** One time a request is sent. A 401 is held back until it has been judged by its beginning, as is what else may reject a token. */
+import { beginningOf } from '@grantkit/core/kit'
 import type { AnswerHeaders, Controller, Handler } from './handlers.js'
-import { plainText } from './plain-text.js'
 
 export interface Head {
   readonly status: number
@@ -129,7 +129,8 @@ export class Attempt implements Handler {
     if (!this.#isOver) this.controller?.pause()
     const { status, headers } = this.#head as Head
     const beginning = Buffer.concat(this.#beginning)
-    const body = async () => plainText(beginning, headers['content-encoding'])
+    const encoding = headers['content-encoding']?.toString()
+    const body = async () => (await beginningOf(beginning, encoding)).text
     this.#beginning = []
     this.#judge?.decide({ status, headers, body }).then(
       send => this.#state === 'judging' && this.#conclude(send),

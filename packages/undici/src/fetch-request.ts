@@ -1,6 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
-import { detachable, parseUrl } from '@grantkit/core/kit'
-import { peek } from './peek.js'
+import { detachable, parseUrl, peek } from '@grantkit/core/kit'
 
 /** A request as a function that chooses its token source sees it. */
 export interface FetchRequest {

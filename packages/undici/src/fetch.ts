@@ -1,5 +1,13 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
-import { type Attached, attach, optionError, refuseSource, uncachedRequest } from '@grantkit/core/kit'
+import {
+  type Attached,
+  attach,
+  defaultMaxRedirects,
+  isRepeatableBody,
+  optionError,
+  refuseSource,
+  uncachedRequest,
+} from '@grantkit/core/kit'
 import {
   type Attachment,
   findAttachment,
@@ -10,10 +18,9 @@ import {
   type TokenAttachment,
   type TokenOptions,
 } from './attachment.js'
-import { isReplayable } from './body.js'
 import { installedUndici } from './certified-agent.js'
 import { type Call, type FetchRequest, type Hop, readCall, urlOf } from './fetch-request.js'
-import { define, discard, keptFromCaches, networkError, nextHop, readBeginning } from './fetch-response.js'
+import { define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
 
 export type { FetchRequest }
 
@@ -58,9 +65,6 @@ export function fetchWithTokens<AnyFetch extends FetchLike>(
   return wrapped as unknown as AnyFetch
 }
 
-/** As the fetch standard. */
-const maxRedirects = 20
-
 /** Sends a request, and follows where it leads. */
 async function send(fetch: Fetch, attachment: Attachment<FetchRequest>, call: Call): Promise<Response> {
   const attached = await attachTo(attachment, call)
@@ -94,9 +98,9 @@ async function attachTo(attachment: Attachment<FetchRequest>, { first, signal }:
 
 function followed(hop: Hop, response: Response, redirect: string, hops: number): Hop | undefined {
   try {
-    const next = nextHop(hop, response)
+    const next = redirected(hop, response)
     if (next !== undefined && redirect === 'error') throw networkError('unexpected redirect')
-    if (next !== undefined && hops >= maxRedirects) throw networkError('redirect count exceeded')
+    if (next !== undefined && hops >= defaultMaxRedirects) throw networkError('redirect count exceeded')
     return next
   } catch (error) {
     discard(response)
@@ -117,7 +121,7 @@ function deliveryOf(fetch: Fetch, { rest, signal }: Call, attachment: Attachment
       ...{ method, headers: Object.fromEntries(all), redirect: 'manual' },
       ...(signal && { signal }),
       ...(body !== undefined && { body }),
-      ...(!isReplayable(body) && { duplex: 'half' }),
+      ...(!isRepeatableBody(body) && { duplex: 'half' }),
       ...(dispatcher && { dispatcher }),
     })
   }
@@ -160,7 +164,7 @@ async function judge(attached: Attached, answer: Response, hop: Hop): Promise<Ju
     return text
   }
   try {
-    const again = await attached.replay({ status: answer.status, wwwAuthenticate, body }, isReplayable(hop.body))
+    const again = await attached.replay({ status: answer.status, wwwAuthenticate, body }, isRepeatableBody(hop.body))
     return { response, again }
   } catch (error) {
     discard(response)

@@ -1,5 +1,5 @@
 /** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `attach()`. */
-import { attach, optionError, originOf, uncachedRequest } from '@grantkit/core/kit'
+import { attach, isRepeatableBody, optionError, originOf, uncachedRequest } from '@grantkit/core/kit'
 import {
   type Attachment,
   findAttachment,
@@ -10,7 +10,6 @@ import {
   type TokenOptions,
 } from './attachment.js'
 import type { Send } from './attempt.js'
-import { isReplayable } from './body.js'
 import { guarded, refuseSharing } from './caches-above.js'
 import type { CertifiedAgent } from './certified-agent.js'
 import { Exchange } from './exchange.js'
@@ -145,7 +144,7 @@ async function sendWithToken({ exchange, attachment, request, root, send }: Pass
     concerns: status => attached.concerns(status),
     async decide({ status, headers, body: beginning }) {
       const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
-      const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isReplayable(body))
+      const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isRepeatableBody(body))
       return again && send(again)
     },
   })

@@ -1,5 +1,5 @@
 /** Beneath `redirect`: a request that is sent on to its own URL, now to be read there, as after a form was posted. */
-import { parseUrl } from '@grantkit/core/kit'
+import { nextHop, parseUrl } from '@grantkit/core/kit'
 import {
   type AnswerHeaders,
   type Controller,
@@ -23,7 +23,7 @@ export const followingToItself: Interceptor = beneath => {
     const reads = ['GET', 'HEAD'].includes(request.method)
     if (reads || !isFollowing(handler)) return dispatch(request, handler)
     const receiver = isLegacy(handler) ? fromLegacy(handler) : handler
-    const again = () => dispatch(asGet(request), handler)
+    const again = (next: DispatchOptions) => dispatch(next, handler)
     return dispatch(request, forEither(new SelfRedirect(request, receiver, again)))
   }
 }
@@ -33,20 +33,31 @@ function isFollowing(handler: object): boolean {
   return handler.constructor?.name === 'RedirectHandler'
 }
 
-const contentHeaders = ['content-encoding', 'content-language', 'content-length', 'content-location', 'content-type']
+/** The GET of its own URL that an answer asks for, if it does. */
+function nextAtItself(request: DispatchOptions, status: number, location: unknown): DispatchOptions | undefined {
+  const { method, origin, path, headers } = request
+  const url = parseUrl(path, String(origin))?.href
+  if (url === undefined || typeof location !== 'string') return undefined
+  // only a GET, which has no body, is sent from here
+  const next = nextHop({ method, url, repeatable: true }, { status, location })
+  if (next === undefined || 'problem' in next || !next.dropsBody || !isSame(next.url, url)) return undefined
+  return { ...request, method: 'GET', body: undefined, headers: withoutHeaders(headers, next.droppedHeaders) }
+}
 
-function asGet(request: DispatchOptions): DispatchOptions {
-  return { ...request, method: 'GET', body: undefined, headers: withoutHeaders(request.headers, contentHeaders) }
+/** But for the fragment, which is not sent. */
+function isSame(one: string, other: string): boolean {
+  return one.split('#')[0] === other.split('#')[0]
 }
 
 /** Keeps an answer that redirects to where it came from, and asks there again. */
 class SelfRedirect implements Handler {
   readonly #request: DispatchOptions
   readonly #handler: Handler
-  readonly #again: () => void
-  #isKept = false
+  readonly #again: (next: DispatchOptions) => void
+  /** What is asked next, once an answer is kept. */
+  #next: DispatchOptions | undefined
 
-  constructor(request: DispatchOptions, handler: Handler, again: () => void) {
+  constructor(request: DispatchOptions, handler: Handler, again: (next: DispatchOptions) => void) {
     this.#request = request
     this.#handler = handler
     this.#again = again
@@ -69,32 +80,20 @@ class SelfRedirect implements Handler {
   }
 
   onResponseStart(controller: Controller, status: number, headers: AnswerHeaders, message?: string): void {
-    this.#isKept = becomesGet(this.#request, status) && leadsTo(this.#request, headers.location)
-    if (!this.#isKept) this.#handler.onResponseStart?.(controller, status, headers, message)
+    this.#next = nextAtItself(this.#request, status, headers.location)
+    if (this.#next === undefined) this.#handler.onResponseStart?.(controller, status, headers, message)
   }
 
   onResponseData(controller: Controller, chunk: Uint8Array): void {
-    if (!this.#isKept) this.#handler.onResponseData?.(controller, chunk)
+    if (this.#next === undefined) this.#handler.onResponseData?.(controller, chunk)
   }
 
   onResponseEnd(controller: Controller, trailers: AnswerHeaders): void {
-    if (this.#isKept) this.#again()
+    if (this.#next !== undefined) this.#again(this.#next)
     else this.#handler.onResponseEnd?.(controller, trailers)
   }
 
   onResponseError(controller: Controller, error: unknown): void {
     this.#handler.onResponseError?.(controller, error)
   }
-}
-
-function becomesGet({ method }: DispatchOptions, status: number): boolean {
-  return status === 303 || ((status === 301 || status === 302) && method === 'POST')
-}
-
-function leadsTo({ origin, path }: DispatchOptions, location: string | string[] | undefined): boolean {
-  const own = parseUrl(path, String(origin))
-  const target = own && typeof location === 'string' ? parseUrl(location, own.href) : undefined
-  if (own === undefined || target === undefined) return false
-  target.hash = ''
-  return target.href === own.href
 }
