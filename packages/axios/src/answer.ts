@@ -1,7 +1,8 @@
 /** What is done with an answer before the caller gets it: its beginning read, our request hidden. */
 import { errorMonitor } from 'node:events'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { inspect } from 'node:util'
+import { beginningOf } from '@grantkit/core/kit'
 import type { Config, Response } from './axios-like.js'
 
 /** A header by its lower-case name, whatever the adapter's kind of headers. */
@@ -10,49 +11,11 @@ export function header(headers: object | undefined, name: string): string | unde
   return undefined
 }
 
-const maxBeginning = 65_536
-
-/** The first 64 KiB of a body as text. A stream in `response.data` gives way to one that begins at the beginning. */
-export async function beginningOf(response: Response): Promise<string> {
-  const { data } = response
-  if (typeof data === 'string') return data.slice(0, maxBeginning)
-  if (data instanceof ArrayBuffer) return textOf(new Uint8Array(data))
-  if (ArrayBuffer.isView(data)) return textOf(data)
-  if (data instanceof Blob) return data.slice(0, maxBeginning).text()
-  if (isNodeStream(data)) return peek(data, whole => (response.data = Readable.from(whole, { objectMode: false })))
-  if (isWebStream(data)) return peek(data, whole => (response.data = ReadableStream.from(whole)))
-  return data === undefined || data === null ? '' : (JSON.stringify(data) ?? '').slice(0, maxBeginning)
-}
-
-type Chunks = AsyncIterable<string | Uint8Array>
-
-/** Reads on as long as the beginning lasts; `handOn` gets what was read and the rest, as if nobody had looked. */
-async function peek(stream: Chunks, handOn: (whole: Chunks) => void): Promise<string> {
-  const chunks = stream[Symbol.asyncIterator]()
-  const read: Promise<IteratorResult<string | Uint8Array>>[] = []
-  const whole: AsyncIterableIterator<string | Uint8Array> = {
-    next: () => read.shift() ?? chunks.next(),
-    return: async () => (await chunks.return?.()) ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]: () => whole,
-  }
-  const beginning: Uint8Array[] = []
-  try {
-    for (let size = 0; size < maxBeginning; ) {
-      read.push(chunks.next())
-      const { done, value } = await (read.at(-1) as (typeof read)[0])
-      if (done) break
-      beginning.push(Buffer.from(value))
-      size += value.length
-    }
-  } catch {
-    // it broke off: whoever reads the body meets the error, at the same place
-  }
-  handOn(whole)
-  return textOf(Buffer.concat(beginning))
-}
-
-function textOf({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, Math.min(byteLength, maxBeginning)).toString()
+/** The beginning of a body as text. A stream in `response.data` gives way to one that begins at the beginning. */
+export async function readBeginning(response: Response): Promise<string> {
+  const { text, whole } = await beginningOf(response.data)
+  if (whole !== response.data) response.data = whole
+  return text
 }
 
 function isNodeStream(data: unknown): data is Readable {

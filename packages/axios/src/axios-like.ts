@@ -21,7 +21,7 @@ export interface AxiosLike<Config> {
 /** `AxiosHeaders`. */
 interface Headers {
   has(name: string): boolean
-  delete(names: string | string[]): boolean
+  delete(names: string | readonly string[]): boolean
   concat(...more: (object | undefined)[]): Headers
 }
 

@@ -1,9 +1,8 @@
 /** Redirects, hop by hop: a hop that leaves the listed origins loses every header we added, and the certificate. */
 import { OriginError } from '@grantkit/core'
-import { originOf, parseUrl } from '@grantkit/core/kit'
+import { isRepeatableBody, originOf, parseUrl } from '@grantkit/core/kit'
 import { header } from './answer.js'
 import type { Config, RedirectOptions, Response } from './axios-like.js'
-import { isReplayable } from './body.js'
 
 /** What a request carries of ours, and how far. */
 export interface Cargo {
@@ -63,7 +62,7 @@ export function nextStep({ config, url }: Step, response: Response | undefined, 
   const target = targetOf(response, url)
   if (target === undefined || hops >= (config.maxRedirects ?? defaultMaxRedirects)) return undefined
   const becomesGet = dropsBody(response.status, config.method?.toLowerCase())
-  if (!becomesGet && !isReplayable(config.data)) return undefined
+  if (!becomesGet && !isRepeatableBody(config.data)) return undefined
   const headers = config.headers.concat()
   const leaves = target.origin !== new URL(url).origin
   if (becomesGet) headers.delete(contentHeaders)

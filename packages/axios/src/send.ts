@@ -3,15 +3,15 @@ import type { TokenSource } from '@grantkit/core'
 import {
   type Attached,
   attach,
+  isRepeatableBody,
   leadsToSocket,
   type Origins,
   optionError,
   socketError,
   uncachedRequest,
 } from '@grantkit/core/kit'
-import { beginningOf, conceal, concealAgents, concealResponse, discard, giveBack, header } from './answer.js'
+import { conceal, concealAgents, concealResponse, discard, giveBack, header, readBeginning } from './answer.js'
 import type { Adapter, Config, Response, Workings } from './axios-like.js'
-import { isReplayable } from './body.js'
 import { keepFromCache } from './caching.js'
 import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep, type Step } from './redirects.js'
 
@@ -212,9 +212,9 @@ function isConcern(attached: Attached, { response, strayed }: Outcome): boolean 
 async function decide(attached: Attached, { response }: Outcome, { data }: Config) {
   if (response === undefined) return undefined
   const { status, headers } = response
-  const answer = { status, wwwAuthenticate: header(headers, 'www-authenticate'), body: () => beginningOf(response) }
+  const answer = { status, wwwAuthenticate: header(headers, 'www-authenticate'), body: () => readBeginning(response) }
   try {
-    return await attached.replay(answer, isReplayable(data))
+    return await attached.replay(answer, isRepeatableBody(data))
   } catch (error) {
     discard(response)
     throw error
