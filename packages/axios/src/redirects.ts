@@ -1,6 +1,6 @@
 /** Redirects, hop by hop: a hop that leaves the listed origins loses every header we added, and the certificate. */
 import { OriginError } from '@grantkit/core'
-import { isRepeatableBody, originOf, parseUrl } from '@grantkit/core/kit'
+import { defaultMaxRedirects, isRepeatableBody, nextHop, originOf } from '@grantkit/core/kit'
 import { header } from './answer.js'
 import type { Config, RedirectOptions, Response } from './axios-like.js'
 
@@ -48,33 +48,27 @@ function dropAgent(options: RedirectOptions, ours: object, callers: object | und
   options.agents = { ...options.agents, https: callers }
 }
 
-/** As the fetch standard. */
-const defaultMaxRedirects = 20
-
 /**
  * For axios's fetch adapter, which never asks, so that we walk: the next step, or `undefined` when the answer is to be
  * handed on. So is a redirect that cannot be followed: one too many, a body that cannot be sent twice.
- *
- * @see https://fetch.spec.whatwg.org/#http-redirect-fetch
  */
 export function nextStep({ config, url }: Step, response: Response | undefined, hops: number): Step | undefined {
   if (response === undefined || !isOurs(config, response)) return undefined
-  const target = targetOf(response, url)
-  if (target === undefined || hops >= (config.maxRedirects ?? defaultMaxRedirects)) return undefined
-  const becomesGet = dropsBody(response.status, config.method?.toLowerCase())
-  if (!becomesGet && !isRepeatableBody(config.data)) return undefined
-  const headers = config.headers.concat()
-  const leaves = target.origin !== new URL(url).origin
-  if (becomesGet) headers.delete(contentHeaders)
-  if (leaves) headers.delete(privateHeaders)
+  const { method = 'get', data } = config
+  const request = { method: method.toUpperCase(), url, repeatable: isRepeatableBody(data) }
+  const { status, headers } = response
+  const hop = nextHop(request, { status, location: header(headers, 'location') })
+  if (hop === undefined || 'problem' in hop || hops >= (config.maxRedirects ?? defaultMaxRedirects)) return undefined
+  const kept = config.headers.concat()
+  kept.delete(hop.droppedHeaders)
   return {
-    url: target.href,
+    url: hop.url,
     config: {
       ...config,
-      headers,
-      ...{ url: target.href, baseURL: undefined, params: undefined },
-      ...(becomesGet && { method: 'get', data: undefined }),
-      ...(leaves && { auth: undefined }),
+      headers: kept,
+      ...{ url: hop.url, baseURL: undefined, params: undefined },
+      ...(hop.dropsBody && { method: 'get', data: undefined }),
+      ...(hop.leavesOrigin && { auth: undefined }),
     },
   }
 }
@@ -94,18 +88,3 @@ function isOurs({ fetchOptions, adapter }: Config, { request }: Response): boole
   const isRequest = typeof request === 'object' && request !== null
   return isRequest ? (request as Partial<Request>).redirect === 'manual' : typeof adapter !== 'function'
 }
-
-function targetOf({ status, headers }: Response, base: string): URL | undefined {
-  const location = [301, 302, 303, 307, 308].includes(status) ? header(headers, 'location') : undefined
-  const target = location === undefined ? undefined : parseUrl(location, base)
-  return ['http:', 'https:'].includes(target?.protocol ?? '') ? target : undefined
-}
-
-function dropsBody(status: number, method: string | undefined): boolean {
-  if (status === 303) return method !== 'get' && method !== 'head'
-  return (status === 301 || status === 302) && method === 'post'
-}
-
-const contentHeaders = ['content-encoding', 'content-language', 'content-length', 'content-location', 'content-type']
-/** The caller's own, which no other origin gets. */
-const privateHeaders = ['authorization', 'cookie', 'host', 'proxy-authorization']

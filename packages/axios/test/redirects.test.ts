@@ -179,11 +179,11 @@ for (const client of clients.filter(({ adapter }) => adapter === 'fetch')) {
         )
       })
 
-    test('a stream’s 307 is handed on', async () => {
+    test.each([301, 302, 307, 308])('a stream’s %i is handed on', async status => {
       const elsewhere = await recordingServer()
-      const { instance } = await setUp(client, redirect(307, elsewhere.origin))
+      const { instance } = await setUp(client, redirect(status, elsewhere.origin))
       const error = await rejection(instance.post('/', Readable.from([Buffer.from('abc')])))
-      expect([error.response?.status, elsewhere.requests.length]).toEqual([307, 0])
+      expect([error.response?.status, elsewhere.requests.length]).toEqual([status, 0])
     })
 
     test('a stream’s 303 is followed', async () => {
