@@ -1,31 +1,16 @@
 /**
- * Renews a user's token by the refresh token, which may be good for one use. It is sent under a lease, after its mark is in
- * the store, and the answer is handed out once it is in the store too. The steps have the names of `record.ts`; the model
- * in `test/lifecycle/model/` goes through every order they can happen in.
+ * Renews a user's token by the refresh token, which may be good for one use: does the steps of `protocol.ts`, where their
+ * order and their reasons are.
  */
 import type { Client } from '../client.js'
-import { TokenStoreError } from '../errors.js'
-import type { RenewalReason } from '../events.js'
+import type { TokenStoreError } from '../errors.js'
 import { refreshToken } from '../grants/refresh-token.js'
-import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
-import { type Attempt, othersAreServed, refuseWhileResting } from './cooldown.js'
-import { type Entry, inTurn, type Known, type Lineage, learn } from './held.js'
+import { othersAreServed, refuseWhileResting } from './cooldown.js'
+import { type Entry, inTurn, type Lineage, learn } from './held.js'
 import { changeOf, type Lease, leaseOf } from './lease.js'
-import { changeAfter, endBy, failedBy, outcomeOf } from './outcome.js'
-import {
-  answered,
-  type Decision,
-  decide,
-  type EndReason,
-  ended,
-  isMissing,
-  type LineageRecord,
-  marked,
-  markOf,
-  rescued,
-  unsent,
-} from './record.js'
+import { type Change, type Results, refreshing, type Sent, type Step, type Steps, type Verdict } from './protocol.js'
+import { type Decision, decide, emptyRecord, type KeptToken } from './record.js'
 import { type Ask, heldBy, type Renew } from './renewal.js'
 import { keepsChanging, read, save, write } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
@@ -35,157 +20,98 @@ import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowin
 const leaseMarginMs = 5_000
 /** How long an answer is offered to a store that fails while its caller waits; afterwards by a timer. */
 const patienceMs = 10_000
-
-/** Somebody else has the last word now and then, not every time. */
-const mostSent = 20
+/** How long those who may have a lost record are given to put it back. */
+const objectionMs = 1_000
 
 /** One user's refresh token is sent by one at a time; only the user can replace a dead one. */
 export function byRefreshToken(client: Client, scope: string | undefined, subject: string): Renew {
   const resends = client.provider.conform.refreshTokenResends ?? Number.POSITIVE_INFINITY
+  const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
   const now = () => client.clock.now()
+  const grantOf = (token: string) => refreshToken({ refreshToken: token, scope })
 
-  async function renew(entry: Entry, { reason, serves, servedUntil, checkOpen }: Ask): Promise<TokenSet> {
+  async function renew(entry: Entry, { reason, checkOpen, ...wanted }: Ask): Promise<TokenSet> {
     const { lineage } = entry
-    const wanted = (leased: boolean) => ({ entry: entry.key, serves, now: now(), leased, resends, servedUntil })
-    // for a login that is missing nobody has to wait
-    const isFresh = performance.now() - lineage.knownAt < lineage.copyMs
-    if (lineage.known !== undefined && isFresh) throwIfFinal(lineage, decide(lineage.known.record, wanted(false)))
-    const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
     const lease = leaseOf(lineage, leaseMs, 2 * leaseMs)
-    let isAsked = false
-    try {
-      for (let sent = 0; sent < mostSent; ) {
-        await lease.takeOrWait()
-        const known = await read(lineage, now)
-        // a lease that ran out while the store answered is nothing to decide by
-        const decision = decide(known.record, wanted(lease.outlasts(0)))
-        throwIfFinal(lineage, decision)
-        if (decision.step === 'serve') return heldBy(entry, known, decision.token)
-        if (decision.step === 'ask') {
-          if (!lineage.isToldOfChanges || isAsked) throw missing()
-          isAsked = true
-          await lease.release()
-          await changeOf(lineage, 1_000)
-          continue
-        }
-        if (decision.step !== 'send') {
-          checkOpen()
-          continue
-        }
-        sent++
-        const tokenSet = await send(entry, known, decision.refreshToken, reason, lease)
-        if (tokenSet !== undefined) return tokenSet
+    const attemptOf = (token: string) => attemptFor(client, entry, grantOf(token))
+    let before: KeptToken | undefined
+
+    async function send(token: string, beforeSending: () => Promise<void>): Promise<Sent> {
+      before = lineage.known?.record.accessTokens[entry.key] ?? (reason === 'rejected' ? lineage.rejected : undefined)
+      let hasLeft = false
+      const goAhead = async () => {
+        await beforeSending()
+        hasLeft = true
       }
-      throw keepsChanging('compareAndSet')
-    } finally {
-      // nobody is to decide by a record that lacks what is known here
-      await lease.release(() => lineage.unsaved === undefined)
+      try {
+        return { answer: await requestToken(client, entry, grantOf(token), reason, { beforeSending: goAhead }) }
+      } catch (error) {
+        return { error, hasLeft }
+      }
     }
+
+    const does: Does = {
+      ...underLease(lineage, lease, client),
+      ...inStore(lineage),
+      cool_down: ({ refreshToken: token }) => refuseWhileResting(attemptOf(token)),
+      send: ({ refreshToken: token, beforeSending }) => send(token, () => run(beforeSending(), does)),
+    }
+    const refresh = { ...wanted, entry: entry.key, resends, holder: lease.holder, now, checkOpen }
+    throwIfKnown(lineage, decide(lineage.known?.record ?? emptyRecord, { ...refresh, now: now(), leased: false }))
+    const verdict = await run(
+      refreshing({
+        ...refresh,
+        isToldOfChanges: lineage.isToldOfChanges,
+        servesOthers: (token, since) => othersAreServed(attemptOf(token), since),
+        isEarlier: ({ version }) => version !== undefined && lineage.ancestors.includes(version),
+        isHeld: answer => entry.copy?.token.accessToken === answer.accessToken,
+      }),
+      does,
+    )
+    if (verdict.step === 'answered') tellOfNarrowing(client, { subject, before, answer: verdict.answer, asked: scope })
+    return tokenOf(entry, verdict)
   }
 
-  function throwIfFinal(lineage: Lineage, decision: Decision): void {
-    if (decision.step === 'rest') throw restingError(client, decision.mark, decision.until - now())
-    if (decision.step === 'log_in') throw loginRequired(client, lineage, subject, decision.reason)
+  /** For a login that is missing nobody has to wait. */
+  function throwIfKnown(lineage: Lineage, decision: Decision): void {
+    const isFresh = performance.now() - lineage.knownAt < lineage.copyMs
+    if (lineage.known === undefined || !isFresh) return
+    if (decision.step === 'rest' || decision.step === 'log_in') throw errorOf(lineage, decision)
   }
 
-  /** Sends it once; `undefined` when somebody else has the last word, so that all has to be decided again. */
-  async function send(
-    entry: Entry,
-    known: Known,
-    spent: string,
-    reason: RenewalReason,
-    lease: Lease,
-  ): Promise<TokenSet | undefined> {
-    const { lineage } = entry
-    const grant = refreshToken({ refreshToken: spent, scope })
-    const attempt = attemptFor(client, entry, grant)
-    await refuseWhileResting(attempt)
-    if (!(await lease.check())) return undefined
-    const mark = await writeMark(lineage, known, lease.holder)
-    if (mark === undefined) return undefined
-    const before = known.record.accessTokens[entry.key] ?? (reason === 'rejected' ? lineage.rejected : undefined)
-    let hasLeft = false
-    const beforeSending = async () => {
-      await outlasting(lease, client.timeoutMs)
-      hasLeft = true
-    }
-    let answer: TokenSet
-    try {
-      answer = await requestToken(client, entry, grant, reason, { beforeSending })
-    } catch (error) {
-      return afterFailure(error, { lineage, known, mark, attempt, spent, hasLeft })
-    }
-    const change = (record: LineageRecord) => answered(record, entry.key, answer)
-    const isSaved = await saveAnswer(lineage, mark, change).catch(error => holdUnsaved(lineage, mark, change, error))
-    if (isSaved) tellOfNarrowing(client, { subject, before, answer, asked: scope })
-    return isSaved && entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : undefined
+  function tokenOf(entry: Entry, verdict: Verdict): TokenSet {
+    if (verdict.step === 'serve') return heldBy(entry, verdict.known, verdict.token)
+    if (verdict.step === 'answered') return entry.copy?.tokenSet ?? verdict.answer
+    throw errorOf(entry.lineage, verdict)
   }
 
-  /** Step `save`, of what the server has handed out: over the mark, or over what a fail-over left of the record before it. */
-  function saveAnswer(lineage: Lineage, mark: Known, change: (record: LineageRecord) => LineageRecord) {
-    const isMark = isStill(mark)
-    // a fail-over may have taken the mark and more
-    const isWhatIsLeft = ({ version, record }: Known) =>
-      version === undefined || isMissing(record) || lineage.ancestors.includes(version)
-    const changeMark = (record: LineageRecord) => change(isMark({ record }) ? record : mark.record)
-    return save(lineage, changeMark, current => isMark(current) || isWhatIsLeft(current), { now, patienceMs })
+  function errorOf(lineage: Lineage, verdict: Exclude<Verdict, { step: 'serve' | 'answered' }>): Error {
+    if (verdict.step === 'rest') return restingError(client, verdict.mark, verdict.until - now())
+    if (verdict.step === 'log_in') return loginRequired(client, lineage, subject, verdict.reason, verdict.cause)
+    return verdict.step === 'ask' ? missing() : keepsChanging('compareAndSet')
+  }
+
+  /** The steps that read and write the record. */
+  function inStore(lineage: Lineage) {
+    const saving = (step: Change, patience: number) =>
+      save(lineage, step.change, step.mayReplace, { now, patienceMs: patience })
+    return {
+      re_read: () => read(lineage, now),
+      mark: async ({ over, record }) => (await write(lineage, over, record, now)) !== undefined,
+      save: step => saving(step, patienceMs).catch(error => holdUnsaved(lineage, step, error)),
+      note: step => saving(step, 0).catch(() => {}),
+      end: step => saving(step, 0),
+    } satisfies Partial<Does>
   }
 
   /** The store refuses the answer for good: it is kept here, for as long as the process lives, and served from here. */
-  function holdUnsaved(
-    lineage: Lineage,
-    mark: Known,
-    change: (record: LineageRecord) => LineageRecord,
-    error: Partial<TokenStoreError>,
-  ): true {
+  function holdUnsaved(lineage: Lineage, { change }: Change, error: Partial<TokenStoreError>): true {
     if (error.retryable !== false) throw error
-    learn(lineage, { version: mark.version, record: change(mark.record) }, now())
+    const { version, record } = lineage.known ?? { version: undefined, record: emptyRecord }
+    learn(lineage, { version, record: change(record) }, now())
     tellIfStoreFailed(client, error)
     tellOfUnsaved(client, subject)
     return true
-  }
-
-  /** Steps `rescued`, `end`, `unsent`, `nothing_done` and `unknown`; returns when all has to be decided again. */
-  async function afterFailure(
-    error: unknown,
-    { lineage, known, mark, attempt, spent, hasLeft }: Sent,
-  ): Promise<undefined> {
-    const before = markOf(known.record, spent)
-    const servesOthers = before !== undefined && othersAreServed(attempt, before.at)
-    const circumstances = { before, now: now(), servesOthers }
-    const outcome = outcomeOf(error, hasLeft)
-    const failed = failedBy(outcome, error, circumstances)
-    const brought = rescuedFrom(error)
-    if (brought !== undefined && brought.refreshToken !== spent) {
-      await saveAnswer(lineage, mark, record => rescued(record, brought, failed))
-      throw error
-    }
-    const end = endBy(outcome, failed, circumstances)
-    if (end !== undefined) return endSession(lineage, mark, end, error)
-    const change = changeAfter(outcome, failed, known.record)
-    await save(lineage, change, isStill(mark), { now, patienceMs: 0 }).catch(() => {})
-    if (error instanceof LeaseLost) return undefined
-    throw error
-  }
-
-  /** Step `mark`; `undefined` when somebody else has written. One that fails may be there all the same: it is taken back. */
-  async function writeMark(lineage: Lineage, known: Known, holder: string): Promise<Known | undefined> {
-    const record = marked(known.record, holder, now())
-    try {
-      return await write(lineage, known, record, now)
-    } catch (error) {
-      const takeBack = (record: LineageRecord) => unsent(record, known.record)
-      await save(lineage, takeBack, isStill({ record }), { now, patienceMs: 0 }).catch(() => {})
-      throw error
-    }
-  }
-
-  /** Step `end`: the refusal counts if the mark is still there; otherwise it was about a token that is used up. */
-  async function endSession(lineage: Lineage, mark: Known, reason: EndReason, cause: unknown): Promise<undefined> {
-    await read(lineage, now)
-    if (await save(lineage, record => ended(record, reason), isStill(mark), { now, patienceMs: 0 }))
-      throw loginRequired(client, lineage, subject, reason, cause)
-    return undefined
   }
 
   return async (entry, ask) => {
@@ -198,28 +124,34 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   }
 }
 
-/** A request that was sent, or was about to be. */
-interface Sent {
-  readonly lineage: Lineage
-  readonly known: Known
-  readonly mark: Known
-  readonly attempt: Attempt
-  /** The refresh token in it. */
-  readonly spent: string
-  readonly hasLeft: boolean
+/** How each step is done. */
+type Does = { readonly [S in Step['step']]: (step: Extract<Step, { step: S }>) => Results[S] | Promise<Results[S]> }
+
+/** The steps that are about the lease. */
+function underLease(lineage: Lineage, lease: Lease, { timeoutMs }: Client) {
+  return {
+    lease: () => lease.takeOrWait(),
+    still_leased: () => lease.outlasts(0),
+    check_lease: () => lease.check(),
+    outlasts: () => lease.outlasts(timeoutMs),
+    release: () => lease.release(() => lineage.unsaved === undefined),
+    wait_for_change: () => changeOf(lineage, objectionMs),
+  } satisfies Partial<Does>
 }
 
-/** Whether a mark is the last word about its refresh token; what else is in the record may have changed. */
-function isStill({ record: { sending } }: Pick<Known, 'record'>): (current: Pick<Known, 'record'>) => boolean {
-  const members = ['holder', 'at', 'sends', 'restUntil'] as const
-  return ({ record }) => members.every(member => record.sending?.[member] === sending?.[member])
+/** Does steps, one after the other. */
+async function run<T>(steps: Steps<T>, does: Does): Promise<T> {
+  let next = steps.next()
+  while (!next.done) {
+    const goOn = await perform(next.value, does).then(
+      result => () => steps.next(result),
+      error => () => steps.throw(error),
+    )
+    next = goOn()
+  }
+  return next.value
 }
 
-/** A request is let go only while the lease surely outlasts it. */
-async function outlasting(lease: Lease, timeoutMs: number): Promise<void> {
-  if (!lease.outlasts(timeoutMs)) await lease.check()
-  if (!lease.outlasts(timeoutMs)) throw new LeaseLost('lost before sending', { operation: 'lease', neverSent: true })
+async function perform<S extends Step>(step: S, does: Does): Promise<Results[S['step']]> {
+  return (does[step.step] as (step: S) => Results[S['step']])(step)
 }
-
-/** This process was held up, and somebody else may be sending: all is decided again. */
-class LeaseLost extends TokenStoreError {}
