@@ -46,7 +46,8 @@ export interface TokenHooks {
 /**
  * Attaches a token source to a got instance: `got.extend(tokenHooks(source, { origins }))`. Its requests carry a token,
  * and one that a server rejects is replaced and the request sent once more. What the source throws fails the request:
- * it is the `cause` of got's `RequestError`, which has its `code`.
+ * it is the `cause` of got's `RequestError`, which has its `code`. So does the `TypeError` for an instance with two sources
+ * for one origin, which got does not let anybody see before its first request.
  *
  * @param source where tokens come from; a function chooses one for each request, by got's options
  * @throws TypeError naming the option
@@ -66,7 +67,7 @@ export function tokenHooks<RequestOptions = GotOptions>(
   if (tls !== undefined) checkTls('tokenHooks', tls, ((source as TokenSource).client?.clock ?? systemClock).now())
   const list = options.origins ?? (source as TokenSource).origins
   if (list === undefined) throw optionError('origins', 'is needed: the source does not say where its tokens may go')
-  return hooksOf({ source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) })
+  return hooksOf({ source, origins: parseOrigins(list), listed: list, otherOrigins, agent: tls && httpsAgent(tls) })
 }
 
 type Handler = (options: Options | undefined, next: (options: never) => never) => never

@@ -1,6 +1,14 @@
 /** One call of got: which source serves it, what each attempt and redirect carries, whether it is sent once more. */
 import type { TokenSource } from '@grantkit/core'
-import { type Attached, attach, leadsToSocket, type Origins, optionError, socketError } from '@grantkit/core/kit'
+import {
+  type Attached,
+  attach,
+  leadsToSocket,
+  type Origins,
+  optionError,
+  originOf,
+  socketError,
+} from '@grantkit/core/kit'
 import { concealAgents, concealRequest } from './conceal.js'
 import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
 import { partOf, wholeOf } from './private-cache.js'
@@ -9,6 +17,8 @@ import { partOf, wholeOf } from './private-cache.js'
 export interface Attachment {
   readonly source: TokenSource | ((options: never) => TokenSource | Promise<TokenSource>)
   readonly origins: Origins
+  /** The origins as they were given. */
+  readonly listed: readonly string[]
   readonly otherOrigins: 'refuse' | 'pass-through'
   /** Presents the client certificate. */
   readonly agent: object | undefined
@@ -150,6 +160,7 @@ export class Trip {
     if (follows) this.#strayed ||= this.#attachment !== undefined && !this.#attachment.origins.has(url)
     if (follows) this.#attached?.allows(url)
     if (!follows && !replays && !this.#strayed) {
+      refuseShared(this.attachments)
       this.#attached = undefined
       this.#attachment = isSocket(this.#options) ? noneFor(this.attachments) : find(this.attachments, url)
       if (this.#attachment !== undefined && !this.#bringsOwn) {
@@ -192,10 +203,20 @@ function noneFor(attachments: ReadonlySet<Attachment>): undefined {
   for (const { otherOrigins } of attachments) if (otherOrigins === 'refuse') throw socketError()
 }
 
+/** @throws TypeError when two of an instance's sources have the same origin: got does not tell before */
+function refuseShared(attachments: ReadonlySet<Attachment>): void {
+  const before: Attachment[] = []
+  for (const attachment of attachments) {
+    for (const origin of attachment.listed)
+      if (before.some(({ origins }) => origins.has(origin)))
+        throw optionError('origins', `${originOf(origin)} has a token source already`)
+    before.push(attachment)
+  }
+}
+
 /** @throws OriginError when no source is attached for this URL and one of them refuses other origins */
 function find(attachments: ReadonlySet<Attachment>, url: URL | string): Attachment | undefined {
-  // as with every option of got, what was added later counts
-  const serving = [...attachments].reverse().find(({ origins }) => origins.has(url))
+  const serving = [...attachments].find(({ origins }) => origins.has(url))
   if (serving === undefined)
     for (const { origins, otherOrigins } of attachments) if (otherOrigins === 'refuse') origins.check(url)
   return serving

@@ -167,12 +167,33 @@ for (const client of clients) {
       expect([credentials(api), credentials(other)]).toEqual([['Bearer secret-token-1'], ['Bearer other-1']])
     })
 
-    test('of two sources for one origin the later one serves it, and its tokens alone are renewed', async () => {
-      const { api, server, instance } = await setUp(client, invalidToken)
-      const other = authorizationServer({ name: 'other', origins: [api.origin] })
-      await rejection(instance.extend(tokenHooks(other.source)).get(''))
-      expect(credentials(api)).toEqual(['Bearer other-1', 'Bearer other-2'])
-      expect([server.requests, other.requests]).toEqual([0, 2])
+    test('two sources for one origin fail every request: nobody could tell whose token it would be', async () => {
+      const { api, server, instance } = await setUp(client)
+      const other = await recordingServer()
+      const both = authorizationServer({ origins: [other.origin, api.origin.replace('http', 'ws')] })
+      const shared = instance.extend(tokenHooks(both.source))
+      for (const url of [api.origin, other.origin]) {
+        const { code, cause } = await rejection(shared.get(url, { prefixUrl: '' }))
+        expect([code, cause]).toMatchObject(['ERR_OPTION', { name: 'TypeError', option: 'origins' }])
+        expect(cause).toMatchObject({ message: expect.stringContaining(`${api.origin} has a token source already`) })
+      }
+      expect([api.requests.length, other.requests.length, server.requests, both.requests]).toEqual([0, 0, 0, 0])
+    })
+
+    test('two sources for one origin fail a stream too', async () => {
+      const { api, instance } = await setUp(client)
+      const { source } = authorizationServer({ origins: [api.origin] })
+      const stream = instance.extend(tokenHooks(source)).stream('')
+      expect(await rejection(stream.toArray())).toMatchObject({ code: 'ERR_OPTION' })
+      expect(api.requests).toHaveLength(0)
+    })
+
+    test('an instance and one that extends it may have sources for different origins alone', async () => {
+      const { api, instance } = await setUp(client)
+      const { source } = authorizationServer({ name: 'other', origins: ['https://other.example'] })
+      await instance.extend(tokenHooks(source)).get('')
+      await instance.get('')
+      expect(credentials(api)).toEqual(['Bearer secret-token-1', 'Bearer secret-token-1'])
     })
 
     test('a function chooses the source for each request, by its options', async () => {

@@ -40,10 +40,9 @@ for (const client of clients) {
 
     test('another listed origin gets them, though got takes Authorization off', async () => {
       const other = await recordingServer()
-      const { api, instance } = await setUp(client)
-      api.handler = redirect(307, other.origin)
+      const api = await recordingServer(redirect(307, other.origin))
       const { source } = authorizationServer({ name: 'both', conform, origins: [api.origin, other.origin] })
-      await instance.extend(tokenHooks(source)).post('', { body: 'text' })
+      await client.got.extend(tokenHooks(source)).post(api.origin, { body: 'text' })
       expect(other.requests).toMatchObject([
         { headers: { authorization: 'Bearer both-1', 'x-api-key': 'secret-key' }, body: Buffer.from('text') },
       ])
@@ -151,9 +150,9 @@ for (const client of clients) {
 
     test('the caller’s own Authorization does not leave the origin, and ours does not take its place', async () => {
       const other = await recordingServer()
-      const { api, instance } = await setUp(client, inTurn(redirect(302, '/moved'), redirect(302, other.origin)))
+      const api = await recordingServer(inTurn(redirect(302, '/moved'), redirect(302, other.origin)))
       const { source, ...server } = authorizationServer({ origins: [api.origin, other.origin] })
-      await instance.extend(tokenHooks(source)).get('', { headers: { Authorization: 'Bearer own' } })
+      await client.got.extend(tokenHooks(source)).get(api.origin, { headers: { Authorization: 'Bearer own' } })
       expect(credentials(api)).toEqual(['Bearer own', 'Bearer own'])
       expect([credentials(other), server.requests]).toEqual([[undefined], 0])
     })
