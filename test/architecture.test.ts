@@ -61,6 +61,7 @@ const coreInOrder = [
   'attach',
   'attachments',
   'private-answers',
+  'conceal',
   'trip',
   'create-token-source',
   'detached-jws',

@@ -34,7 +34,8 @@ export {
 } from './redirect.js'
 export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
 export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
-export { uncachedAnswer, uncachedRequest } from './private-answers.js'
+export { concealAgent, concealRequest, hide } from './conceal.js'
+export { cacheFor, uncachedAnswer, uncachedRequest, wholeCache } from './private-answers.js'
 export {
   type Attaching,
   type Attachment,
