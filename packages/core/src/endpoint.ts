@@ -3,13 +3,14 @@
 import { explain } from './circumstances.js'
 import type { Client } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
-import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
+import { AuthorizationServerError, GrantKitError, isGrantKitError, TransportError } from './errors.js'
 import { hintedList } from './metadata.js'
 import { encodeForm, type Parameters, type Refusal } from './provider.js'
 import { keepReceived, type Received, takeReceived } from './received.js'
-import { redact } from './redaction/redact.js'
+import { refusalKind } from './refusal-kind.js'
 import { rescuedFrom } from './rescue.js'
 import { parseServerResponse, retryAfterMs } from './server-response.js'
+import { theirError, theirWords } from './their-words.js'
 import type { TransportResponse } from './transport.js'
 
 /** What is sent, where, whether it may be sent again, and what is made of the answer. */
@@ -139,18 +140,12 @@ async function exchange<T>(
     return await transport({ method: 'POST', url, headers, body, fresh: !repeatable })
   } catch (error) {
     if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
-    const cause = reduced(error, sent)
+    const cause = theirError(error, sent)
     const options = { provider: provider.name, neverSent: false, cause }
     const failure = new TransportError('ERR_TRANSPORT', `The transport failed: ${cause.message}`, options)
     const received = takeReceived(error)
     throw received === undefined ? failure : keepReceived(failure, received)
   }
-}
-
-function reduced(error: unknown, sent: Authenticated): Error {
-  const { name = 'Error', code, message = error } = Object(error)
-  const [cleanName, cleanCode, cleanMessage] = [name, code ?? '', message].map(text => clean(String(text), 300, sent))
-  return Object.assign(new Error(cleanMessage), { name: cleanName, ...(cleanCode && { code: cleanCode }) })
 }
 
 /** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
@@ -168,95 +163,12 @@ function refused(
   retryAfter: string | null,
 ): AuthorizationServerError {
   const { provider, clock } = client
-  const standard = standardKind(refusal)
   return new AuthorizationServerError({
     provider: provider.name,
     serverStatus: refusal.status,
-    error: refusal.error && clean(refusal.error, 80, sent),
-    errorDescription: refusal.errorDescription && clean(refusal.errorDescription, 300, sent),
-    kind: classify(refusal, standard, provider) ?? standard,
+    error: refusal.error && theirWords(refusal.error, 80, sent),
+    errorDescription: refusal.errorDescription && theirWords(refusal.errorDescription, 300, sent),
+    kind: refusalKind(refusal, provider),
     retryAfterMs: retryAfterMs(retryAfter, clock.now()),
   })
-}
-
-const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
-  'transient',
-  'terminal',
-  'invalid_scope',
-  'invalid_client',
-  'invalid_grant',
-  'interaction_required',
-  'denied',
-  'pending',
-  'stale_assertion',
-])
-
-/** A hook that fails on an answer nobody foresaw, or says what is no kind, must not hide the refusal. */
-function classify(refusal: Refusal, standard: RefusalKind, { conform }: Client['provider']): RefusalKind | undefined {
-  try {
-    const kind = conform.classifyError?.(refusal, standard)
-    return kind !== undefined && refusalKinds.has(kind) ? kind : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/**
- * The reading of RFC 6749 §5.2: the status first, then the code. A 401 that names no other reason is about the client:
- * some say 401 of a dead refresh token too, but then with its code.
- */
-function standardKind({ status, error = '' }: Refusal): RefusalKind {
-  // oauth2orize 1.12; what is not implemented now will not be in a minute
-  if (status === 501 && error === 'unsupported_grant_type') return 'terminal'
-  if (status >= 500 || status === 429 || status === 408) return 'transient'
-  if (pendingCodes.has(error)) return 'pending'
-  if (status < 400 && error === 'server_error') return 'transient'
-  const named = kindsByCode[error]
-  if (status === 401 && (named === undefined ? !namesAnother.test(error) : named === 'denied')) return 'invalid_client'
-  return named ?? 'terminal'
-}
-
-/** Codes that mean nothing but: not yet. */
-const pendingCodes = new Set(['authorization_pending', 'slow_down'])
-
-const kindsByCode: Readonly<Record<string, RefusalKind>> = {
-  __proto__: null as never,
-  invalid_grant: 'invalid_grant',
-  invalid_scope: 'invalid_scope',
-  invalid_target: 'invalid_scope',
-  invalid_client: 'invalid_client',
-  unauthorized_client: 'invalid_client',
-  temporarily_unavailable: 'transient',
-  access_denied: 'denied',
-  interaction_required: 'interaction_required',
-  login_required: 'interaction_required',
-  consent_required: 'interaction_required',
-  account_selection_required: 'interaction_required',
-  unmet_authentication_requirements: 'interaction_required',
-}
-
-/** What a code beyond the RFCs is about when it is not the client: one code, token, scope, resource or request. */
-const namesAnother = /^[\w.-]*(grant|code|token|scope|target|resource|request|user|session|consent)[\w.-]*$/i
-
-/** Parameters that name things. */
-const openParameters = new Set([
-  'grant_type',
-  'client_id',
-  'scope',
-  'resource',
-  'audience',
-  'redirect_uri',
-  'client_assertion_type',
-  'requested_token_type',
-  'subject_token_type',
-  'actor_token_type',
-])
-
-/** Somebody else's words as they may be shown. */
-function clean(text: string, length: number, { parameters, headers, secrets = [] }: Authenticated): string {
-  const sent = Object.entries(parameters).map(([name, value]) => ({ name, values: [value ?? []].flat() }))
-  const open = sent.filter(({ name }) => openParameters.has(name)).flatMap(({ values }) => values)
-  const hidden = sent.filter(({ name }) => !openParameters.has(name)).flatMap(({ values }) => values)
-  const basic = headers.authorization?.replace(/^Basic /, '') ?? []
-  return redact(text, length, { secrets: [...hidden, ...secrets, basic].flat(), open })
 }
