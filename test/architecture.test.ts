@@ -38,6 +38,7 @@ const coreInOrder = [
   'refusal',
   'refusal-kind',
   'circumstances',
+  'answer-shape',
   'server-response',
   'discovery',
   'endpoint',

@@ -6,8 +6,8 @@ import { clientSecretPost } from './client-auth/client-secret-post.js'
 import { none } from './client-auth/none.js'
 import { type Clock, systemClock } from './clock.js'
 import type { EventListener } from './events.js'
-import { statedList, tokenEndpoint } from './metadata.js'
-import { checkCredential, checkFunction, checkObject, checkOptions, optionError } from './options.js'
+import { type EndpointName, endpointIn, statedList } from './metadata.js'
+import { checkCredential, checkFunction, checkObject, checkOptions, checkSecureUrl, optionError } from './options.js'
 import type { Provider } from './provider.js'
 import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
 import { identityOf, type Secret } from './secret.js'
@@ -90,11 +90,22 @@ export function createClient(options: ClientOptions): Client {
   }
 }
 
-/** The endpoint a grant goes to. */
-export function endpointFor(client: Client, grantType: string): string {
-  const { metadata, conform } = client.provider
-  if (grantType === 'refresh_token' && conform.refreshEndpoint !== undefined) return conform.refreshEndpoint
-  return tokenEndpoint(metadata, client.tls.certificate !== undefined)
+/**
+ * The URL a request goes to. What a server lists beside the token endpoint is looked at here, when it is needed: a member
+ * that nobody uses makes no metadata unusable.
+ *
+ * @param grantType of a request to the token endpoint: some servers refresh elsewhere
+ * @throws TypeError naming the endpoint that the metadata lacks, or has where no credential may be sent
+ */
+export function endpointFor({ provider, tls }: Client, endpoint: EndpointName, grantType?: string): string {
+  const { metadata, conform, name } = provider
+  const isRefresh = endpoint === 'token_endpoint' && grantType === 'refresh_token'
+  if (isRefresh && conform.refreshEndpoint !== undefined) return conform.refreshEndpoint
+  const { member, url } = endpointIn(metadata, endpoint, tls.certificate !== undefined)
+  if (url === undefined)
+    throw optionError(member, `is not in the metadata of ${name}; if the server has one, name it there`)
+  if (endpoint !== 'token_endpoint') checkSecureUrl(member, url)
+  return url
 }
 
 const optionNames = [

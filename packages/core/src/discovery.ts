@@ -1,4 +1,5 @@
 /** Authorization server metadata, asked of the server itself (RFC 8414 §3, OpenID Connect Discovery §4). */
+import { json } from './answer-shape.js'
 import { isObject } from './body.js'
 import { checkTls, type TlsOptions } from './certificate.js'
 import { explain } from './circumstances.js'
@@ -176,9 +177,9 @@ function readDocument(response: TransportResponse, { place, provider }: Question
     throw fail(
       `expected a metadata document, got a redirect to ${location.origin}${location.pathname}; it is not followed: if that is right, give it as discoveryUrl`,
     )
-  const answer = parseServerResponse(response, provider)
-  if ('body' in answer && isObject(answer.body)) return answer.body
-  if ('body' in answer) throw fail('expected a metadata document, got JSON that is no object')
+  const answer = parseServerResponse(response, { provider, accepts: [json(async () => {})] })
+  if ('content' in answer && isObject(answer.content.body)) return answer.content.body
+  if ('content' in answer) throw fail('expected a metadata document, got JSON that is no object')
   const advice = status === 404 && !place.isGiven ? '; if it is elsewhere, give its discoveryUrl' : ''
   throw fail(`expected a metadata document, got status ${status}${advice}`)
 }

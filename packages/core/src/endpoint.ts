@@ -1,107 +1,111 @@
 /** One request to an endpoint of the server. The only file that knows the order of the steps. */
-
+import type { AnswerShape } from './answer-shape.js'
 import { explain } from './circumstances.js'
-import type { Client } from './client.js'
-import type { Authenticated } from './client-auth/client-auth.js'
-import { AuthorizationServerError, GrantKitError, isGrantKitError, TransportError } from './errors.js'
+import { type Client, endpointFor } from './client.js'
+import type { Authenticated, ClientAuth } from './client-auth/client-auth.js'
+import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
 import { hintedList } from './metadata.js'
-import { encodeForm, type Parameters, type Refusal } from './provider.js'
+import { type EncodedRequest, encodeForm, type Parameters, type Refusal, type RequestFacts } from './provider.js'
 import { keepReceived, type Received, takeReceived } from './received.js'
 import { refusalKind } from './refusal-kind.js'
 import { rescuedFrom } from './rescue.js'
-import { parseServerResponse, retryAfterMs } from './server-response.js'
+import { mapResponse, parseServerResponse, retryAfterMs } from './server-response.js'
 import { theirError, theirWords } from './their-words.js'
-import type { TransportResponse } from './transport.js'
+import type { TransportRequest, TransportResponse } from './transport.js'
 
-/** What is sent, where, whether it may be sent again, and what is made of the answer. */
-export interface EndpointRequest<T> {
-  readonly endpoint: string
-  readonly parameters: Parameters
-  readonly grantType: string
-  readonly repeatable: boolean
-  /**
-   * Called right before each attempt is handed to the transport. What it throws comes out as it is; before a second attempt,
-   * the error of the first does.
-   */
-  readonly beforeSending?: (() => Promise<void>) | undefined
-  /** Gives the members of an answer the RFC's names. */
-  readonly map: (body: unknown) => unknown
-  /** Makes what is wanted of an answer that is no refusal: by the RFC's names, and as it came. */
-  readonly read: (body: unknown, original: unknown) => Promise<T>
+/** What is sent where, whether it may be sent again, and what is made of the answer. */
+export interface EndpointRequest<T> extends Pick<RequestFacts, 'endpoint'> {
+  /** Of requests to the token endpoint alone. */
+  readonly grantType?: string | undefined
+  /** Default `POST`. A `GET` carries its credentials, and no parameters. */
+  readonly method?: 'POST' | 'GET' | undefined
+  /** What it carries beside the client's credentials; asked for before each attempt. Default: nothing. */
+  readonly parameters?: ((url: string) => Parameters | Promise<Parameters>) | undefined
+  /** Adds the credentials, where they are not the client's own: an access token, or none at all. */
+  readonly auth?: Pick<ClientAuth, 'method' | 'authenticate'> | undefined
+  /** Writes the body. Default: the provider's way, else a form. */
+  readonly encode?: ((parameters: Parameters, facts: RequestFacts) => EncodedRequest) | undefined
+  readonly resend: Resend
+  readonly beforeSending?: BeforeSending | undefined
+  /** The shapes an answer may come in, the preferred one first, each with what is made of it. */
+  readonly accepts: readonly AnswerShape<T>[]
+  /** Gives the members of an answer the RFC's names. Default: by the provider's `mapResponse`. */
+  readonly map?: ((body: unknown) => unknown) | undefined
   /** Told of whatever came with an error, whole or in part, before the error is thrown. */
-  readonly salvage: (error: unknown, received: Received) => Promise<void>
+  readonly salvage?: ((error: unknown, received: Received, sent: Parameters) => Promise<void>) | undefined
 }
 
 /**
- * Sends a request: authenticate, encode, send, parse, in that order; once more, authenticated anew, when that is safe.
- *
- * @throws AuthorizationServerError, TransportError, TokenResponseError; what `beforeSending` throws
+ * How often a request may go out at once. `'always'`: again when no answer came. `'unsent'`: again only where the first
+ * one has surely done nothing, since what it carries is good for one use. `'never'`: once, whatever happens.
  */
-export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
-  try {
-    return await send(client, request, error => error)
-  } catch (error) {
-    if (!mayRepeat(error, request)) throw error
-    return send(client, request, () => error)
-  }
+export type Resend = 'always' | 'unsent' | 'never'
+
+/** An attempt about to be handed to the transport. */
+export interface Outgoing {
+  readonly method: string
+  readonly url: string
+  /** Headers of the answer to the attempt before, where there was one: it may have brought a nonce (RFC 9449 §8). */
+  readonly answered: TransportResponse['headers'] | undefined
 }
 
-/** @param heldBack what is thrown where `beforeSending` throws */
-async function send<T>(
+/**
+ * Called right before each attempt is handed to the transport; returns headers for that attempt, or nothing. What it throws
+ * comes out as it is; before a second attempt, the error of the first does.
+ */
+export type BeforeSending = (outgoing: Outgoing) => Promise<Readonly<Record<string, string>>> | Promise<void>
+
+/**
+ * Sends a request: authenticate, encode, prove, send, parse, in that order; once more, authenticated anew, when that is
+ * safe.
+ *
+ * @throws AuthorizationServerError, TransportError, TokenResponseError; TypeError naming an endpoint that the metadata
+ *   lacks; what `parameters`, `beforeSending` and `accepts` throw
+ */
+export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
+  const located = { ...request, url: endpointFor(client, request.endpoint, request.grantType) }
+  const first = await attempt(client, located)
+  const last = 'error' in first && mayRepeat(first.error, request) ? await attempt(client, located, first) : first
+  if ('error' in last) throw last.error
+  return last.answer
+}
+
+interface Located<T> extends EndpointRequest<T> {
+  readonly url: string
+}
+
+interface Failed {
+  readonly error: unknown
+  readonly answered: TransportResponse['headers'] | undefined
+}
+
+async function attempt<T>(
   client: Client,
-  request: EndpointRequest<T>,
-  heldBack: (reason: unknown) => unknown,
-): Promise<T> {
+  request: Located<T>,
+  before?: Failed,
+): Promise<{ readonly answer: T } | Failed> {
   const authenticated = await authenticate(client, request)
-  try {
-    await request.beforeSending?.()
-  } catch (reason) {
-    throw heldBack(markUnsent(reason))
-  }
+  const sent = await prove(request, authenticated, before)
   const requestedAt = client.clock.now()
   let response: TransportResponse | undefined
   try {
-    response = await exchange(client, request, authenticated)
-    return await readAnswer(client, request, authenticated, response)
+    response = await exchange(client, request, sent)
+    return { answer: await readAnswer(client, request, sent, response) }
   } catch (error) {
     const received = takeReceived(error) ?? (response && { ...response, isWhole: true })
-    if (received !== undefined) await request.salvage(error, received)
-    throw explain(error, { ...aboutClient(client, authenticated), url: request.endpoint, requestedAt, response })
+    if (received !== undefined) await request.salvage?.(error, received, sent.parameters)
+    const circumstances = { ...aboutRequest(client, request, sent), requestedAt, response }
+    return { error: explain(error, circumstances), answered: response?.headers }
   }
-}
-
-/** What an error may say of the client. */
-function aboutClient({ auth, provider, tls, clock }: Client, { parameters }: Authenticated) {
-  const { client_assertion: assertion } = parameters
-  const listed = hintedList(provider.metadata, 'token_endpoint_auth_methods_supported')
-  const isListed = listed === undefined || listed.includes(auth.method)
-  return {
-    method: 'POST',
-    now: clock.now(),
-    assertion: typeof assertion === 'string' ? assertion : undefined,
-    certificate: tls.certificate,
-    hint: isListed ? undefined : `its metadata lists ${listed.join(', ').slice(0, 200)}, not ${auth.method}`,
-  }
-}
-
-async function readAnswer<T>(
-  client: Client,
-  { map, read, grantType, parameters: { scope } }: EndpointRequest<T>,
-  sent: Authenticated,
-  response: TransportResponse,
-): Promise<T> {
-  const { name, conform } = client.provider
-  const answer = parseServerResponse(response, name, { encoding: conform.responseEncoding, map })
-  if ('body' in answer) return read(answer.body, answer.original)
-  const asked = { grantType, scope: typeof scope === 'string' ? scope : undefined }
-  throw refused(client, { ...answer.refusal, ...asked }, sent, response.headers.get('retry-after'))
 }
 
 /** Adds the credentials. What a secret function or a signer throws is told as such, whatever kind of error it is. */
-async function authenticate<T>(client: Client, { parameters, endpoint }: EndpointRequest<T>): Promise<Authenticated> {
-  const { auth, provider, clock } = client
+async function authenticate<T>(client: Client, request: Located<T>): Promise<Authenticated> {
+  const { endpoint: endpointName, url: endpoint, auth = client.auth } = request
+  const { id: clientId, provider, clock } = client
+  const parameters = await readParameters(request)
   try {
-    const authenticated = await auth.authenticate(parameters, { clientId: client.id, provider, endpoint, clock })
+    const authenticated = await auth.authenticate(parameters, { clientId, provider, endpoint, endpointName, clock })
     const { headers, secrets } = await client.readHeaders()
     return {
       ...authenticated,
@@ -118,6 +122,26 @@ async function authenticate<T>(client: Client, { parameters, endpoint }: Endpoin
   }
 }
 
+async function readParameters<T>({ parameters, url }: Located<T>): Promise<Parameters> {
+  try {
+    return (await parameters?.(url)) ?? {}
+  } catch (error) {
+    throw markUnsent(error)
+  }
+}
+
+/** The last step before sending: it may hold the request back, or add what proves this very attempt. */
+async function prove<T>(request: Located<T>, sent: Authenticated, before: Failed | undefined): Promise<Authenticated> {
+  const { method = 'POST', url, beforeSending } = request
+  try {
+    const headers = (await beforeSending?.({ method, url, answered: before?.answered })) ?? {}
+    const secrets = [...(sent.secrets ?? []), ...Object.values(headers)]
+    return { ...sent, headers: { ...sent.headers, ...headers }, secrets }
+  } catch (reason) {
+    throw before === undefined ? markUnsent(reason) : before.error
+  }
+}
+
 /** Notes on an error of ours that it kept a request from being sent; returns the error. */
 function markUnsent<E>(error: E): E {
   const isOurs = isGrantKitError(error) || Object(error).code === 'ERR_OPTION'
@@ -128,16 +152,11 @@ function markUnsent<E>(error: E): E {
  * Encodes and sends; what is good for one use over a connection of its own. Of an error that is not ours little is kept:
  * those of HTTP clients hold the request.
  */
-async function exchange<T>(
-  client: Client,
-  { endpoint: url, repeatable }: EndpointRequest<T>,
-  sent: Authenticated,
-): Promise<TransportResponse> {
+async function exchange<T>(client: Client, request: Located<T>, sent: Authenticated): Promise<TransportResponse> {
   const { provider, transport } = client
-  const { contentType, body } = (provider.conform.encodeRequest ?? encodeForm)(sent.parameters)
-  const headers = { accept: 'application/json', ...sent.headers, 'content-type': contentType }
+  const outgoing = written(client, request, sent)
   try {
-    return await transport({ method: 'POST', url, headers, body, fresh: !repeatable })
+    return await transport(outgoing)
   } catch (error) {
     if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
     const cause = theirError(error, sent)
@@ -148,27 +167,81 @@ async function exchange<T>(
   }
 }
 
-/** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
-function mayRepeat<T>(error: unknown, { grantType, repeatable }: EndpointRequest<T>): boolean {
-  if (grantType === 'authorization_code' || !isGrantKitError(error) || rescuedFrom(error) !== undefined) return false
-  const { code, kind, neverSent } = error as Partial<AuthorizationServerError & TransportError>
-  if (code === 'ERR_SERVER_REFUSED') return kind === 'stale_assertion'
-  return code === 'ERR_TRANSPORT' && error.retryable && (neverSent === true || repeatable)
+/** The request as the transport takes it. */
+function written<T>({ provider }: Client, request: Located<T>, sent: Authenticated): TransportRequest {
+  const { method = 'POST', url, resend, accepts, encode = provider.conform.encodeRequest ?? encodeForm } = request
+  const accept = [...new Set(accepts.map(({ mediaType }) => mediaType))].join(', ')
+  const fresh = resend !== 'always'
+  if (method === 'GET') return { method, url, headers: { accept, ...sent.headers }, fresh }
+  const { contentType, body } = encode(sent.parameters, factsOf(request))
+  return { method, url, headers: { accept, ...sent.headers, 'content-type': contentType }, body, fresh }
 }
 
-function refused(
+async function readAnswer<T>(
   client: Client,
-  refusal: Refusal,
+  request: Located<T>,
   sent: Authenticated,
-  retryAfter: string | null,
-): AuthorizationServerError {
-  const { provider, clock } = client
+  response: TransportResponse,
+): Promise<T> {
+  const { provider } = client
+  const facts = factsOf(request)
+  const { responseEncoding } = provider.conform
+  const answer = parseServerResponse(response, {
+    provider: provider.name,
+    accepts: request.accepts,
+    // what is asked for with a token is refused as an API refuses it
+    isApi: request.auth !== undefined,
+    encoding: typeof responseEncoding === 'function' ? responseEncoding(facts) : responseEncoding,
+    map: request.map ?? (body => mapResponse(body, provider, facts)),
+  })
+  if ('content' in answer) return answer.shape.read(answer.content, sent.parameters)
+  const { scope } = sent.parameters
+  const refusal = { ...answer.refusal, ...facts, scope: typeof scope === 'string' ? scope : undefined }
+  const kind = refusalKind(refusal, provider, request.auth === undefined)
+  throw refused(client, { refusal, kind, retryAfter: response.headers.get('retry-after') }, sent)
+}
+
+function factsOf<T>({ endpoint, grantType }: EndpointRequest<T>): RequestFacts {
+  return { endpoint, grantType }
+}
+
+/** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
+function mayRepeat<T>(error: unknown, { resend }: EndpointRequest<T>): boolean {
+  if (resend === 'never' || !isGrantKitError(error) || rescuedFrom(error) !== undefined) return false
+  const { code, retryable, neverSent } = error
+  if (code === 'ERR_SERVER_REFUSED') return (error as AuthorizationServerError).kind === 'stale_assertion'
+  return code === 'ERR_TRANSPORT' && retryable && (neverSent || resend === 'always')
+}
+
+interface Refused {
+  readonly refusal: Refusal
+  readonly kind: RefusalKind
+  readonly retryAfter: string | null
+}
+
+function refused({ provider, clock }: Client, { refusal, kind, retryAfter }: Refused, sent: Authenticated) {
+  const { status, error, errorDescription } = refusal
   return new AuthorizationServerError({
     provider: provider.name,
-    serverStatus: refusal.status,
-    error: refusal.error && theirWords(refusal.error, 80, sent),
-    errorDescription: refusal.errorDescription && theirWords(refusal.errorDescription, 300, sent),
-    kind: refusalKind(refusal, provider),
+    serverStatus: status,
+    error: error && theirWords(error, 80, sent),
+    errorDescription: errorDescription && theirWords(errorDescription, 300, sent),
+    kind,
     retryAfterMs: retryAfterMs(retryAfter, clock.now()),
   })
+}
+
+/** What an error may say of a request. */
+function aboutRequest<T>({ auth, provider, tls, clock }: Client, request: Located<T>, { parameters }: Authenticated) {
+  const { client_assertion: assertion } = parameters
+  const listed = hintedList(provider.metadata, 'token_endpoint_auth_methods_supported')
+  const isListed = request.auth !== undefined || listed === undefined || listed.includes(auth.method)
+  return {
+    method: request.method ?? 'POST',
+    url: request.url,
+    now: clock.now(),
+    assertion: typeof assertion === 'string' ? assertion : undefined,
+    certificate: tls.certificate,
+    hint: isListed ? undefined : `its metadata lists ${listed.join(', ').slice(0, 200)}, not ${auth.method}`,
+  }
 }

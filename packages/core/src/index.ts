@@ -56,7 +56,7 @@ export {
   type TransportResponse,
 } from './transport.js'
 export type { RequestHeaders } from './request-headers.js'
-export type { AuthorizationServerMetadata } from './metadata.js'
+export type { AuthorizationServerMetadata, EndpointName } from './metadata.js'
 export {
   type ApiRefusal,
   type ClientAssertionRules,
@@ -70,6 +70,8 @@ export {
   type Provider,
   type ProviderDefinition,
   type Refusal,
+  type RequestFacts,
+  type ResponseEncoding,
 } from './provider.js'
 export type { AssertionOptions } from './client-auth/assertion-auth.js'
 export type { Authenticated, AuthenticationContext, ClientAuth } from './client-auth/client-auth.js'

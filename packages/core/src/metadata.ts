@@ -1,19 +1,32 @@
 /** Authorization server metadata by its RFC 8414 names. */
 import { checkSecureUrl, checkText, optionError } from './options.js'
 
+/** The endpoints a client sends requests to, by their names in the metadata. */
+export type EndpointName =
+  | 'token_endpoint'
+  /** @see RFC 9126 §5 */
+  | 'pushed_authorization_request_endpoint'
+  /** @see RFC 8628 §4 */
+  | 'device_authorization_endpoint'
+  /** @see OpenID Connect Client-Initiated Backchannel Authentication §4 */
+  | 'backchannel_authentication_endpoint'
+  | 'revocation_endpoint'
+  | 'introspection_endpoint'
+  /** @see OpenID Connect Discovery §3 */
+  | 'userinfo_endpoint'
+  | 'registration_endpoint'
+  | 'jwks_uri'
+
 /** What a server says of itself, or what is known of it. @see RFC 8414 §2 */
-export interface AuthorizationServerMetadata {
+export interface AuthorizationServerMetadata extends Readonly<Partial<Record<EndpointName, string | undefined>>> {
   readonly issuer: string
   readonly token_endpoint: string
   readonly authorization_endpoint?: string | undefined
-  readonly revocation_endpoint?: string | undefined
-  readonly introspection_endpoint?: string | undefined
-  readonly jwks_uri?: string | undefined
   readonly grant_types_supported?: readonly string[] | undefined
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined
   readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[] | undefined
   /** Endpoints for clients that present a certificate. @see RFC 8705 §5 */
-  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string | undefined } | undefined
+  readonly mtls_endpoint_aliases?: Readonly<Partial<Record<EndpointName, string | undefined>>> | undefined
 }
 
 /** The lists by which a request can be refused before it is sent. */
@@ -104,7 +117,13 @@ function isDiscovered(metadata: AuthorizationServerMetadata, name: MetadataList)
   return metadata[name] !== undefined && discovered in metadata[name]
 }
 
-/** The token endpoint, by its mutual-TLS alias when the client presents a certificate and the server names one. */
-export function tokenEndpoint(metadata: AuthorizationServerMetadata, withCertificate: boolean): string {
-  return (withCertificate ? metadata.mtls_endpoint_aliases?.token_endpoint : undefined) ?? metadata.token_endpoint
+/** An endpoint as the metadata has it, by its mutual-TLS alias when the client presents a certificate and the server names one. */
+export function endpointIn(
+  metadata: AuthorizationServerMetadata,
+  name: EndpointName,
+  withCertificate: boolean,
+): { readonly member: string; readonly url: string | undefined } {
+  const alias = withCertificate ? metadata.mtls_endpoint_aliases?.[name] : undefined
+  if (alias === undefined) return { member: name, url: metadata[name] }
+  return { member: `mtls_endpoint_aliases.${name}`, url: alias }
 }

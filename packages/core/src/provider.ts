@@ -1,6 +1,6 @@
 /** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. */
 import type { RefusalKind } from './errors.js'
-import { type AuthorizationServerMetadata, checkMetadata } from './metadata.js'
+import { type AuthorizationServerMetadata, checkMetadata, type EndpointName } from './metadata.js'
 import {
   checkBoolean,
   checkFunction,
@@ -22,13 +22,20 @@ export interface EncodedRequest {
   readonly body: string
 }
 
+/** What a request was about, for facts that differ by it: the last argument of the hooks below. */
+export type RequestFacts = {
+  /** Which endpoint, by its name in the metadata. */
+  readonly endpoint: EndpointName
+  /** Of requests to the token endpoint alone. */
+  readonly grantType: string | undefined
+}
+
 /** A refusal, read from whatever shape it came in. */
-export interface Refusal {
+export interface Refusal extends RequestFacts {
   readonly status: number
   /** `error`, `code`, `errorCode` or the like of the body, as text; `undefined` when the body has none. */
   readonly error: string | undefined
   readonly errorDescription: string | undefined
-  readonly grantType: string
   /** The scope that was asked for. */
   readonly scope: string | undefined
   /**
@@ -47,6 +54,9 @@ export interface ApiRefusal {
   readonly body: string
 }
 
+/** How answers are written. */
+export type ResponseEncoding = 'json' | 'form'
+
 /** How a server departs from the RFCs. Each member has the RFC's behaviour as default. */
 export interface Conform {
   /** The endpoint refresh requests go to, where it is not the token endpoint. */
@@ -61,16 +71,18 @@ export interface Conform {
   readonly clientAssertion?: ClientAssertionRules | undefined
   /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
   readonly checkCredentials?: ((credentials: Credentials) => void) | undefined
-  /** Writes the parameters as the server wants them. Default: `application/x-www-form-urlencoded`. */
-  readonly encodeRequest?: ((parameters: Parameters) => EncodedRequest) | undefined
-  /** How answers are written where they are not JSON. Default `'json'`. */
-  readonly responseEncoding?: 'json' | 'form' | undefined
+  /** Writes the parameters as the server wants them, at every endpoint. Default: `application/x-www-form-urlencoded`. */
+  readonly encodeRequest?: ((parameters: Parameters, facts: RequestFacts) => EncodedRequest) | undefined
+  /** How answers are written where they are not JSON: everywhere, or a function of where. Default `'json'`. */
+  readonly responseEncoding?: ResponseEncoding | ((facts: RequestFacts) => ResponseEncoding) | undefined
   /**
-   * Maps an answer to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. An `error` in what it returns
+   * Maps an answer of the token endpoint to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. An `error` in what it returns
    * makes the answer a refusal, whatever its status, with `error_description`; an empty one says that the answer's own
    * `error` is none. Default: as it is.
    */
-  readonly mapTokenResponse?: ((body: unknown) => unknown) | undefined
+  readonly mapTokenResponse?: ((body: unknown, facts: RequestFacts) => unknown) | undefined
+  /** The same for the other endpoints: maps an answer to the names of the RFC it is of. Default: as it is. */
+  readonly mapResponse?: ((body: unknown, facts: RequestFacts) => unknown) | undefined
   /** The token type meant when the answer names none. Default: such an answer is refused. */
   readonly defaultTokenType?: string | undefined
   /** How long a token of unknown lifetime is used, in seconds. Default 300. */
@@ -118,8 +130,8 @@ export interface Credentials {
 
 /** The claims and header of client assertions; see {@link Conform.clientAssertion}. */
 export interface ClientAssertionRules {
-  /** `aud`: a value, or a function of the endpoint's URL. Default: the issuer. */
-  readonly audience?: string | ((endpoint: string) => string) | undefined
+  /** `aud`: a value, or a function of the endpoint's URL and its name in the metadata. Default: the issuer. */
+  readonly audience?: string | ((endpoint: string, name: EndpointName) => string) | undefined
   /** Header `typ`. Default `client-authentication+jwt`. */
   readonly typ?: string | undefined
   /** How long an assertion is good for, in seconds. Default 60. */
@@ -175,6 +187,11 @@ const either =
       throw optionError(option, `must be ${values.map(one => `'${one}'`).join(' or ')}`)
   }
 
+const orFunction =
+  (check: Check): Check =>
+  (option, value) =>
+    typeof value === 'function' || check(option, value)
+
 const atLeast =
   (least: number): Check =>
   (option, value) =>
@@ -204,8 +221,9 @@ const checks: Readonly<Record<keyof Conform, Check>> = {
   clientAssertion: checkAssertionRules,
   checkCredentials: checkFunction,
   encodeRequest: checkFunction,
-  responseEncoding: either('json', 'form'),
+  responseEncoding: orFunction(either('json', 'form')),
   mapTokenResponse: checkFunction,
+  mapResponse: checkFunction,
   defaultTokenType: checkText,
   defaultExpiresIn: atLeast(1),
   zeroExpiresIn: either('now', 'never'),

@@ -2,9 +2,13 @@
 import type { RefusalKind } from './errors.js'
 import type { Provider, Refusal } from './provider.js'
 
-/** The provider's reading of a refusal, else the RFC's. */
-export function refusalKind(refusal: Refusal, provider: Provider): RefusalKind {
-  const standard = standardKind(refusal)
+/**
+ * The provider's reading of a refusal, else the RFC's.
+ *
+ * @param isOfClient whether the request carried the client's own credentials, which a 401 may be about
+ */
+export function refusalKind(refusal: Refusal, provider: Provider, isOfClient: boolean): RefusalKind {
+  const standard = standardKind(refusal, isOfClient)
   return classify(refusal, standard, provider) ?? standard
 }
 
@@ -34,14 +38,15 @@ const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
  * The reading of RFC 6749 §5.2: the status first, then the code. A 401 that names no other reason is about the client:
  * some say 401 of a dead refresh token too, but then with its code.
  */
-function standardKind({ status, error = '' }: Refusal): RefusalKind {
+function standardKind({ status, error = '' }: Refusal, isOfClient: boolean): RefusalKind {
   // oauth2orize 1.12; what is not implemented now will not be in a minute
   if (status === 501 && error === 'unsupported_grant_type') return 'terminal'
   if (status >= 500 || status === 429 || status === 408) return 'transient'
   if (pendingCodes.has(error)) return 'pending'
   if (status < 400 && error === 'server_error') return 'transient'
   const named = kindsByCode[error]
-  if (status === 401 && (named === undefined ? !namesAnother.test(error) : named === 'denied')) return 'invalid_client'
+  const namesNone = named === undefined ? !namesAnother.test(error) : named === 'denied'
+  if (isOfClient && status === 401 && namesNone) return 'invalid_client'
   return named ?? 'terminal'
 }
 

@@ -20,6 +20,15 @@ export function readReason(json: unknown, text = ''): Reason {
   return readText(typeof body === 'string' ? body : text)
 }
 
+/** What a resource that wants a token says of one, in its `WWW-Authenticate` (RFC 6750 §3). Searched, not parsed. */
+export function readChallenge(header: string | null): Reason {
+  const member = (name: string) => {
+    const [, quoted, plain] = new RegExp(`\\b${name}=(?:"((?:[^"\\\\]|\\\\.)*)"|([\\w.-]+))`).exec(header ?? '') ?? []
+    return quoted ?? plain
+  }
+  return { error: member('error'), errorDescription: member('error_description') }
+}
+
 /** A failure told with a status of success: a code of its own, in words that do not say success. */
 export function readFailure(json: unknown): Reason | undefined {
   if (typeof json !== 'object' || json === null) return undefined

@@ -5,12 +5,13 @@
 import { decodeText, isObject, parseForm, parseJson, saysNothing } from './body.js'
 import { salvageContent } from './decompress.js'
 import { expiresIn } from './lifetime.js'
-import type { Provider } from './provider.js'
+import type { Provider, RequestFacts } from './provider.js'
 import type { Received } from './received.js'
 import type { RescuedRefreshToken } from './rescue.js'
 
 export interface SalvageContext {
   readonly provider: Provider
+  readonly facts: RequestFacts
   /** The refresh token that was sent: an echo of it is nothing new. */
   readonly sent: string | undefined
   /** Before the request was sent, in epoch milliseconds. */
@@ -23,7 +24,7 @@ export async function salvage(received: Received, context: SalvageContext): Prom
     const text = decodeText(await salvageContent(received))
     const body = parseJson(text) ?? parseForm(received.isWhole ? text : upToLastMember(text))
     const speaksOfIt = isRefusal(received, body) || text.trimStart().startsWith('<')
-    for (const found of candidates(body, text, context.provider))
+    for (const found of candidates(body, text, context))
       if (isNew(found, speaksOfIt, context.sent)) return brought(found, context.requestedAt)
   } catch {}
   return undefined
@@ -45,15 +46,16 @@ interface Found {
 }
 
 /** The provider's own reading first, then the RFC's name wherever it stands, then the mere text. */
-function* candidates(body: unknown, text: string, { conform }: Provider): Generator<Found> {
+function* candidates(body: unknown, text: string, { provider, facts }: SalvageContext): Generator<Found> {
   if (body === undefined) return yield* scan(text)
-  if (conform.mapTokenResponse !== undefined) yield* search(mapped(body, conform.mapTokenResponse))
+  const { mapTokenResponse: map } = provider.conform
+  if (map !== undefined) yield* search(mapped(() => map(body, facts)))
   yield* search(body)
 }
 
-function mapped(body: unknown, map: (body: unknown) => unknown): unknown {
+function mapped(map: () => unknown): unknown {
   try {
-    return map(body)
+    return map()
   } catch {
     return undefined
   }

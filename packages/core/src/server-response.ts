@@ -1,17 +1,24 @@
-/** What a server answered, from any endpoint and in whatever shape: a JSON body, or a refusal. */
+/** What a server answered, from any endpoint: something in a shape that the endpoint takes, or a refusal. */
+import type { AnswerShape, Content } from './answer-shape.js'
 import { decodeText, isObject, parseForm, parseJson, saysNothing } from './body.js'
 import { TokenResponseError } from './errors.js'
-import type { Refusal } from './provider.js'
-import { readReason } from './refusal.js'
+import type { Provider, Refusal, RequestFacts } from './provider.js'
+import { type Reason, readChallenge, readReason } from './refusal.js'
 import type { TransportResponse } from './transport.js'
 
 /** A refusal, without what was asked for. */
-type Told = Omit<Refusal, 'grantType' | 'scope'>
+type Told = Omit<Refusal, keyof RequestFacts | 'scope'>
 
-/** A body that was understood, by the RFC's names and as it came; or a refusal. */
-export type ServerResponse = { readonly body: unknown; readonly original: unknown } | { readonly refusal: Told }
+/** What was asked for, in one of the shapes it may have; or a refusal. */
+export type ServerResponse<Shape> = { readonly shape: Shape; readonly content: Content } | { readonly refusal: Told }
 
-export interface ServerResponseOptions {
+export interface ServerResponseOptions<Shape> {
+  /** Names the server in errors. */
+  readonly provider: string
+  /** What is taken for an answer; the first that fits is chosen. */
+  readonly accepts: readonly Shape[]
+  /** Whether a refusal may have its reason in `WWW-Authenticate` (RFC 6750 §3). Default `false`. */
+  readonly isApi?: boolean | undefined
   /** How answers are written where they are not JSON. Default `'json'`. */
   readonly encoding?: 'json' | 'form' | undefined
   /** Gives the members of an answer the RFC's names. Default: they have them. */
@@ -24,11 +31,10 @@ export interface ServerResponseOptions {
  *
  * @throws TokenResponseError saying what was expected; never what was received
  */
-export function parseServerResponse(
+export function parseServerResponse<Shape extends Pick<AnswerShape<unknown>, 'name' | 'fits'>>(
   response: TransportResponse,
-  provider: string,
-  { encoding = 'json', map = body => body }: ServerResponseOptions = {},
-): ServerResponse {
+  { provider, accepts, isApi = false, encoding = 'json', map = body => body }: ServerResponseOptions<Shape>,
+): ServerResponse<Shape> {
   const { status } = response
   const text = decodeText(response.body)
   const fail = (message: string, retryable = false) =>
@@ -36,16 +42,31 @@ export function parseServerResponse(
   if (status >= 300 && status < 400)
     throw fail(`expected an answer, got a redirect (${status}); redirects are not followed`)
   const json = parseJson(text) ?? (encoding === 'form' ? parseForm(text) : undefined)
-  const told = { status, ...readReason(json, text), body: asItCame(json, text) }
-  if (status >= 400) return { refusal: told }
-  if (text.trim() === '') throw fail(`expected a JSON object, got status ${status} without a body`, true)
-  if (json === undefined && parseForm(text)?.error) return { refusal: told }
-  if (json === undefined) throw fail('expected a JSON object, got something else')
-  return readSuccess(json, told, map)
+  const challenge = isApi ? response.headers.get('www-authenticate') : null
+  const told = { status, ...reasonOf(json, text, challenge), body: asItCame(json, text) }
+  if (status >= 400 || (json === undefined && parseForm(text)?.error)) return { refusal: told }
+  const success = json === undefined ? { text, body: undefined, original: undefined } : readJson(json, told, map)
+  if ('refusal' in success) return success
+  const content = { text, ...success }
+  const shape = accepts.find(({ fits }) => fits(content))
+  if (shape !== undefined) return { shape, content }
+  const wanted = accepts.map(({ name }) => name).join(' or ')
+  const isEmpty = text.trim() === ''
+  throw fail(`expected ${wanted}, got ${isEmpty ? `status ${status} without a body` : 'something else'}`, isEmpty)
+}
+
+function reasonOf(json: unknown, text: string, challenge: string | null): Reason {
+  const said = readReason(json, text)
+  const { error, errorDescription } = readChallenge(challenge)
+  return said.error === undefined ? { error, errorDescription: errorDescription ?? said.errorDescription } : said
 }
 
 /** The mapping has the last word on `error`: it may name one, or say by an empty one that there is none. */
-function readSuccess(json: unknown, told: Told, map: (body: unknown) => unknown): ServerResponse {
+function readJson(
+  json: unknown,
+  told: Told,
+  map: (body: unknown) => unknown,
+): Omit<Content, 'text'> | { readonly refusal: Told } {
   const isRefused = isObject(json) && !saysNothing(json.error)
   let body: unknown
   try {
@@ -63,6 +84,20 @@ function readSuccess(json: unknown, told: Told, map: (body: unknown) => unknown)
       error: named.error ?? told.error,
       errorDescription: named.errorDescription ?? told.errorDescription,
     },
+  }
+}
+
+/**
+ * Gives an answer of another endpoint than the token endpoint the RFC's names.
+ *
+ * @throws TokenResponseError when the provider's mapping cannot read it
+ */
+export function mapResponse(body: unknown, { conform, name }: Provider, facts: RequestFacts): unknown {
+  try {
+    return conform.mapResponse?.(body, facts) ?? body
+  } catch {
+    // its error is left out, since it may quote the answer
+    throw new TokenResponseError('expected what mapResponse() can read', { provider: name })
   }
 }
 

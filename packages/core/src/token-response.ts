@@ -5,7 +5,7 @@ import { outOfContext } from './context.js'
 import { TokenResponseError } from './errors.js'
 import { splitScope } from './grants/grant.js'
 import { endOfZero, expiresIn, numeric } from './lifetime.js'
-import type { Provider } from './provider.js'
+import type { Provider, RequestFacts } from './provider.js'
 import { readFailure } from './refusal.js'
 import { TokenSet } from './token-set.js'
 
@@ -24,10 +24,10 @@ export interface TokenResponseContext {
  *
  * @throws TokenResponseError when the provider's mapping cannot read it
  */
-export function mapTokenResponse(body: unknown, provider: Provider): unknown {
+export function mapTokenResponse(body: unknown, provider: Provider, facts: RequestFacts): unknown {
   const map = provider.conform.mapTokenResponse ?? (body => body)
   try {
-    const response = map(body) ?? body
+    const response = map(body, facts) ?? body
     const isAnswer = isObject(response) && !(saysNothing(response.access_token) && saysNothing(response.error))
     return isAnswer ? response : (failureIn(body) ?? response)
   } catch {

@@ -44,7 +44,10 @@ export function clientOf(transport: Transport, options: Partial<ClientOptions> =
 /** What a method adds to `grant_type=x`. */
 export function authenticated(auth: ClientAuth, conform?: Conform, clientId = 'client-1') {
   const clock = { now: () => 1_760_000_000_000 }
-  return auth.authenticate({ grant_type: 'x' }, { clientId, provider: provider(conform), endpoint, clock })
+  return auth.authenticate(
+    { grant_type: 'x' },
+    { clientId, provider: provider(conform), endpoint, endpointName: 'token_endpoint', clock },
+  )
 }
 
 export function formOf({ body }: TransportRequest): Record<string, string> {

@@ -262,20 +262,22 @@ describe('endpointFor', () => {
   const withAlias = provider({}, { mtls_endpoint_aliases: { token_endpoint: alias } })
 
   test('is the token endpoint', () => {
-    expect(endpointFor(clientOf(transport), 'client_credentials')).toBe(endpoint)
-    expect(endpointFor(clientOf(transport, { provider: withAlias }), 'client_credentials')).toBe(endpoint)
+    expect(endpointFor(clientOf(transport), 'token_endpoint', 'client_credentials')).toBe(endpoint)
+    expect(endpointFor(clientOf(transport, { provider: withAlias }), 'token_endpoint', 'client_credentials')).toBe(
+      endpoint,
+    )
   })
 
   test('is its mutual-TLS alias for a client with a certificate', () => {
     const certificate = { thumbprint: 't' } as ClientCertificate
     const client = clientOf(transport, { provider: withAlias, tls: { certificate } })
-    expect(endpointFor(client, 'client_credentials')).toBe(alias)
+    expect(endpointFor(client, 'token_endpoint', 'client_credentials')).toBe(alias)
   })
 
   test('is elsewhere for refresh requests where the provider says so', () => {
     const client = clientOf(transport, { provider: provider({ refreshEndpoint: refresh }) })
-    expect(endpointFor(client, 'refresh_token')).toBe(refresh)
-    expect(endpointFor(client, 'authorization_code')).toBe(endpoint)
+    expect(endpointFor(client, 'token_endpoint', 'refresh_token')).toBe(refresh)
+    expect(endpointFor(client, 'token_endpoint', 'authorization_code')).toBe(endpoint)
   })
 })
 

@@ -362,6 +362,6 @@ describe('mTLS endpoint aliases', () => {
   test('are used with one (RFC 8705 §5)', () => {
     const client = { ...createClient({ provider, clientId: 'app', transport }), tls: { certificate: {} as never } }
 
-    expect(endpointFor(client, 'client_credentials')).toBe('https://mtls.as.example/token')
+    expect(endpointFor(client, 'token_endpoint', 'client_credentials')).toBe('https://mtls.as.example/token')
   })
 })

@@ -235,7 +235,7 @@ describe('a refusal is read by its status first', () => {
     const { error } = await ask([{ status: 400, body }], grants.refresh_token, { classifyError })
     expect(error?.kind).toBe('invalid_grant')
     const words = { error: 'server_error', errorDescription: 'sic' }
-    expect(seen).toEqual([{ status: 400, ...words, grantType: 'refresh_token', body }])
+    expect(seen).toEqual([{ status: 400, ...words, endpoint: 'token_endpoint', grantType: 'refresh_token', body }])
   })
 
   test('with what the server asks to wait', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type AuthorizationServerMetadata, checkMetadata, tokenEndpoint } from '../src/metadata.js'
+import { type AuthorizationServerMetadata, checkMetadata, endpointIn } from '../src/metadata.js'
 import { refusal } from './answering.js'
 
 const metadata = { issuer: 'https://as.example.com', token_endpoint: 'https://as.example.com/token' }
@@ -25,9 +25,18 @@ for (const [option, value] of wrong)
     expect(refusal(() => checkMetadata(value as AuthorizationServerMetadata)).option).toBe(option)
   })
 
-test('takes the mutual-TLS alias with a certificate, where the server names one', () => {
-  const both = { ...metadata, mtls_endpoint_aliases: { token_endpoint: alias } }
-  expect(tokenEndpoint(both, true)).toBe(alias)
-  expect(tokenEndpoint(both, false)).toBe(metadata.token_endpoint)
-  expect(tokenEndpoint(metadata, true)).toBe(metadata.token_endpoint)
+test('takes the mutual-TLS alias of an endpoint with a certificate, where the server names one', () => {
+  const revocation_endpoint = 'https://as.example.com/revoke'
+  const both = { ...metadata, revocation_endpoint, mtls_endpoint_aliases: { token_endpoint: alias } }
+  expect(endpointIn(both, 'token_endpoint', true)).toEqual({
+    member: 'mtls_endpoint_aliases.token_endpoint',
+    url: alias,
+  })
+  expect(endpointIn(both, 'token_endpoint', false).url).toBe(metadata.token_endpoint)
+  expect(endpointIn(metadata, 'token_endpoint', true).url).toBe(metadata.token_endpoint)
+  expect(endpointIn(both, 'revocation_endpoint', true)).toEqual({
+    member: 'revocation_endpoint',
+    url: revocation_endpoint,
+  })
+  expect(endpointIn(both, 'introspection_endpoint', true).url).toBeUndefined()
 })

@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { json } from '../src/answer-shape.js'
 import { isObject } from '../src/body.js'
 import { parseServerResponse, retryAfterMs } from '../src/server-response.js'
 import { type Answer, failure, responseOf } from './answering.js'
 
-const parse = (answer: Answer, encoding?: 'json' | 'form') =>
-  parseServerResponse(responseOf(answer), 'example', { encoding })
+/** What an answer holds, or the refusal it is. */
+const parse = (answer: Answer, encoding?: 'json' | 'form') => {
+  const accepts = [json(async () => {})]
+  const parsed = parseServerResponse(responseOf(answer), { provider: 'example', accepts, encoding })
+  return 'content' in parsed ? parsed.content : parsed
+}
 const problem = (answer: Answer) => failure(Promise.resolve().then(() => parse(answer)))
 
 describe('an answer that was understood', () => {

@@ -10,7 +10,10 @@ const response = { access_token: 'at', token_type: 'Bearer' }
 
 const parse = async (body: unknown, conform: Conform = {}, requestedScope?: string) => {
   const context = { provider: provider(conform), requestedAt, requestedScope }
-  return parseTokenResponse(mapTokenResponse(body, context.provider), context)
+  return parseTokenResponse(
+    mapTokenResponse(body, context.provider, { endpoint: 'token_endpoint', grantType: 'client_credentials' }),
+    context,
+  )
 }
 const parseWith = (members: object, conform?: Conform) => parse({ ...response, ...members }, conform)
 const problem = (body: unknown, conform?: Conform) => failure<TokenResponseError>(parse(body, conform))

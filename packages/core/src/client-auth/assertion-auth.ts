@@ -1,15 +1,18 @@
 /** What the two methods by assertion have in common: options, checks, the parameters sent (RFC 7523 §2.2). */
 import { type Assertion, protectedClaims, protectedHeaders, signAssertion } from '../assertion.js'
 import type { Signer } from '../keys.js'
-import { statedList } from '../metadata.js'
+import { type EndpointName, statedList } from '../metadata.js'
 import { checkNumber, checkText, optionError } from '../options.js'
 import type { Parameters, Provider } from '../provider.js'
 import type { Authenticated, AuthenticationContext } from './client-auth.js'
 
 /** What an assertion says, where it is not what the provider says it should. */
 export interface AssertionOptions {
-  /** `aud`: a value, or a function of the endpoint's URL. Default: the provider's, else the issuer (RFC 10070). */
-  readonly audience?: string | ((endpoint: string) => string) | undefined
+  /**
+   * `aud`: a value, or a function of the endpoint's URL and its name in the metadata. Default: the provider's, else the
+   * issuer (RFC 10070).
+   */
+  readonly audience?: string | ((endpoint: string, name: EndpointName) => string) | undefined
   /** Header `typ`. Default: the provider's, else `client-authentication+jwt` (RFC 10070). */
   readonly typ?: string | undefined
   /** From now to `exp`, in seconds. Default: the provider's, else 60. */
@@ -69,11 +72,11 @@ export async function authenticateByAssertion(
 
 function describeAssertion(
   options: AssertionOptions,
-  { clientId, provider, endpoint }: AuthenticationContext,
+  { clientId, provider, endpoint, endpointName }: AuthenticationContext,
 ): Assertion {
   const rules = provider.conform.clientAssertion ?? {}
   const given = options.audience ?? rules.audience ?? provider.metadata.issuer
-  const audience = typeof given === 'function' ? given(endpoint) : given
+  const audience = typeof given === 'function' ? given(endpoint, endpointName) : given
   checkText('audience', audience)
   const claims = typeof options.claims === 'function' ? options.claims() : (options.claims ?? {})
   refuseMembers('claims', claims, protectedClaims)

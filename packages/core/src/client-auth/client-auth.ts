@@ -1,5 +1,6 @@
 /** Client authentication: how a client proves to the server who it is (RFC 6749 §2.3). The contract of every method. */
 import type { Clock } from '../clock.js'
+import type { EndpointName } from '../metadata.js'
 import type { Parameters, Provider } from '../provider.js'
 
 /** A request that is being authenticated. */
@@ -16,6 +17,8 @@ export interface AuthenticationContext {
   readonly provider: Provider
   /** The URL of the endpoint called. */
   readonly endpoint: string
+  /** Which one it is, by its name in the metadata. */
+  readonly endpointName: EndpointName
   readonly clock: Clock
 }
 
@@ -28,7 +31,7 @@ export interface ClientAuth {
   /** Whether the certificate of the connection is what authenticates. Default `false`. */
   readonly requiresCertificate?: boolean
   /** Checked once, when the client is made; throws `TypeError`. */
-  check?(context: Omit<AuthenticationContext, 'endpoint' | 'clock'>): void
+  check?(context: Omit<AuthenticationContext, 'endpoint' | 'endpointName' | 'clock'>): void
   /** Names the credentials as they are now, without being them: when they change, a cool-down they caused is over. */
   fingerprint?(): Promise<string>
   /** Adds the credentials; called for every attempt. */

@@ -1,11 +1,13 @@
 /** The token endpoint (RFC 6749 §3.2): a grant goes in, a token set comes out. */
-import { type Client, endpointFor } from '../client.js'
-import { sendToEndpoint } from '../endpoint.js'
+import { json } from '../answer-shape.js'
+import type { Client } from '../client.js'
+import { type BeforeSending, sendToEndpoint } from '../endpoint.js'
 import type { Grant } from '../grants/grant.js'
 import { optionError, refusePromise, toBeAwaited } from '../options.js'
+import type { Parameters } from '../provider.js'
 import type { Received } from '../received.js'
 import { rescue } from '../rescue.js'
-import { salvage } from '../salvage.js'
+import { type SalvageContext, salvage } from '../salvage.js'
 import { mapTokenResponse, parseTokenResponse } from '../token-response.js'
 import { type TokenSet, unawaited } from '../token-set.js'
 
@@ -26,8 +28,7 @@ async function askChecked(client: Client, grant: Grant): Promise<TokenSet> {
 
 /** How a token source asks, where that differs from {@link requestTokenSet}. */
 export interface AskOptions {
-  /** Called right before each attempt is handed to the transport; see `EndpointRequest.beforeSending`. */
-  readonly beforeSending?: (() => Promise<void>) | undefined
+  readonly beforeSending?: BeforeSending | undefined
 }
 
 /**
@@ -42,17 +43,21 @@ export async function askTokenEndpoint(
 ): Promise<TokenSet> {
   const { provider } = client
   const { grantType, parameters, repeatable } = grant
+  const facts = { endpoint: 'token_endpoint', grantType } as const
   const requestedAt = client.clock.now()
   const requestedScope = typeof parameters.scope === 'string' ? parameters.scope : undefined
+  const resend = repeatable ? 'always' : grantType === 'authorization_code' ? 'never' : 'unsent'
   return sendToEndpoint(client, {
-    endpoint: endpointFor(client, grantType),
-    parameters: { ...parameters, grant_type: grantType },
-    grantType,
-    repeatable,
+    ...facts,
+    parameters: () => ({ ...parameters, grant_type: grantType }),
+    resend,
     beforeSending,
-    map: body => mapTokenResponse(body, provider),
-    read: (body, original) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original }),
-    salvage: (error, received) => rescueWith(error, received, client, grant, requestedAt),
+    map: body => mapTokenResponse(body, provider, facts),
+    accepts: [
+      json(({ body, original }) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original })),
+    ],
+    salvage: (error, received, { refresh_token: sent }) =>
+      rescueWith(error, received, { provider, facts, sent: textOf(sent), requestedAt }),
   })
 }
 
@@ -67,15 +72,12 @@ function checkArguments(client: unknown, grant: unknown): void {
 }
 
 /** Of an answer that brings an application's token nothing is worth it: it is asked for again. */
-async function rescueWith(
-  error: unknown,
-  received: Received,
-  { provider }: Client,
-  { grantType, parameters }: Grant,
-  requestedAt: number,
-): Promise<void> {
-  if (grantType === 'client_credentials') return
-  const sent = typeof parameters.refresh_token === 'string' ? parameters.refresh_token : undefined
-  const found = await salvage(received, { provider, sent, requestedAt })
+async function rescueWith(error: unknown, received: Received, context: SalvageContext): Promise<void> {
+  if (context.facts.grantType === 'client_credentials') return
+  const found = await salvage(received, context)
   if (found !== undefined && typeof error === 'object' && error !== null) rescue(error, found)
+}
+
+function textOf(value: Parameters[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }

@@ -1,5 +1,6 @@
 /** One request for a token, unless its endpoint rests; told to the listener before and after. */
 import { type Client, endpointFor } from '../client.js'
+import type { Outgoing } from '../endpoint.js'
 import { type AskOptions, askTokenEndpoint } from '../endpoints/token.js'
 import { type AuthorizationServerError, isGrantKitError } from '../errors.js'
 import { notify, type RenewalReason } from '../events.js'
@@ -13,7 +14,7 @@ import type { Entry } from './held.js'
 export function attemptFor(client: Client, { key, lineage }: Entry, { grantType, parameters }: Grant): Attempt {
   return {
     client,
-    endpoint: endpointFor(client, grantType),
+    endpoint: endpointFor(client, 'token_endpoint', grantType),
     grantType,
     lineage: lineage.key,
     key: `${client.connection} ${attemptKey(lineage.key, key, parameters)}`,
@@ -37,12 +38,13 @@ export function requestToken(
   return withCooldown(attemptFor(client, entry, grant), async () => {
     const telling = teller(client, grant, reason)
     let heldBack: unknown
-    const goAhead = async () => {
-      await beforeSending?.().catch(error => {
+    const goAhead = async (outgoing: Outgoing) => {
+      const headers = await beforeSending?.(outgoing).catch(error => {
         heldBack = error
         throw error
       })
       telling.requested()
+      return headers || {}
     }
     // what may be held back is told of once it is not, so that every beginning has an end
     if (beforeSending === undefined) telling.requested()

@@ -12,7 +12,13 @@ test('sends id and secret as parameters and no header', async () => {
 
 test('replaces what stands under its names', async () => {
   const auth = clientSecretPost('s')
-  const context = { clientId: 'client-1', provider: {} as never, endpoint: '', clock: { now: () => 0 } }
+  const context = {
+    clientId: 'client-1',
+    provider: {} as never,
+    endpointName: 'token_endpoint' as const,
+    endpoint: '',
+    clock: { now: () => 0 },
+  }
   const { parameters } = await auth.authenticate({ client_id: 'other', client_secret: 'other' }, context)
   expect(parameters).toEqual({ client_id: 'client-1', client_secret: 's' })
 })
