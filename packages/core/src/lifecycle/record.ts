@@ -8,7 +8,10 @@ import { sha256 } from '../secret.js'
 import { TokenSet } from '../token-set.js'
 import { restMsAfter } from './health.js'
 
-/** One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token. */
+/**
+ * One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token.
+ * Members that a later release adds, here and in what it is made of, stay where they are while both releases run.
+ */
 export interface LineageRecord {
   readonly refreshToken?: string | undefined
   readonly refreshTokenExpiresAt?: number | undefined
@@ -128,9 +131,10 @@ function isAsked({ asked = Number.NEGATIVE_INFINITY }: LineageRecord, now: numbe
 export function marked(record: LineageRecord, holder: string, now: number): LineageRecord {
   const { refreshToken } = record
   if (refreshToken === undefined) return record
-  const { sends = 0, failures, refusals, failingSince } = markOf(record, refreshToken) ?? {}
-  const hash = sha256(refreshToken)
-  return { ...record, sending: { hash, holder, at: now, sends: sends + 1, failures, refusals, failingSince } }
+  const before = markOf(record, refreshToken)
+  const { restUntil, failure, ...lasting } = before ?? {}
+  const sends = (before?.sends ?? 0) + 1
+  return { ...record, sending: { ...lasting, hash: sha256(refreshToken), holder, at: now, sends } }
 }
 
 /** Step `save`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
@@ -188,8 +192,7 @@ export function rescued(
 
 /** Step `end`: only the user can help, and nobody has written since. Access tokens live to their own end. */
 export function ended(record: LineageRecord, reason: EndReason): LineageRecord {
-  const { accessTokens, origins } = record
-  return { accessTokens, origins, spent: spentWith(record), ended: reason }
+  return { ...withoutRefreshToken(record), spent: spentWith(record), ended: reason }
 }
 
 /** An API rejected an access token. */
@@ -224,21 +227,22 @@ export function startingOver(record: LineageRecord): LineageRecord {
 export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshToken): LineageRecord {
   const { refreshToken = record.refreshToken, refreshTokenExpiresAt, obtainedAt } = brought
   const isSame = refreshToken === record.refreshToken
-  const { accessTokens } = record
-  if (refreshToken === undefined) return { accessTokens, spent: record.spent, origins: record.origins }
+  const lasting = withoutRefreshToken(record)
+  if (refreshToken === undefined) return lasting
   const expiry =
     refreshTokenExpiresAt === undefined && isSame
       ? { refreshTokenExpiresAt: record.refreshTokenExpiresAt, refreshTokenWarnAt: record.refreshTokenWarnAt }
       : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
   const isFirst = record.refreshToken === undefined
   const origins = isFirst ? latest([...record.origins, sha256(refreshToken)]) : record.origins
-  return {
-    refreshToken,
-    ...expiry,
-    accessTokens,
-    origins,
-    spent: isSame ? record.spent : spentWith(record, refreshToken),
-  }
+  const spent = isSame ? record.spent : spentWith(record, refreshToken)
+  return { ...lasting, refreshToken, ...expiry, origins, spent }
+}
+
+/** The rest of a record, with whatever a later release keeps there. */
+function withoutRefreshToken(record: LineageRecord): LineageRecord {
+  const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt, sending, ended, asked, ...lasting } = record
+  return lasting
 }
 
 /** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
@@ -246,9 +250,14 @@ export function keepForMs(record: LineageRecord, now: number): number | undefine
   if (record.refreshToken !== undefined)
     return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
   const ends = Object.values(record.accessTokens).map(endOf)
-  const least =
-    record.ended === 'forgotten' ? hourMs : record.spent.length > 0 ? monthMs : record.asked ? minuteMs : 1_000
-  return atLeast(Math.max(0, ...ends) - now, least)
+  return atLeast(Math.max(0, ...ends) - now, leastToKeepMs(record))
+}
+
+function leastToKeepMs(record: LineageRecord): number {
+  if (record.ended === 'forgotten') return hourMs
+  if (record.spent.length > 0) return monthMs
+  if (isOfLaterRelease(record)) return dayMs
+  return record.asked ? minuteMs : 1_000
 }
 
 /** Whether nothing is worth keeping. */
@@ -257,10 +266,27 @@ export function isEmpty(record: LineageRecord): boolean {
 }
 
 /** Whether it says no more than no record would. */
-export function isMissing({ refreshToken, accessTokens, spent, ended }: LineageRecord): boolean {
-  return (
-    refreshToken === undefined && ended === undefined && spent.length === 0 && Object.keys(accessTokens).length === 0
-  )
+export function isMissing(record: LineageRecord): boolean {
+  const { refreshToken, accessTokens, spent, ended } = record
+  const isBare = refreshToken === undefined && ended === undefined && spent.length === 0
+  return isBare && Object.keys(accessTokens).length === 0 && !isOfLaterRelease(record)
+}
+
+const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
+  refreshToken: true,
+  refreshTokenExpiresAt: true,
+  refreshTokenWarnAt: true,
+  accessTokens: true,
+  sending: true,
+  spent: true,
+  origins: true,
+  ended: true,
+  asked: true,
+}
+
+/** Whether a later release keeps something in it, whose worth nobody knows here. */
+function isOfLaterRelease(record: LineageRecord): boolean {
+  return !Object.keys(record).every(name => Object.hasOwn(memberNames, name))
 }
 
 /** A token as callers get it. One from the future was written by a clock that runs ahead: it lives as long, from now. */
