@@ -4,12 +4,13 @@ import type { Client } from './client.js'
 import { ClosedError } from './errors.js'
 import { type Grant, splitScope } from './grants/grant.js'
 import { cached, type Thresholds } from './lifecycle/cached.js'
-import { dropCopies, type Entry, type Holdings, heldIn } from './lifecycle/held.js'
+import { type Holdings, holdingsOf } from './lifecycle/holdings.js'
+import type { Entry } from './lifecycle/lineage.js'
+import { namingProvider, tellOfExpiry } from './lifecycle/notices.js'
 import { answered, forgotten, knows, type LineageRecord, startingOver, withRefreshToken } from './lifecycle/record.js'
 import { byRefreshToken } from './lifecycle/refresh.js'
 import { byGrant, type Renew, redeem } from './lifecycle/renewal.js'
-import { discard, letOthersObject, load, update } from './lifecycle/stored.js'
-import { namingProvider, tellOfExpiry } from './lifecycle/told.js'
+import { StoredLineage } from './lifecycle/stored.js'
 import { statedList } from './metadata.js'
 import {
   checkCredential,
@@ -45,7 +46,7 @@ export interface UserTokenSourcesOptions extends SourceOptions {
 }
 
 /** A token source that holds and renews. */
-interface HoldingTokenSource extends TokenSource {
+interface RenewingTokenSource extends TokenSource {
   readonly client: Client
   /**
    * The headers a request carries, for what no integration exists: WebSocket, gRPC, another HTTP client.
@@ -79,10 +80,10 @@ interface Closable {
 }
 
 /** An application's own tokens. */
-export interface ManagedTokenSource extends HoldingTokenSource, Closable {}
+export interface ManagedTokenSource extends RenewingTokenSource, Closable {}
 
 /** A user's tokens. */
-export interface UserTokenSource extends HoldingTokenSource {
+export interface UserTokenSource extends RenewingTokenSource {
   /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
   redeem(grant: Grant): Promise<TokenSet>
   /**
@@ -122,23 +123,17 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   if (!options.grant.repeatable)
     throw optionError('grant', `${options.grant.grantType} works once; use createUserTokenSources() and redeem()`)
   const { client, grant, store } = options
-  const held = heldIn(store)
+  const holdings = holdingsOf(store)
   const anyCertificate = entryKey({ ...client, tls: {} }, grant.grantType, grant.parameters)
-  const holder = held.open(lineageKey(client, { application: anyCertificate }, held.isShared))
-  const lifetime = lifetimeOf('The token source', () => held.release(holder))
+  const opened = holdings.open(lineageKey(client, { application: anyCertificate }, holdings.isShared))
+  const state = openState('The token source', () => holdings.release(opened))
   const entry = () => {
     // without a refresh token to share, every access token is a lineage of its own
     const key = entryKey(client, grant.grantType, grant.parameters)
-    return held.entry(lineageKey(client, { application: key }, held.isShared), key, holder)
+    return holdings.entry(lineageKey(client, { application: key }, holdings.isShared), key, opened)
   }
-  const source = holding(options, {
-    held,
-    entry,
-    renew: byGrant(client, grant),
-    lifetime,
-    looked: () => Number.POSITIVE_INFINITY,
-  })
-  return { ...source, close: lifetime.close, [Symbol.asyncDispose]: lifetime.close }
+  const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state })
+  return { ...source, close: state.close, [Symbol.asyncDispose]: state.close }
 }
 
 /**
@@ -151,15 +146,15 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   checkSourceOptions(options)
   const { client, store } = options
   const scope = splitScope(options.scope).join(' ') || undefined
-  const held = heldIn(store)
-  held.missed ??= lookedUpBy(client)
-  const holder = held.open(lineageKey(client, { subject: '' }, held.isShared))
-  const lifetime = lifetimeOf('The user token sources', () => held.release(holder))
+  const holdings = holdingsOf(store)
+  holdings.missed ??= lookedUpBy(client)
+  const opened = holdings.open(lineageKey(client, { subject: '' }, holdings.isShared))
+  const state = openState('The user token sources', () => holdings.release(opened))
   async function redeemed(entry: () => Entry, grant: Grant): Promise<TokenSet> {
-    lifetime.check()
+    state.check()
     checkGrant(client, grant)
     const flight = redeem(client, entry(), grant)
-    lifetime.started(flight)
+    state.started(flight)
     return flight
   }
 
@@ -167,22 +162,22 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
     for(subject) {
       checkText('subject', subject)
       const entry = () => {
-        const lineage = lineageKey(client, { subject }, held.isShared)
-        return held.entry(lineage, entryKey(client, 'refresh_token', { scope }), holder)
+        const lineage = lineageKey(client, { subject }, holdings.isShared)
+        return holdings.entry(lineage, entryKey(client, 'refresh_token', { scope }), opened)
       }
       const renew = byRefreshToken(client, scope, subject)
-      const looked = (entry: Entry) => tellOfExpiry(client, entry.lineage, subject)
+      const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
       return {
-        ...holding(options, { held, entry, renew, lifetime, looked }),
+        ...renewingSource(options, { holdings, entry, renew, state, tellWhatIsDue }),
         redeem: grant => toBeAwaited(redeemed(entry, grant), 'redeem()', unawaited),
         async import(tokens) {
-          lifetime.check()
+          state.check()
           await namingProvider(client, importTokens(client, entry(), tokens))
         },
       }
     },
-    close: lifetime.close,
-    [Symbol.asyncDispose]: lifetime.close,
+    close: state.close,
+    [Symbol.asyncDispose]: state.close,
   }
 }
 
@@ -208,55 +203,58 @@ function checkGrant({ provider }: Client, grant: Grant): void {
 /** What programs without types make of the promise of headers. */
 const ofHeaders = { members: ['authorization'], enumerable: true }
 
-/** Where a source's tokens are held, how they are renewed, and how long the source is open. */
-interface Place {
-  readonly held: Holdings
+/** What a source works with. */
+interface Parts {
+  readonly holdings: Holdings
   readonly entry: () => Entry
   readonly renew: Renew
-  readonly lifetime: Lifetime
-  readonly looked: (entry: Entry) => number
+  readonly state: OpenState
+  readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
-function holding(options: SourceOptions, { held, entry, renew, lifetime, looked }: Place): HoldingTokenSource {
+function renewingSource(
+  options: SourceOptions,
+  { holdings, entry, renew, state, tellWhatIsDue }: Parts,
+): RenewingTokenSource {
   const { client, origins } = options
-  const now = () => client.clock.now()
   const read = cached({
     client,
     entry,
     renew,
     thresholds: options,
-    started: lifetime.started,
-    checkOpen: lifetime.check,
-    looked,
+    started: state.started,
+    checkOpen: state.check,
+    tellWhatIsDue,
   })
   const allowed = origins && parseOrigins(origins)
-  const headersFor: HoldingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
+  const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
     if (allowed === undefined)
       throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
     const { headers } = await attach(source, allowed, { method, url, signal })
     return { ...headers }
   }
-  const source: HoldingTokenSource = {
+  const source: RenewingTokenSource = {
     client,
     origins,
     getTokenSet: options =>
-      toBeAwaited(lifetime.isOpen() ? read(options) : Promise.reject(lifetime.error()), 'getTokenSet()', unawaited),
+      toBeAwaited(state.isOpen() ? read(options) : Promise.reject(state.error()), 'getTokenSet()', unawaited),
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {
-      lifetime.check()
+      state.check()
       checkText('rejected', rejected)
       const { lineage, key } = entry()
-      await namingProvider(client, discard(lineage, key, rejected, now))
+      await namingProvider(client, new StoredLineage(lineage, client.clock).discard(key, rejected))
     },
     async forget() {
-      lifetime.check()
+      state.check()
       const { lineage } = entry()
-      dropCopies(lineage)
+      lineage.forget()
+      const stored = new StoredLineage(lineage, client.clock)
       await namingProvider(
         client,
-        update(lineage, () => ({ ...forgotten }), now),
+        stored.update(() => ({ ...forgotten })),
       )
-      held.letGo(lineage)
+      holdings.letGo(lineage)
     },
   }
   return source
@@ -273,8 +271,8 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
     throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')
   if (refreshTokenExpiresAt !== undefined) checkNumber('refreshTokenExpiresAt', refreshTokenExpiresAt, 0)
   if (expiresAt !== undefined) checkNumber('expiresAt', expiresAt, 0)
-  const now = () => client.clock.now()
-  const brought = { refreshToken, refreshTokenExpiresAt, obtainedAt: now() }
+  const stored = new StoredLineage(lineage, client.clock)
+  const brought = { refreshToken, refreshTokenExpiresAt, obtainedAt: client.clock.now() }
   const take = (record: LineageRecord): LineageRecord => {
     if (refreshToken !== undefined && knows(record, refreshToken)) return record
     const begun = startingOver(record)
@@ -282,18 +280,17 @@ async function importTokens(client: Client, { key, lineage }: Entry, tokens: Imp
       ? withRefreshToken(begun, brought)
       : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
   }
-  await update(lineage, take, now)
-  const mayBeElsewhere = lineage.isToldOfChanges && Number.isFinite(lineage.copyMs)
-  if (refreshToken !== undefined && mayBeElsewhere) await letOthersObject(lineage, now)
+  await stored.update(take)
+  if (refreshToken !== undefined) await stored.letOthersObject()
 }
 
 /** Of its own, so that of the first source nothing but the clock is held for good. */
 function lookedUpBy({ clock }: Client): Holdings['missed'] {
-  return lineage => void load(lineage, () => clock.now()).catch(() => {})
+  return lineage => void new StoredLineage(lineage, clock).load().catch(() => {})
 }
 
 /** Open until closed; knows the requests under way. */
-interface Lifetime {
+interface OpenState {
   readonly isOpen: () => boolean
   readonly error: () => ClosedError
   /** @throws ClosedError */
@@ -302,7 +299,7 @@ interface Lifetime {
   readonly close: () => Promise<void>
 }
 
-function lifetimeOf(name: string, release: () => Promise<void>): Lifetime {
+function openState(name: string, release: () => Promise<void>): OpenState {
   const underWay = new Set<Promise<unknown>>()
   let open = true
   const error = () => new ClosedError(`${name} was closed`)

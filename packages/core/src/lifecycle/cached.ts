@@ -1,16 +1,19 @@
-/** Reuses a token set while it is good: two thresholds, no lock, no timer. */
+/**
+ * Reuses a token set while it is good. There is no lock and no timer: each call compares the clock with two instants, from
+ * the first of which a token is renewed in the background, and from the second of which callers wait for the next.
+ */
 import type { Client } from '../client.js'
 import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
 import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
-import { type Entry, goodUntil } from './held.js'
+import type { Entry } from './lineage.js'
+import { tellIfStoreFailed } from './notices.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
 import type { Renew } from './renewal.js'
 import { singleFlight } from './single-flight.js'
-import { discard, load } from './stored.js'
-import { tellIfStoreFailed } from './told.js'
+import { StoredLineage } from './stored.js'
 
 export interface Thresholds {
   /**
@@ -25,22 +28,31 @@ export interface Thresholds {
   readonly expiryMarginMs?: number | undefined
 }
 
-/** Between two renewals that nobody asked for: a server may hand out seconds-long remainders of one token. */
+/**
+ * The least time between two renewals that no caller waits for, in milliseconds. A server may answer with what is left of
+ * one and the same token, a few seconds each time: without a gap every call would renew it.
+ */
 const leastGapMs = 1_000
 
 /** When a token set is due. */
 interface Schedule {
-  /** A clock that shows less was set back by more than the margins make good: nobody knows how old the token is. */
+  /**
+   * A clock that shows less was set back since the token came, by more than the margins allow for: how old the token is
+   * cannot be told, so it is renewed.
+   */
   readonly fromAt: number
+  /** From here on it is renewed in the background. */
   readonly softAt: number
+  /** From here on callers wait for the next. */
   readonly hardAt: number
+  /** From here on it is served to nobody. */
   readonly endsAt: number
 }
 
-/** The reading side of a token source: where the token set is held, and how it is renewed. */
+/** What the reading side of a token source is made of. */
 export interface CachedOptions {
   readonly client: Client
-  /** The entry read from; asked anew when the certificate changed or the entry is no longer in use. */
+  /** Finds the entry to read from. Called again when the certificate changed, or its lineage was let go of. */
   readonly entry: () => Entry
   readonly renew: Renew
   readonly thresholds: Thresholds
@@ -48,16 +60,18 @@ export interface CachedOptions {
   readonly started: (flight: Promise<unknown>) => void
   /** Throws once the source was closed. */
   readonly checkOpen: () => void
-  /** Called whenever more than a glance was needed; returns the instant by when it wants to be called again. */
-  readonly looked: (entry: Entry) => number
+  /** Tells the listener what is due about an entry, if anything is; returns the instant when the next will be. */
+  readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
-export function cached({ client, entry: findEntry, renew, thresholds, started, checkOpen, looked }: CachedOptions) {
+/** The `getTokenSet()` of a source. */
+export function cached(options: CachedOptions) {
+  const { client, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
   const { clock, tls } = client
   let entry: Entry | undefined
-  /** The copy looked at last, by its id: what is forgotten is not held here. */
+  /** The number of the copy looked at last. Not the copy itself: a token that is forgotten must not stay in memory by it. */
   let seen: number | undefined
-  /** Between these instants nothing has to be decided. */
+  /** Between these instants the copy looked at last is good, and there is nothing to decide or to tell. */
   let quiet = { fromAt: 0, untilAt: 0 }
   let thumbprint: string | undefined
 
@@ -76,52 +90,52 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
 
   async function decide({ signal, force = false, rejected }: GetTokenSetOptions): Promise<TokenSet> {
     signal?.throwIfAborted()
-    let held = look()
-    if (force || held.copy === undefined || clock.now() >= held.copy.goodUntil) {
-      await detachable(check(held), signal)
-      held = look()
+    let found = look()
+    if (force || found.copy === undefined || clock.now() >= found.copy.goodUntil) {
+      await detachable(compareWithStore(found), signal)
+      found = look()
     }
-    if (!force && rejected !== undefined && held.copy?.tokenSet.accessToken === rejected) {
-      await detachable(drop(held, rejected), signal)
-      held = look()
+    if (!force && rejected !== undefined && found.copy?.tokenSet.accessToken === rejected) {
+      await detachable(drop(found, rejected), signal)
+      found = look()
     }
-    const tokenSet = held.copy?.tokenSet
-    // with both, whoever has replaced it already has done what is asked
+    const tokenSet = found.copy?.tokenSet
+    // given `rejected` too, `force` asks for another token than that one: if there is another by now, it is what is wanted
     const isReplaced = rejected !== undefined && tokenSet !== undefined && tokenSet.accessToken !== rejected
     const reason = reasonToRenew(tokenSet, force && !isReplaced, rejected !== undefined)
     if (reason === undefined) return tokenSet as TokenSet
-    const serves = servesInstead(held)
+    const serves = servesInstead(found)
     const servedUntil = reason === 'soft' ? scheduleOf(tokenSet as TokenSet, client, thresholds).hardAt : undefined
-    const flight = singleFlight(held, () => renew(held, { reason, serves, servedUntil, checkOpen }))
+    const flight = singleFlight(found, () => renew(found, { reason, serves, servedUntil, checkOpen }))
     started(flight)
     if (reason === 'soft') return tokenSet as TokenSet
-    return reason === 'hard' ? orStale(held, detachable(flight, signal), signal) : detachable(flight, signal)
+    return reason === 'hard' ? orStale(found, detachable(flight, signal), signal) : detachable(flight, signal)
   }
 
-  /** Finds the entry, and notes until when what it holds needs no more than a glance. */
+  /** Finds the entry, and notes until when its copy can be handed out without another look. */
   function look(): Entry {
-    if (entry === undefined || entry.lineage.evicted || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
+    if (entry === undefined || entry.lineage.isLetGo || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
     thumbprint = tls.certificate?.thumbprint
     const { copy } = entry
     seen = copy?.id
     if (copy === undefined) return entry
     const { fromAt, softAt } = scheduleOf(copy.tokenSet, client, thresholds)
-    quiet = { fromAt, untilAt: Math.min(softAt, copy.goodUntil, looked(entry)) }
+    const nextNoticeAt = tellWhatIsDue?.(entry) ?? Number.POSITIVE_INFINITY
+    quiet = { fromAt, untilAt: Math.min(softAt, copy.goodUntil, nextNoticeAt) }
     return entry
   }
 
   async function drop({ lineage, key }: Entry, rejected: string): Promise<void> {
-    await discard(lineage, key, rejected, () => clock.now()).catch(error => tellIfStoreFailed(client, error))
+    await new StoredLineage(lineage, clock).discard(key, rejected).catch(error => tellIfStoreFailed(client, error))
   }
 
-  /** Reads the store. One that fails is not asked again at once while there is a copy. */
-  async function check({ lineage, key }: Entry): Promise<void> {
+  /** Reads the store. While one fails a copy serves as if it had been read, so that not every call waits for the store. */
+  async function compareWithStore({ lineage, key }: Entry): Promise<void> {
     try {
-      await load(lineage, () => clock.now())
+      await new StoredLineage(lineage, clock).load()
     } catch (error) {
       tellIfStoreFailed(client, error)
-      const held = lineage.entries.get(key)
-      if (held?.copy !== undefined) held.copy = goodUntil(held.copy, clock.now() + lineage.copyMs)
+      lineage.serveUntil(clock.now() + lineage.place.copyMs, key)
     }
   }
 
@@ -136,7 +150,7 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     return now < hardAt ? 'soft' : 'hard'
   }
 
-  /** Whether a token that turns up while a renewal waits is as good as a new one. */
+  /** Whether a token that another process obtains while this renewal waits for its turn is as good as one of our own. */
   function servesInstead({ copy, lineage }: Entry) {
     const replaced = copy?.token
     return (token: KeptToken): boolean => {
@@ -146,12 +160,12 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
     }
   }
 
-  /** A renewal failed while the token still has a moment to live: that moment is used, and no more. */
-  async function orStale(held: Entry, renewal: Promise<TokenSet>, signal?: AbortSignal): Promise<TokenSet> {
+  /** The new token set; or, where the renewal fails in the last moments of the old one, that one until its end. */
+  async function orStale(entry: Entry, renewal: Promise<TokenSet>, signal?: AbortSignal): Promise<TokenSet> {
     try {
       return await renewal
     } catch (error) {
-      const tokenSet = held.copy?.tokenSet
+      const tokenSet = entry.copy?.tokenSet
       if (tokenSet === undefined || signal?.aborted) throw error
       if (clock.now() >= scheduleOf(tokenSet, client, thresholds).endsAt) throw error
       return tokenSet
@@ -159,10 +173,10 @@ export function cached({ client, entry: findEntry, renew, thresholds, started, c
   }
 }
 
-/** Margins shrink with the lifetime, so that a short token is not renewed on every call. */
+/** Margins shrink with the lifetime, so that a token of a few seconds is not renewed on every call. */
 function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
-  // over when it came: it serves those who waited, and the next ones ask anew, with the least gap
+  // a token that was over when it came serves those who waited for it; later callers renew it, once in the least gap
   const givenEnd = expiresAt === obtainedAt ? obtainedAt + leastGapMs : expiresAt
   const endsAt = givenEnd ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
-import type { Lineage } from './held.js'
+import type { Lineage } from './lineage.js'
 
 /** Kept by a timer while it is needed. */
 export interface Lease {
@@ -33,11 +33,12 @@ export interface Lease {
  * @param waitMs how long somebody else may have it
  */
 export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): Lease {
-  const { key, store } = lineage
+  const { key } = lineage
+  const { store, isToldOfChanges } = lineage.place
   const holder = randomUUID()
   const giveUpAt = performance.now() + waitMs
-  let heldUntil = 0
-  let mayBeHeld = false
+  let oursUntil = 0
+  let mayBeOurs = false
   let pauseMs = 25
   let isFirst = true
   let asking: Promise<boolean> | undefined
@@ -46,10 +47,10 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   /** A lease that has run out meanwhile may have been somebody else's: then it is ours only if it is taken anew. */
   async function ask(isTaken: boolean): Promise<boolean> {
     const askedAt = performance.now()
-    mayBeHeld = true
-    mayBeHeld = await store.lease(key, holder, durationMs)
-    const isOurs = mayBeHeld && (isTaken || performance.now() < heldUntil)
-    heldUntil = isOurs ? askedAt + durationMs : 0
+    mayBeOurs = true
+    mayBeOurs = await store.lease(key, holder, durationMs)
+    const isOurs = mayBeOurs && (isTaken || performance.now() < oursUntil)
+    oursUntil = isOurs ? askedAt + durationMs : 0
     return isOurs
   }
   const take = () => {
@@ -70,12 +71,12 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
 
   /** Waits for a change or a moment; whether the record is worth reading then, or only the lease to be asked for again. */
   async function wait(): Promise<boolean> {
-    if (performance.now() >= giveUpAt) throw new TokenStoreError(heldByOthers(waitMs), { operation: 'lease' })
-    const isTold = await changeOf(lineage, pauseMs * (0.5 + Math.random()))
+    if (performance.now() >= giveUpAt) throw new TokenStoreError(takenByOthers(waitMs), { operation: 'lease' })
+    const isTold = await lineage.underWay.changeWithin(pauseMs * (0.5 + Math.random()))
     // a hint may have been lost
     const isLong = pauseMs === longestPauseMs
-    pauseMs = Math.min(pauseMs * 1.5, lineage.isToldOfChanges ? longestPauseMs : longestBlindPauseMs)
-    return isTold || isLong || !lineage.isToldOfChanges
+    pauseMs = Math.min(pauseMs * 1.5, isToldOfChanges ? longestPauseMs : longestBlindPauseMs)
+    return isTold || isLong || !isToldOfChanges
   }
 
   async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
@@ -87,48 +88,34 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     await asking?.catch(() => {})
     // what goes on after the request holds nothing of it
     asking = undefined
-    if (mayBeHeld) await giveBack(performance.now() + durationMs)
+    if (mayBeOurs) await giveBack(performance.now() + durationMs)
   }
 
   return {
     holder,
     async takeOrWait() {
-      const { epoch } = lineage
+      const { changes } = lineage
       for (;;) {
         if (await take()) {
           keeper ??= outOfContext(() => setInterval(() => check().catch(() => {}), durationMs / 3).unref())
           return true
         }
         // what its holder has written may be there already
-        const isWorthReading = isFirst || lineage.epoch !== epoch || (await wait())
+        const isWorthReading = isFirst || lineage.changes !== changes || (await wait())
         isFirst = false
         if (isWorthReading) return false
       }
     },
     check,
-    outlasts: milliseconds => heldUntil > performance.now() + milliseconds,
+    outlasts: milliseconds => oursUntil > performance.now() + milliseconds,
     release: isReady => end(isReady),
   }
 }
 
 /** Each of them has had it for as long as a request takes, or has ended without giving it back. */
-function heldByOthers(waitMs: number): string {
+function takenByOthers(waitMs: number): string {
   return `others have held the lease of this token for ${Math.round(waitMs / 1_000)} s, and no answer of theirs came`
 }
 
 const longestPauseMs = 1_000
 const longestBlindPauseMs = 250
-
-/** Whether there was a change within that time. */
-export function changeOf({ waiting }: Lineage, mostMs: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const stop = (isTold: boolean) => {
-      clearTimeout(timer)
-      waiting.delete(told)
-      resolve(isTold)
-    }
-    const told = () => stop(true)
-    const timer = setTimeout(stop, mostMs, false)
-    waiting.add(told)
-  })
-}

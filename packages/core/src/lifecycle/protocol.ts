@@ -6,7 +6,6 @@
 import { type LoginReason, TokenStoreError } from '../errors.js'
 import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
-import type { Known } from './held.js'
 import { changeAfter, endBy, failedBy, outcomeOf } from './outcome.js'
 import {
   answered,
@@ -23,6 +22,7 @@ import {
   unsent,
   type Wanted,
 } from './record.js'
+import type { Known } from './version.js'
 
 /** What is done in the world, one thing at a time. Each may fail, and then the refresh goes on with what it threw. */
 export type Step =

@@ -7,14 +7,15 @@ import type { TokenStoreError } from '../errors.js'
 import { refreshToken } from '../grants/refresh-token.js'
 import type { TokenSet } from '../token-set.js'
 import { othersAreServed, refuseWhileResting } from './cooldown.js'
-import { type Entry, inTurn, type Lineage, learn } from './held.js'
-import { changeOf, type Lease, leaseOf } from './lease.js'
+import { type Lease, leaseOf } from './lease.js'
+import type { Entry, Lineage } from './lineage.js'
+import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowing, tellOfUnsaved } from './notices.js'
 import { type Change, type Results, refreshing, type Sent, type Step, type Steps, type Verdict } from './protocol.js'
 import { type Decision, decide, emptyRecord, type KeptToken } from './record.js'
-import { type Ask, heldBy, type Renew } from './renewal.js'
-import { keepsChanging, read, save, write } from './stored.js'
+import { type Ask, type Renew, sharedTokenSet } from './renewal.js'
+import { keepsChanging, StoredLineage } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
-import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowing, tellOfUnsaved } from './told.js'
+import { nothing } from './version.js'
 
 /** How much longer than a request a lease holds: for a signature and a write or two between taking it and sending. */
 const leaseMarginMs = 5_000
@@ -61,9 +62,9 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     const verdict = await run(
       refreshing({
         ...refresh,
-        isToldOfChanges: lineage.isToldOfChanges,
+        isToldOfChanges: lineage.place.isToldOfChanges,
         servesOthers: (token, since) => othersAreServed(attemptOf(token), since),
-        isEarlier: ({ version }) => version !== undefined && lineage.ancestors.includes(version),
+        isEarlier: ({ version }) => lineage.hasReplaced(version),
         isHeld: answer => entry.copy?.token.accessToken === answer.accessToken,
       }),
       does,
@@ -74,13 +75,12 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
   /** For a login that is missing nobody has to wait. */
   function throwIfKnown(lineage: Lineage, decision: Decision): void {
-    const isFresh = performance.now() - lineage.knownAt < lineage.copyMs
-    if (lineage.known === undefined || !isFresh) return
+    if (!lineage.isFresh) return
     if (decision.step === 'rest' || decision.step === 'log_in') throw errorOf(lineage, decision)
   }
 
   function tokenOf(entry: Entry, verdict: Verdict): TokenSet {
-    if (verdict.step === 'serve') return heldBy(entry, verdict.known, verdict.token)
+    if (verdict.step === 'serve') return sharedTokenSet(entry, verdict.known, verdict.token)
     if (verdict.step === 'answered') return entry.copy?.tokenSet ?? verdict.answer
     throw errorOf(entry.lineage, verdict)
   }
@@ -93,22 +93,27 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
   /** The steps that read and write the record. */
   function inStore(lineage: Lineage) {
-    const saving = (step: Change, patience: number) =>
-      save(lineage, step.change, step.mayReplace, { now, patienceMs: patience })
+    const stored = new StoredLineage(lineage, client.clock)
+    const saving = ({ change, mayReplace }: Change, patience: number) => stored.save(change, mayReplace, patience)
     return {
-      re_read: () => read(lineage, now),
-      mark: async ({ over, record }) => (await write(lineage, over, record, now)) !== undefined,
-      save: step => saving(step, patienceMs).catch(error => holdUnsaved(lineage, step, error)),
+      re_read: () => stored.read(),
+      mark: async ({ over, record }) => (await stored.write(over, record)) !== undefined,
+      save: step => saving(step, patienceMs).catch(error => keepUnsaved(stored, lineage, step, error)),
       note: step => saving(step, 0).catch(() => {}),
       end: step => saving(step, 0),
     } satisfies Partial<Does>
   }
 
   /** The store refuses the answer for good: it is kept here, for as long as the process lives, and served from here. */
-  function holdUnsaved(lineage: Lineage, { change }: Change, error: Partial<TokenStoreError>): true {
+  function keepUnsaved(
+    stored: StoredLineage,
+    lineage: Lineage,
+    { change }: Change,
+    error: Partial<TokenStoreError>,
+  ): true {
     if (error.retryable !== false) throw error
-    const { version, record } = lineage.known ?? { version: undefined, record: emptyRecord }
-    learn(lineage, { version, record: change(record) }, now())
+    const { version, record } = lineage.known ?? nothing
+    stored.learn({ version, record: change(record) })
     tellIfStoreFailed(client, error)
     tellOfUnsaved(client, subject)
     return true
@@ -116,7 +121,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
   return async (entry, ask) => {
     try {
-      return await inTurn(entry.lineage, () => renew(entry, ask))
+      return await entry.lineage.underWay.inTurn(() => renew(entry, ask))
     } catch (error) {
       tellIfStoreFailed(client, error)
       throw error
@@ -135,7 +140,7 @@ function underLease(lineage: Lineage, lease: Lease, { timeoutMs }: Client) {
     check_lease: () => lease.check(),
     outlasts: () => lease.outlasts(timeoutMs),
     release: () => lease.release(() => lineage.unsaved === undefined),
-    wait_for_change: () => changeOf(lineage, objectionMs),
+    wait_for_change: () => lineage.underWay.changeWithin(objectionMs),
   } satisfies Partial<Does>
 }
 

@@ -1,14 +1,18 @@
-/** From what is held to what comes next, where nothing can be lost: an application's token, and a user's first. */
+/**
+ * Renewals by a grant that can simply be tried: an application's token, which costs one request too many at worst, and a
+ * user's login. What may be spent by being sent, a refresh token, goes through the steps of `refresh.ts`.
+ */
 import type { Client } from '../client.js'
 import type { RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { TokenSet } from '../token-set.js'
-import { type Entry, type Known, learn } from './held.js'
 import { leaseOf } from './lease.js'
-import { answered, emptyRecord, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
-import { read, save } from './stored.js'
+import type { Entry } from './lineage.js'
+import { tellIfStoreFailed } from './notices.js'
+import { answered, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
+import { StoredLineage } from './stored.js'
 import { requestToken } from './token-request.js'
-import { tellIfStoreFailed } from './told.js'
+import { type Known, nothing } from './version.js'
 
 /** Why a token set is wanted, and which of those that somebody else has obtained meanwhile would do. */
 export interface Ask {
@@ -20,24 +24,26 @@ export interface Ask {
   readonly checkOpen: () => void
 }
 
-/** Replaces what an entry holds by a new token set and returns it. */
+/** Puts a new token set in place of an entry's and returns it. */
 export type Renew = (entry: Entry, ask: Ask) => Promise<TokenSet>
 
-/** May be less than a request takes, since it is kept: what is lost with it is a token, not a session. */
+/**
+ * How long the lease lasts, in milliseconds. A timer prolongs it, so it may be less than a request takes; should it run out
+ * all the same, two processes ask at once, and one request was too many.
+ */
 const leaseMs = 10_000
 
 /** Renews by the same grant each time: an application's token. A store that fails does not stop it. */
 export function byGrant(client: Client, grant: Grant): Renew {
-  const now = () => client.clock.now()
-
   async function renew(entry: Entry, { reason, serves, checkOpen }: Ask): Promise<TokenSet> {
+    const stored = new StoredLineage(entry.lineage, client.clock)
     const lease = leaseOf(entry.lineage, leaseMs, client.timeoutMs + leaseMs)
     try {
       for (;;) {
         const leased = await lease.takeOrWait()
-        const known = await read(entry.lineage, now)
+        const known = await stored.read()
         const token = known.record.accessTokens[entry.key]
-        if (token !== undefined && serves(token)) return heldBy(entry, known, token)
+        if (token !== undefined && serves(token)) return sharedTokenSet(entry, known, token)
         if (leased) return await keep(entry, known, await ask(entry, reason))
         checkOpen()
       }
@@ -53,19 +59,23 @@ export function byGrant(client: Client, grant: Grant): Renew {
     return new TokenSet({ accessToken, idToken, obtainedAt, expiresAt, scope, missingScope, additional })
   }
 
-  /** A later token of another process stays, since it may have replaced this one at the server; so does `forget()`. */
+  /**
+   * Writes the answer over what was there before it was asked for. A later token of another process stays, since at some
+   * servers it has replaced this one; so does what `forget()` left.
+   */
   async function keep(entry: Entry, before: Known, answer: TokenSet): Promise<TokenSet> {
     const { lineage, key } = entry
+    const stored = new StoredLineage(lineage, client.clock)
     const change = (record: LineageRecord) => answered(record, key, answer)
     const mayReplace = ({ version, record: { ended, accessTokens } }: Known) =>
       version === before.version || (ended === undefined && !((accessTokens[key]?.obtainedAt ?? 0) > answer.obtainedAt))
     try {
-      await save(lineage, change, mayReplace, { now, patienceMs: 0 })
+      await stored.save(change, mayReplace, 0)
     } catch (error) {
       tellIfStoreFailed(client, error)
-      learn(lineage, { version: before.version, record: change(before.record) }, now())
+      stored.learn({ version: before.version, record: change(before.record) })
     }
-    // a copy may be older than the answer while it is uncertain what is kept
+    // the copy is the object that other callers get, but it is an older token where the answer could not be kept
     return entry.copy !== undefined && entry.copy.token.obtainedAt >= answer.obtainedAt ? entry.copy.tokenSet : answer
   }
 
@@ -74,27 +84,26 @@ export function byGrant(client: Client, grant: Grant): Renew {
       return await renew(entry, wanted)
     } catch (error) {
       if (!tellIfStoreFailed(client, error)) throw error
-      const nothing = { version: undefined, record: emptyRecord }
+      // without its store an application's token is renewed all the same, and kept by this process alone
       return keep(entry, nothing, await ask(entry, wanted.reason))
     }
   }
 }
 
 /**
- * Redeems a code for a user's first token set, whoever is renewing the one before: a login is the later word. The store is
- * asked first, so that no code is spent for nothing.
+ * Redeems a code for a user's first token set. It is written over what another process may be renewing at the moment: a
+ * login is the later word. The store is read first, so that no code is spent while it cannot be asked.
  */
 export async function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
-  const { lineage } = entry
-  const now = () => client.clock.now()
-  await read(lineage, now)
+  const stored = new StoredLineage(entry.lineage, client.clock)
+  await stored.read()
   const answer = await requestToken(client, entry, grant, 'login')
   const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
-  await save(lineage, change, () => true, { now, patienceMs: 10_000 })
+  await stored.save(change, () => true, 10_000)
   return entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : answer
 }
 
-/** A token that was just read, as the object that others have it too. */
-export function heldBy(entry: Entry, { record }: Known, token: KeptToken): TokenSet {
+/** A token that was just read: the one object that all callers of this process get of it. */
+export function sharedTokenSet(entry: Entry, { record }: Known, token: KeptToken): TokenSet {
   return entry.copy?.token === token ? entry.copy.tokenSet : tokenSetOf(record, token, token.obtainedAt)
 }

@@ -1,6 +1,6 @@
 /** One request for all who want its answer at once. */
 import type { TokenSet } from '../token-set.js'
-import type { Entry } from './held.js'
+import type { Entry } from './lineage.js'
 
 /** Joins the entry's flight, or starts one. It leaves the entry when it ends, whatever the outcome. */
 export function singleFlight(entry: Entry, start: () => Promise<TokenSet>): Promise<TokenSet> {

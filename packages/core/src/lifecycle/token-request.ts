@@ -8,7 +8,7 @@ import type { Grant } from '../grants/grant.js'
 import { attemptKey } from '../token-key.js'
 import type { TokenSet } from '../token-set.js'
 import { type Attempt, withCooldown } from './cooldown.js'
-import type { Entry } from './held.js'
+import type { Entry } from './lineage.js'
 
 /** What the cool-down is kept by. */
 export function attemptFor(client: Client, { key, lineage }: Entry, { grantType, parameters }: Grant): Attempt {
@@ -50,8 +50,7 @@ export function requestToken(
     if (beforeSending === undefined) telling.requested()
     try {
       const tokenSet = await askTokenEndpoint(client, grant, { beforeSending: goAhead })
-      // if it is the same text again, it is the server's word that it is good
-      entry.lineage.rejected = undefined
+      entry.lineage.trust()
       telling.received(tokenSet)
       return tokenSet
     } catch (failure) {

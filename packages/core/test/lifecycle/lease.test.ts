@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import { heldIn } from '../../src/lifecycle/held.js'
+import { holdingsOf } from '../../src/lifecycle/holdings.js'
 import { leaseOf } from '../../src/lifecycle/lease.js'
 import { memoryStore } from '../../src/store/memory-store.js'
 
 test('who has waited too long is told that others have the lease, and for how long', async () => {
   const store = memoryStore()
-  const { lineage } = heldIn(store).entry('lineage', 'entry')
+  const { lineage } = holdingsOf(store).entry('lineage', 'entry')
   await store.lease(lineage.key, 'somebody else', 60_000)
   const lease = leaseOf(lineage, 1_000, 1)
   const waiting = async () => {

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { TokenStoreError, TransportError } from '../../src/errors.js'
 import { clientCredentials } from '../../src/grants/client-credentials.js'
-import { heldIn } from '../../src/lifecycle/held.js'
+import { holdingsOf } from '../../src/lifecycle/holdings.js'
 import { requestToken } from '../../src/lifecycle/token-request.js'
 import { memoryStore } from '../../src/store/memory-store.js'
 import { failure } from '../answering.js'
 import { type Setup, setUp } from '../scripted-server.js'
 
 const ask = ({ client }: Setup, beforeSending: () => Promise<void>) => {
-  const entry = heldIn(memoryStore()).entry('lineage', 'entry')
+  const entry = holdingsOf(memoryStore()).entry('lineage', 'entry')
   return requestToken(client, entry, clientCredentials(), 'cold', { beforeSending })
 }
 const types = ({ events }: Setup) => events.map(({ type }) => type)

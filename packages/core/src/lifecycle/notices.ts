@@ -12,7 +12,7 @@ import { notify } from '../events.js'
 import { splitScope } from '../grants/grant.js'
 import { sha256 } from '../secret.js'
 import type { TokenSet } from '../token-set.js'
-import type { Lineage } from './held.js'
+import type { Lineage } from './lineage.js'
 import type { KeptToken, Mark } from './record.js'
 
 /** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
@@ -44,8 +44,7 @@ export function loginRequired(client: Client, lineage: Lineage, subject: string,
   const { refreshToken, spent = [] } = lineage.known?.record ?? {}
   const end = `${reason} ${refreshToken === undefined ? spent.at(-1) : sha256(refreshToken)}`
   const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
-  if (isLoss && lineage.told.login !== end) {
-    lineage.told.login = end
+  if (isLoss && lineage.tellOnce('login_required', end))
     notify(onEvent, {
       type: 'login_required',
       level: 'error',
@@ -54,7 +53,6 @@ export function loginRequired(client: Client, lineage: Lineage, subject: string,
       subject,
       reason,
     })
-  }
   const message = `The user must log in: ${problems[reason]}`
   return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
 }
@@ -142,9 +140,7 @@ export function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Line
     return Number.POSITIVE_INFINITY
   const at = clock.now()
   if (at < refreshTokenWarnAt) return refreshTokenWarnAt
-  const hash = sha256(refreshToken)
-  if (lineage.told.expiring === hash) return Number.POSITIVE_INFINITY
-  lineage.told.expiring = hash
+  if (!lineage.tellOnce('refresh_token_expiring', sha256(refreshToken))) return Number.POSITIVE_INFINITY
   const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
   notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
   return Number.POSITIVE_INFINITY

@@ -1,0 +1,41 @@
+/** Which sources are open: what this process holds for them goes with the last that may want it. */
+
+/** An open source. One that nobody has any more does not count, though it was never closed. */
+export interface OpenSource {
+  /** Whose tokens it may ask for: those of a client's users, or an application's by one grant. */
+  readonly space: string
+}
+
+export interface OpenSources {
+  open(space: string): OpenSource
+  /** Whether that was the last of its space; `false` when it was closed before. */
+  close(source: OpenSource): boolean
+}
+
+export function openSources(): OpenSources {
+  const spaces = new Map<string, Set<WeakRef<OpenSource>>>()
+  const references = new WeakMap<OpenSource, WeakRef<OpenSource>>()
+
+  const remove = (space: string, reference: WeakRef<OpenSource>): boolean => {
+    const open = spaces.get(space)
+    if (open === undefined || !open.delete(reference)) return false
+    return open.size === 0 && spaces.delete(space)
+  }
+  const collected = new FinalizationRegistry<() => void>(forget => forget())
+
+  return {
+    open(space) {
+      const source = { space }
+      const reference = new WeakRef(source)
+      const open = spaces.get(space) ?? new Set()
+      spaces.set(space, open.add(reference))
+      references.set(source, reference)
+      collected.register(source, () => remove(space, reference))
+      return source
+    },
+    close(source) {
+      const reference = references.get(source)
+      return reference !== undefined && remove(source.space, reference)
+    },
+  }
+}

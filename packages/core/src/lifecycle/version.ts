@@ -1,0 +1,30 @@
+/** The names of a record's states. Whoever writes one names it, so that a write that is asked again is known to be the same. */
+import { randomBytes } from 'node:crypto'
+import { emptyRecord, type LineageRecord } from './record.js'
+
+/** A record as it was read or written last. */
+export interface Known {
+  /** `undefined`: there is none. */
+  readonly version: string | undefined
+  readonly record: LineageRecord
+}
+
+/** What is known when the store has no record. */
+export const nothing: Known = { version: undefined, record: emptyRecord }
+
+/** A new name. One piece of text: the engine keeps a UUID in twenty, which take more memory than a record that was forgotten. */
+export function newVersion(): string {
+  return randomBytes(18).toString('base64url')
+}
+
+const first = 'first-'
+
+/** A new name for a record that is written where there was none: who is told of it and has one knows that it was lost. */
+export function firstVersion(): string {
+  return `${first}${newVersion()}`
+}
+
+/** Whether a record was written where there was none. */
+export function isFirst(version: string | undefined): boolean {
+  return version?.startsWith(first) === true
+}
