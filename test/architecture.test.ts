@@ -66,6 +66,7 @@ const coreInOrder = [
   'private-answers',
   'conceal',
   'trip',
+  'sources/',
   'create-token-source',
   'detached-jws',
 ]

@@ -95,13 +95,13 @@ export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
 export type { Thresholds } from './lifecycle/cached.js'
+export type { ImportedTokens } from './sources/import-tokens.js'
+export type { UserTokenSource } from './sources/user-source.js'
 export {
   createTokenSource,
   createUserTokenSources,
-  type ImportedTokens,
   type ManagedTokenSource,
   type TokenSourceOptions,
-  type UserTokenSource,
   type UserTokenSources,
   type UserTokenSourcesOptions,
 } from './create-token-source.js'

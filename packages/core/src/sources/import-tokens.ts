@@ -1,0 +1,49 @@
+/** Takes over a user's tokens that were obtained elsewhere. */
+import type { Client } from '../client.js'
+import type { Entry } from '../lifecycle/lineage.js'
+import { answered, knows, type LineageRecord, startingOver, withRefreshToken } from '../lifecycle/record.js'
+import { StoredLineage } from '../lifecycle/stored.js'
+import { checkCredential, checkNumber, checkOptions, checkText, optionError } from '../options.js'
+import { TokenSet } from '../token-set.js'
+
+/** Tokens obtained elsewhere; instants in epoch milliseconds. */
+export interface ImportedTokens {
+  readonly refreshToken?: string | undefined
+  readonly refreshTokenExpiresAt?: number | undefined
+  readonly accessToken?: string | undefined
+  readonly expiresAt?: number | undefined
+  readonly scope?: string | undefined
+}
+
+/**
+ * Writes tokens in place of all that was kept, unless their refresh token is one that the kept tokens come from.
+ *
+ * @throws TypeError naming the member, TokenStoreError when the store did not take them
+ */
+export async function importTokens(client: Client, { key, lineage }: Entry, tokens: ImportedTokens): Promise<void> {
+  checkTokens(tokens)
+  const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
+  const stored = new StoredLineage(lineage, client.clock)
+  const brought = { refreshToken, refreshTokenExpiresAt, obtainedAt: client.clock.now() }
+  await stored.update((record: LineageRecord) => {
+    if (refreshToken !== undefined && knows(record, refreshToken)) return record
+    const begun = startingOver(record)
+    return accessToken === undefined
+      ? withRefreshToken(begun, brought)
+      : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
+  })
+  if (refreshToken !== undefined) await stored.letOthersObject()
+}
+
+function checkTokens(tokens: ImportedTokens): void {
+  checkOptions('import', tokens, ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'expiresAt', 'scope'])
+  const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt } = tokens
+  if (refreshToken === undefined && accessToken === undefined)
+    throw optionError('refreshToken', 'give a refresh token, an access token, or both')
+  if (refreshToken !== undefined) checkCredential('refreshToken', refreshToken)
+  if (accessToken !== undefined) checkText('accessToken', accessToken)
+  if (accessToken !== undefined && /[^\x21-\x7e]/.test(accessToken))
+    throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')
+  if (refreshTokenExpiresAt !== undefined) checkNumber('refreshTokenExpiresAt', refreshTokenExpiresAt, 0)
+  if (expiresAt !== undefined) checkNumber('expiresAt', expiresAt, 0)
+}

@@ -1,0 +1,97 @@
+/** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
+import { attach } from '../attach.js'
+import type { Client } from '../client.js'
+import { cached } from '../lifecycle/cached.js'
+import type { Holdings } from '../lifecycle/holdings.js'
+import type { Entry } from '../lifecycle/lineage.js'
+import { namingProvider } from '../lifecycle/notices.js'
+import { forgotten } from '../lifecycle/record.js'
+import type { Renew } from '../lifecycle/renewal.js'
+import { StoredLineage } from '../lifecycle/stored.js'
+import { checkText, optionError, toBeAwaited } from '../options.js'
+import { parseOrigins } from '../origins.js'
+import { unawaited } from '../token-set.js'
+import type { TokenSource } from '../token-source.js'
+import type { OpenState } from './open-state.js'
+import type { SourceOptions } from './options.js'
+
+/** A token source that keeps tokens and renews them. */
+export interface RenewingTokenSource extends TokenSource {
+  readonly client: Client
+  /**
+   * The headers a request carries, for what no integration exists: WebSocket, gRPC, another HTTP client.
+   *
+   * @throws OriginError when the URL is not among `origins`; whatever `getTokenSet` throws
+   */
+  headersFor(
+    method: string,
+    url: string | URL,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Record<string, string>>
+  /**
+   * Drops an access token an API rejected, if it is still the one held: the next caller gets a new one.
+   *
+   * @throws TokenStoreError when other processes may still hold it
+   */
+  drop(rejected: string): Promise<void>
+  /**
+   * Forgets all tokens, in the store too. Nothing is revoked at the server: at some that would end the user's consent.
+   *
+   * @throws TokenStoreError when they may still be in the store
+   */
+  forget(): Promise<void>
+}
+
+/** What a source works with. */
+export interface Parts {
+  /** Of its store. */
+  readonly holdings: Holdings
+  /** Finds where its token is held. */
+  readonly entry: () => Entry
+  readonly renew: Renew
+  readonly state: OpenState
+  readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
+}
+
+/** What programs without types make of the promise of headers. */
+const ofHeaders = { members: ['authorization'], enumerable: true }
+
+/** The source of these parts; its options were checked. */
+export function renewingSource(options: SourceOptions, parts: Parts): RenewingTokenSource {
+  const { client, origins } = options
+  const { holdings, entry, renew, state, tellWhatIsDue } = parts
+  const { started, check: checkOpen } = state
+  const read = cached({ client, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
+  const allowed = origins && parseOrigins(origins)
+  const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
+    if (allowed === undefined)
+      throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
+    const { headers } = await attach(source, allowed, { method, url, signal })
+    return { ...headers }
+  }
+  const source: RenewingTokenSource = {
+    client,
+    origins,
+    getTokenSet: options =>
+      toBeAwaited(state.isOpen() ? read(options) : Promise.reject(state.error()), 'getTokenSet()', unawaited),
+    headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
+    async drop(rejected) {
+      checkOpen()
+      checkText('rejected', rejected)
+      const { lineage, key } = entry()
+      await namingProvider(client, new StoredLineage(lineage, client.clock).discard(key, rejected))
+    },
+    async forget() {
+      checkOpen()
+      const { lineage } = entry()
+      lineage.forget()
+      const stored = new StoredLineage(lineage, client.clock)
+      await namingProvider(
+        client,
+        stored.update(() => ({ ...forgotten })),
+      )
+      holdings.letGo(lineage)
+    },
+  }
+  return source
+}

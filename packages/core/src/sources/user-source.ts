@@ -1,0 +1,61 @@
+/** One user's tokens: what every source can do, and how they come in. */
+import type { Client } from '../client.js'
+import type { Grant } from '../grants/grant.js'
+import type { Entry } from '../lifecycle/lineage.js'
+import { namingProvider, tellOfExpiry } from '../lifecycle/notices.js'
+import { byRefreshToken } from '../lifecycle/refresh.js'
+import { redeem } from '../lifecycle/renewal.js'
+import { toBeAwaited } from '../options.js'
+import { type TokenSet, unawaited } from '../token-set.js'
+import { type ImportedTokens, importTokens } from './import-tokens.js'
+import { checkGrant, type SourceOptions } from './options.js'
+import { type Parts, type RenewingTokenSource, renewingSource } from './renewing-source.js'
+
+/** A user's tokens. */
+export interface UserTokenSource extends RenewingTokenSource {
+  /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
+  redeem(grant: Grant): Promise<TokenSet>
+  /**
+   * Takes over tokens obtained elsewhere, in place of all that was held. Given a refresh token alone, the first caller
+   * waits for an access token. A refresh token that this subject's tokens come from already changes nothing, and who still
+   * has one that was rotated meanwhile gets what came after it. A store that has lost its records cannot tell: import when
+   * the user logs in, and each time a process starts only with a store that tells of changes, or keeps what it has.
+   *
+   * @throws TypeError naming the member, TokenStoreError when the store did not take it
+   */
+  import(tokens: ImportedTokens): Promise<void>
+}
+
+/** Whose tokens they are, and the scope asked for on refresh. */
+export interface User {
+  readonly subject: string
+  readonly scope: string | undefined
+}
+
+/** A view of one user's tokens: what is kept of them is in the entry. */
+export function userSource(
+  options: SourceOptions,
+  { subject, scope }: User,
+  parts: Pick<Parts, 'holdings' | 'entry' | 'state'>,
+): UserTokenSource {
+  const { client } = options
+  const { entry, state } = parts
+  const renew = byRefreshToken(client, scope, subject)
+  const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
+  return {
+    ...renewingSource(options, { ...parts, renew, tellWhatIsDue }),
+    redeem: grant => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
+    async import(tokens) {
+      state.check()
+      await namingProvider(client, importTokens(client, entry(), tokens))
+    },
+  }
+}
+
+async function redeemed(client: Client, { entry, state }: Pick<Parts, 'entry' | 'state'>, grant: Grant) {
+  state.check()
+  checkGrant(client, grant)
+  const flight = redeem(client, entry(), grant)
+  state.started(flight)
+  return flight
+}
