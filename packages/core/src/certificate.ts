@@ -23,11 +23,13 @@ export type ClientCertificateOptions =
   | {
       /** The certificate first, then the rest of its chain, if any. */
       readonly cert: string | Uint8Array
+      /** The private key of the certificate, PEM. */
       readonly key: string | Uint8Array
       /** Decrypts the key. */
       readonly passphrase?: string | undefined
     }
   | {
+      /** The bytes of the PFX file. */
       readonly pfx: Uint8Array
       /** Decrypts the PFX. */
       readonly passphrase?: string | undefined
@@ -55,6 +57,7 @@ export interface ClientCertificate {
 
 /** What a connection is made with. Verification of the server is always on, whatever the environment says. */
 export interface TlsOptions {
+  /** What the client shows of itself, made by `clientCertificate()`. Default: none. */
   readonly certificate?: ClientCertificate | undefined
   /** CA certificates in PEM, for servers that no public CA vouches for. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined

@@ -13,9 +13,11 @@ import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequest
 import { identityOf, type Secret } from './secret.js'
 import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
 
+/** Who asks, of which server, and by which connection. */
 export interface ClientOptions {
   /** What a provider package's function returned. */
   readonly provider: Provider
+  /** `client_id`, as the server registered it. */
   readonly clientId: string
   /** The secret, or an async function that is asked before every request; sent by the method the provider prefers. */
   readonly clientSecret?: Secret
@@ -36,17 +38,25 @@ export interface ClientOptions {
   readonly clock?: Clock | undefined
 }
 
+/** A client of one server, made by `createClient()`. Printing one shows no secret. */
 export interface Client {
+  /** `client_id`. */
   readonly id: string
+  /** The server it is a client of. */
   readonly provider: Provider
+  /** How it proves who it is. */
   readonly auth: ClientAuth
+  /** What its connections are made with. */
   readonly tls: TlsOptions
+  /** What sends its requests. */
   readonly transport: Transport
   /** Tells this client's connection from others in a key. */
   readonly connection: string
   /** How long a request takes at most, in milliseconds. */
   readonly timeoutMs: number
+  /** Tells the time for expiry, cool-downs and assertions. */
   readonly clock: Clock
+  /** Told of every step, if anybody is. */
   readonly onEvent: EventListener | undefined
   /** Reads the headers beside the protocol's own, as they are now; printing a client shows none of them. */
   readHeaders(): Promise<ReadHeaders>

@@ -18,6 +18,7 @@ import {
   withDeadline,
 } from './transport.js'
 
+/** Where a server's metadata is, and what is known better. `issuer` or `discoveryUrl` is needed. */
 export interface DiscoveryOptions {
   /** As the server names itself, to the letter; or the URL of its document, if that has `/.well-known/` in it. */
   readonly issuer?: string | undefined
@@ -37,7 +38,9 @@ export interface DiscoveryOptions {
   readonly name?: string | undefined
   /** Headers beside the protocol's own, such as an API key a gateway asks for. */
   readonly headers?: RequestHeaders | undefined
+  /** What the connection is made with. Default: Node's own CAs, no client certificate. */
   readonly tls?: TlsOptions | undefined
+  /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s. */
   readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
 }
 

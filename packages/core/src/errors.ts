@@ -12,6 +12,7 @@ export interface GrantKitErrorOptions {
   readonly retryAfterMs?: number | undefined
   /** Whether the request it is about provably never left: nothing was asked of the server, nothing is used up. Default `false`. */
   readonly neverSent?: boolean | undefined
+  /** What was thrown before, if this error came of it. Default: none. */
   readonly cause?: unknown
 }
 
@@ -19,8 +20,11 @@ export interface GrantKitErrorOptions {
 export class GrantKitError extends Error {
   /** What happened, stable across versions. */
   readonly code: string
+  /** The `name` of the provider that was asked; `undefined` where none was. */
   readonly provider: string | undefined
+  /** Whether the same call can succeed later without anybody changing anything. */
   readonly retryable: boolean
+  /** How long to wait before the next request, in milliseconds, where the server or the cool-down says so. */
   readonly retryAfterMs: number | undefined
   /**
    * Whether the request it is about provably never left: no client authentication could be made, or no connection. `false`
@@ -67,12 +71,15 @@ export type RefusalKind =
   /** The assertion was taken for replayed or expired: worth one repetition with a new one. */
   | 'stale_assertion'
 
+/** What the error of a refusal is made of. */
 export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
+  /** The HTTP status of the answer. */
   readonly serverStatus: number
   /** The OAuth error code, or the server's own code as text. */
   readonly error?: string | undefined
   /** Printable text of at most 300 characters. */
   readonly errorDescription?: string | undefined
+  /** What the refusal means for the next request. `transient` makes the error retryable. */
   readonly kind: RefusalKind
 }
 
@@ -84,8 +91,13 @@ export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
 export class AuthorizationServerError extends GrantKitError {
   /** The HTTP status. Not `status`, since web frameworks take that of an error for the answer to their own caller. */
   readonly serverStatus: number
+  /**
+   * The OAuth error code, such as `invalid_client`, or the server's own code as text; `undefined` when it named none.
+   */
   readonly error: string | undefined
+  /** The server's own explanation, printable text of at most 300 characters; `undefined` when it gave none. */
   readonly error_description: string | undefined
+  /** What the refusal means for the next request, told apart for each provider. */
   readonly kind: RefusalKind
 
   constructor(options: AuthorizationServerErrorOptions) {
@@ -106,6 +118,7 @@ export class AuthorizationServerError extends GrantKitError {
   }
 }
 
+/** What the error of a lost request is made of. */
 export interface TransportErrorOptions extends GrantKitErrorOptions {
   /** Whether the request provably never left: DNS, connection or TLS handshake failed before anything was written. */
   readonly neverSent: boolean
@@ -170,14 +183,19 @@ export type LoginReason =
   /** `forget()` was called. */
   | 'forgotten'
 
+/** What the error of an ended session is made of. */
 export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
+  /** The user, as `for(subject)` names them. */
   readonly subject?: string | undefined
+  /** Why only the user can help. */
   readonly reason?: LoginReason | undefined
 }
 
 /** Only the user can help: no refresh token, or a dead one. `code` is `ERR_LOGIN_REQUIRED`. */
 export class LoginRequiredError extends GrantKitError {
+  /** The user whose session is over, as `for(subject)` names them; `undefined` where it is not known. */
   readonly subject: string | undefined
+  /** Why only the user can help; `undefined` where it is not known. */
   readonly reason: LoginReason | undefined
 
   constructor(message: string, options: LoginRequiredErrorOptions = {}) {
@@ -187,6 +205,7 @@ export class LoginRequiredError extends GrantKitError {
   }
 }
 
+/** What the error of a store is made of. Default of `retryable`: `true`. */
 export interface TokenStoreErrorOptions extends GrantKitErrorOptions {
   /** What was asked of the store, such as `compareAndSet`. */
   readonly operation: string
@@ -194,6 +213,7 @@ export interface TokenStoreErrorOptions extends GrantKitErrorOptions {
 
 /** The store failed, did not answer in time, or holds what cannot be read. `code` is `ERR_TOKEN_STORE`. */
 export class TokenStoreError extends GrantKitError {
+  /** What was asked of the store, such as `compareAndSet`. */
   readonly operation: string
 
   constructor(message: string, options: TokenStoreErrorOptions) {

@@ -17,6 +17,7 @@ export type RenewalReason =
   /** An authorization code was redeemed. */
   | 'login'
 
+/** What every event says. */
 interface TokenEvent {
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -28,18 +29,25 @@ interface TokenEvent {
 
 /** A request to the token endpoint goes out. */
 export interface TokenRequestedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'token_requested'
+  /** `grant_type` of the request. */
   readonly grantType: string
+  /** Why a token was asked for. */
   readonly reason: RenewalReason
 }
 
 /** The token endpoint answered with a token set. */
 export interface TokenReceivedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'token_received'
+  /** `grant_type` of the request. */
   readonly grantType: string
+  /** Why a token was asked for. */
   readonly reason: RenewalReason
   /** From before the request was sent, in milliseconds: what a waiting caller waited. */
   readonly durationMs: number
+  /** When the access token expires, in milliseconds since the epoch; `undefined` when the server did not say. */
   readonly expiresAt: number | undefined
   /** The scope granted. */
   readonly scope: string | undefined
@@ -49,19 +57,29 @@ export interface TokenReceivedEvent extends TokenEvent {
 
 /** No token set could be had. */
 export interface TokenRequestFailedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'token_request_failed'
+  /** `grant_type` of the request. */
   readonly grantType: string
+  /** Why a token was asked for. */
   readonly reason: RenewalReason
+  /** From before the request was sent, in milliseconds. */
   readonly durationMs: number
+  /** `code` of the error the callers got, such as `ERR_TRANSPORT`. */
   readonly code: string
+  /** The HTTP status of the answer; `undefined` when there was none. */
   readonly status: number | undefined
+  /** The server's error code, such as `invalid_grant`; `undefined` when it named none. */
   readonly error: string | undefined
+  /** Whether the same request can succeed later without anybody changing anything. */
   readonly retryable: boolean
 }
 
 /** An API rejected a token with a challenge that a new one may answer. */
 export interface TokenRejectedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'token_rejected'
+  /** Scheme, host and port of the API. */
   readonly origin: string
   /** Whether the request is sent once more. */
   readonly replayed: boolean
@@ -69,8 +87,11 @@ export interface TokenRejectedEvent extends TokenEvent {
 
 /** A user's refresh token comes near its end: time to log in before it does. Told once for each, by every process. */
 export interface RefreshTokenExpiringEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'refresh_token_expiring'
+  /** The user, as `for(subject)` names them. */
   readonly subject: string
+  /** When the refresh token expires, in milliseconds since the epoch. */
   readonly expiresAt: number
 }
 
@@ -79,7 +100,9 @@ export interface RefreshTokenExpiringEvent extends TokenEvent {
  * servers because another request with the same refresh token asked for less. A login brings the rest back.
  */
 export interface ScopeNarrowedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'scope_narrowed'
+  /** The user, as `for(subject)` names them. */
   readonly subject: string
   /** What is left, single blanks between its values. */
   readonly scope: string
@@ -92,13 +115,17 @@ export interface ScopeNarrowedEvent extends TokenEvent {
  * it.
  */
 export interface LoginRequiredEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'login_required'
+  /** The user, as `for(subject)` names them. */
   readonly subject: string
+  /** Why only the user can help. */
   readonly reason: LoginReason
 }
 
 /** The token store failed. An application's tokens go on without it, a refresh token waits for it. */
 export interface StoreFailedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'store_failed'
   /** What was asked of it, such as `compareAndSet`. */
   readonly operation: string
@@ -113,10 +140,13 @@ export interface StoreFailedEvent extends TokenEvent {
  * process, which keeps the lease and goes on trying; the session ends with it. Make the store readable before that.
  */
 export interface TokensUnsavedEvent extends TokenEvent {
+  /** Tells it from the other events. */
   readonly type: 'tokens_unsaved'
+  /** The user, as `for(subject)` names them. */
   readonly subject: string
 }
 
+/** One step of what a client and its token sources do; `type` says which. */
 export type GrantKitEvent =
   | TokenRequestedEvent
   | TokenReceivedEvent
@@ -128,6 +158,7 @@ export type GrantKitEvent =
   | StoreFailedEvent
   | TokensUnsavedEvent
 
+/** Called with every event. What it throws, or rejects with, is ignored. */
 export type EventListener = (event: GrantKitEvent) => void
 
 /** Tells a listener; one that throws or rejects changes nothing for the caller. */

@@ -57,7 +57,9 @@ export type PrivateKey = string | Uint8Array | KeyObject | webcrypto.CryptoKey |
  */
 export type ExternalSigner = (data: Uint8Array) => Uint8Array | Promise<Uint8Array>
 
+/** A signing key, and how it is used. */
 export interface SignerOptions {
+  /** The private key, or a function that signs where the key is kept. */
   readonly key: PrivateKey | ExternalSigner
   /** There is no default: the key's type leaves a choice, and the server makes it. */
   readonly alg: SigningAlgorithm

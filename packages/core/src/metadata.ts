@@ -19,11 +19,20 @@ export type EndpointName =
 
 /** What a server says of itself, or what is known of it. @see RFC 8414 §2 */
 export interface AuthorizationServerMetadata extends Readonly<Partial<Record<EndpointName, string | undefined>>> {
+  /** The name of the server: an https URL without query and fragment, where the server follows the RFC. */
   readonly issuer: string
+  /** Where tokens are asked for: https, http to loopback addresses alone. */
   readonly token_endpoint: string
+  /** Where a user's browser is sent to log in. */
   readonly authorization_endpoint?: string | undefined
+  /**
+   * The grant types it serves. Stated by a provider, another one is refused before anything is sent; discovered, it is
+   * a hint.
+   */
   readonly grant_types_supported?: readonly string[] | undefined
+  /** The methods of client authentication it takes; a rule or a hint as the grant types are. */
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined
+  /** The JWS algorithms it takes of client assertions; a rule or a hint as the grant types are. */
   readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[] | undefined
   /** Endpoints for clients that present a certificate. @see RFC 8705 §5 */
   readonly mtls_endpoint_aliases?: Readonly<Partial<Record<EndpointName, string | undefined>>> | undefined

@@ -2,7 +2,9 @@
 
 /** A `TypeError` that names the option it is about: in `option`, and first in its message. */
 export interface OptionError extends TypeError {
+  /** The same for every wrong option. */
   readonly code: 'ERR_OPTION'
+  /** The option as the program names it, `tls.ca` for a member, or the function's name with `()` for a wrong call. */
   readonly option: string
 }
 

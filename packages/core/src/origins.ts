@@ -6,7 +6,11 @@ import { checkText, isLoopback, optionError, parseUrl, refusePromise } from './o
 export interface Origins {
   /** Whether a URL's origin is among them. */
   has(url: string | URL): boolean
-  /** @throws OriginError when it is not */
+  /**
+   * Refuses a URL whose origin is not among them.
+   *
+   * @throws OriginError
+   */
   check(url: string | URL): void
 }
 

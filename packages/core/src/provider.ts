@@ -18,7 +18,9 @@ export type Parameters = Readonly<Record<string, string | readonly string[] | un
 
 /** A request's body, ready to send. */
 export interface EncodedRequest {
+  /** The `Content-Type` header. */
   readonly contentType: string
+  /** The body as text, sent in UTF-8. */
   readonly body: string
 }
 
@@ -32,9 +34,11 @@ export type RequestFacts = {
 
 /** A refusal, read from whatever shape it came in. */
 export interface Refusal extends RequestFacts {
+  /** The HTTP status. */
   readonly status: number
   /** `error`, `code`, `errorCode` or the like of the body, as text; `undefined` when the body has none. */
   readonly error: string | undefined
+  /** The server's own explanation, where there is one. */
   readonly errorDescription: string | undefined
   /** The scope that was asked for. */
   readonly scope: string | undefined
@@ -47,6 +51,7 @@ export interface Refusal extends RequestFacts {
 
 /** An API's answer with status 401, or another of `rejectionStatuses`, as far as it tells whether the token was the reason. */
 export interface ApiRefusal {
+  /** The HTTP status. */
   readonly status: number
   /** The `WWW-Authenticate` header as received, malformed or not; empty when there is none. */
   readonly wwwAuthenticate: string
@@ -121,6 +126,7 @@ export interface Conform {
 
 /** What a client says who it is by. */
 export interface Credentials {
+  /** `client_id`. */
   readonly clientId: string
   /** `undefined` when there is none, or a function that has not been asked yet. */
   readonly clientSecret?: string | undefined
@@ -138,16 +144,23 @@ export interface ClientAssertionRules {
   readonly lifetimeSeconds?: number | undefined
 }
 
+/** An authorization server as a client knows it, made by `defineProvider()`. Frozen. */
 export interface Provider {
   /** Names the server in errors and events. */
   readonly name: string
+  /** The server's metadata by its RFC 8414 names. */
   readonly metadata: AuthorizationServerMetadata
+  /** How the server departs from the RFCs; empty where it does not. */
   readonly conform: Conform
 }
 
+/** What is known of a server. */
 export interface ProviderDefinition {
+  /** Names the server in errors and events, such as `wso2-apk`. */
   readonly name: string
+  /** The server's metadata by its RFC 8414 names: `issuer` and `token_endpoint` at least. */
   readonly metadata: AuthorizationServerMetadata
+  /** How the server departs from the RFCs. Default: it does not. */
   readonly conform?: Conform | undefined
 }
 

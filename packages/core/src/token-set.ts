@@ -2,15 +2,25 @@
 import { type AdditionalMembers, noMembers } from './additional.js'
 import { redacted } from './secret.js'
 
+/** What a token set is made of, for tests and for sources of your own. */
 export interface TokenSetMembers {
+  /** The access token, as it goes into `Authorization: Bearer`. */
   readonly accessToken: string
+  /** The refresh token, where one came. */
   readonly refreshToken?: string | undefined
+  /** The ID token as received, not verified. */
   readonly idToken?: string | undefined
+  /** Just before it was asked for, in epoch milliseconds. */
   readonly obtainedAt: number
+  /** When the access token expires, in epoch milliseconds; `undefined` when it is not known. */
   readonly expiresAt?: number | undefined
+  /** When the refresh token expires, in epoch milliseconds; `undefined` when it is not known. */
   readonly refreshTokenExpiresAt?: number | undefined
+  /** The scope granted, single blanks between its values. */
   readonly scope?: string | undefined
+  /** What was asked for and not granted. Default: nothing. */
   readonly missingScope?: readonly string[] | undefined
+  /** The further members of the answer by their names on the wire. Default: none. */
   readonly additional?: AdditionalMembers | undefined
 }
 
@@ -21,6 +31,7 @@ export const unawaited = { members: ['accessToken', 'refreshToken', 'expiresAt',
 export class TokenSet {
   readonly #tokens: Pick<TokenSetMembers, 'accessToken' | 'refreshToken' | 'idToken'>
   readonly #additional: AdditionalMembers
+  /** The scheme of the `Authorization` header (RFC 6750 §2.1). */
   readonly tokenType = 'Bearer'
   /** Just before it was asked for, in epoch milliseconds: lifetimes count from here. */
   readonly obtainedAt: number
@@ -44,10 +55,12 @@ export class TokenSet {
     this.missingScope = members.missingScope ?? []
   }
 
+  /** As received. Printing a token set shows a short hash instead. */
   get accessToken(): string {
     return this.#tokens.accessToken
   }
 
+  /** As received; `undefined` when there is none. */
   get refreshToken(): string | undefined {
     return this.#tokens.refreshToken
   }

@@ -3,6 +3,7 @@ import type { Client } from './client.js'
 import { checkBoolean, checkOptions, checkText, optionError, refusePromise } from './options.js'
 import type { TokenSet } from './token-set.js'
 
+/** How one caller asks for a token set. */
 export interface GetTokenSetOptions {
   /** Detaches this caller when it aborts; the request others wait for goes on. */
   readonly signal?: AbortSignal | undefined
@@ -30,6 +31,7 @@ export function checkGetTokenSetOptions(options: GetTokenSetOptions): void {
   if (rejected !== undefined) checkText('rejected', rejected)
 }
 
+/** Yields token sets on request: the contract between whoever holds tokens and whoever sends them. */
 export interface TokenSource {
   /** A token set that is valid now. */
   getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet>

@@ -14,10 +14,15 @@ import { endAtFirstError, transportError } from './transport-error.js'
 
 /** What is sent; the `Host` header follows the URL. */
 export interface TransportRequest {
+  /** In capitals. */
   readonly method: string
+  /** Absolute. */
   readonly url: string
+  /** By name; names are alike in any case of letters. */
   readonly headers: Readonly<Record<string, string>>
+  /** Sent as it is, text in UTF-8. Default: none. */
   readonly body?: string | Uint8Array | undefined
+  /** Ends the request, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
   /**
    * Whether it wants a connection that nobody has used before. One that lay idle may be dead without anybody knowing, after
@@ -28,6 +33,7 @@ export interface TransportRequest {
 
 /** What came back, whatever its status: redirects are not followed. */
 export interface TransportResponse {
+  /** The HTTP status. */
   readonly status: number
   /** A fetch `Headers` serves too. */
   readonly headers: { get(name: string): string | null }
@@ -53,6 +59,7 @@ export interface ClosableTransport extends Transport {
   close(): Promise<void>
 }
 
+/** The limits and the proxy of the built-in transport, and what its connections are made with. */
 export interface TransportOptions extends TlsOptions {
   /** From connecting to the last byte of the answer, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number | undefined

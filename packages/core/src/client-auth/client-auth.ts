@@ -5,7 +5,9 @@ import type { Parameters, Provider } from '../provider.js'
 
 /** A request that is being authenticated. */
 export interface Authenticated {
+  /** What is sent in the body: the request's own parameters and the credentials that go there. */
   readonly parameters: Parameters
+  /** What is sent beside the body, such as `authorization`, by name. */
   readonly headers: Readonly<Record<string, string>>
   /** What was used beside the parameters and may stand in no error, should the server repeat it. */
   readonly secrets?: readonly string[]
@@ -13,12 +15,15 @@ export interface Authenticated {
 
 /** Who authenticates, to whom. */
 export interface AuthenticationContext {
+  /** `client_id`. */
   readonly clientId: string
+  /** The server that is asked. */
   readonly provider: Provider
   /** The URL of the endpoint called. */
   readonly endpoint: string
   /** Which one it is, by its name in the metadata. */
   readonly endpointName: EndpointName
+  /** Tells the time for what is signed. */
   readonly clock: Clock
 }
 

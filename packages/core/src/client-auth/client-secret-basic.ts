@@ -5,6 +5,7 @@ import type { Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 import { readSecret, secretMembers } from './secret-auth.js'
 
+/** How the header is written. */
 export interface ClientSecretBasicOptions {
   /**
    * How id and secret are written before Base64: `'form'` encodes both as `URLSearchParams` does (RFC 6749

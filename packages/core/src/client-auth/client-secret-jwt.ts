@@ -12,6 +12,7 @@ import {
 import type { ClientAuth } from './client-auth.js'
 import { readSecret, secretMembers } from './secret-auth.js'
 
+/** The algorithm, and what the assertion says. */
 export interface ClientSecretJwtOptions extends AssertionOptions {
   /** There is no default. */
   readonly alg: MacAlgorithm

@@ -13,6 +13,7 @@ import type { ClientAuth } from './client-auth.js'
 /** The key with its `alg` (there is no default) and `kid`, and what the assertion says. */
 export type PrivateKeyJwtOptions = SignerOptions & AssertionOptions
 
+/** Client authentication by a key that can be replaced while it is in use. */
 export interface PrivateKeyJwt extends ClientAuth {
   /**
    * Signs with another key from now on; parsed and checked first, so a wrong one changes nothing.

@@ -3,7 +3,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { checkCredential, checkOptions, checkText, optionError } from '../options.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
+/** The code of a login, and what its authorization request said. */
 export interface AuthorizationCodeOptions extends GrantOptions {
+  /** `code` of the redirect the login came back with. */
   readonly code: string
   /** The one the authorization request named, exactly. */
   readonly redirectUri?: string | undefined

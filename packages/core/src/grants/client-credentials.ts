@@ -2,6 +2,7 @@
 import { checkOptions, checkText } from '../options.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
+/** What the token is for. */
 export interface ClientCredentialsOptions extends GrantOptions {
   /** Sent along where a server's documentation asks for it, as that of WSO2 Open Banking does. Default: not sent. */
   readonly redirectUri?: string | undefined

@@ -2,7 +2,9 @@
 import { checkCredential, checkOptions } from '../options.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
+/** The refresh token, and what is asked for with it. */
 export interface RefreshTokenOptions extends GrantOptions {
+  /** `refresh_token`, as the server gave it. */
   readonly refreshToken: string
 }
 

@@ -15,6 +15,7 @@ import type { Renew } from './renewal.js'
 import { singleFlight } from './single-flight.js'
 import { StoredLineage } from './stored.js'
 
+/** When a token is renewed, counted back from its end. */
 export interface Thresholds {
   /**
    * How long before its end a token is renewed in the background while it still serves, in milliseconds.

@@ -1,6 +1,7 @@
 /** The listeners of a store, for whoever writes one: `watch()` of a `TokenStore`, whatever the backend's notices look like. */
 import type { ChangeListener } from './token-store.js'
 
+/** The listeners of one store. */
 export interface ChangeListeners {
   /** `watch()` of a `TokenStore`. */
   watch(listener: ChangeListener): () => void

@@ -3,6 +3,7 @@ import { checkNumber, checkOptions } from '../options.js'
 import { changeListeners } from './change-listeners.js'
 import type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './token-store.js'
 
+/** How much is held. */
 export interface MemoryStoreOptions {
   /**
    * How many records are kept at most. Beyond that a tenth goes: first those that would have been dropped soonest, so

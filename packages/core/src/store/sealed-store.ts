@@ -17,6 +17,7 @@ export interface SealingKey {
   readonly key: string | Uint8Array | KeyObject
 }
 
+/** The keys that seal and open. */
 export interface SealedStoreOptions {
   /**
    * The first seals, all open. To change the key, give every process the new one after the old one, then put it first;
