@@ -3,7 +3,7 @@
  * run, and is tested with Jest. See `docs/commonjs.md`.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,12 +15,14 @@ process.on('exit', () => rmSync(folder, { recursive: true }))
 
 cpSync(join(root, 'test/commonjs'), folder, { recursive: true })
 cpSync(join(root, '.npmrc'), join(folder, '.npmrc'))
-const tarballs = pack(folder).map(({ tarball }) => tarball)
+const packages = pack(folder)
+const everyPackage = packages.map(({ manifest }, index) => `export * as package${index} from '${manifest.name}'\n`)
+writeFileSync(join(folder, 'src/every-package.ts'), everyPackage.join(''))
 check('is installed', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
   'install',
   '--no-save',
   '--loglevel=error',
-  ...tarballs,
+  ...packages.map(({ tarball }) => tarball),
 ])
 
 /** What a program's authors may have set, and whether Node runs what the compiler makes of it. */
