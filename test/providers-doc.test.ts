@@ -1,6 +1,5 @@
-/** What is written about providers holds: every fact names a test that exists, every block of code compiles. */
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** What is written about providers holds: every fact names a test that exists. */
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
@@ -42,38 +41,6 @@ describe('docs/providers.md', () => {
     expect(namesIn(files.get('contract') ?? '')).not.toContain('obtains a token the API accept')
   })
 })
-
-test.each([
-  'packages/provider-wso2-open-banking/README.md',
-  'packages/provider-wso2-apk/README.md',
-  'packages/provider-core-banking/README.md',
-  'packages/provider-fiserv-ciam/README.md',
-  'packages/testing/README.md',
-  'docs/add-a-provider.md',
-])('the code in %s compiles', path => {
-  const blocks = readFileSync(`${root}${path}`, 'utf8').matchAll(/```ts\n([\s\S]+?)```/g)
-  const code = [...blocks].map(([, block]) => block).join('\n')
-  expect(code).toContain('@grantkit/core')
-  expect(typeErrors(`declare const code: string\n${code}`)).toBe('')
-})
-
-/** What the compiler says to a module beside the packages, in this repository's own settings. */
-function typeErrors(code: string): string {
-  const folder = mkdtempSync(`${root}node_modules/.documented-`)
-  writeFileSync(`${folder}/module.ts`, code)
-  const compilerOptions = { noEmit: true, noUnusedLocals: false, customConditions: ['@grantkit/source'] }
-  const config = { extends: '../../tsconfig.base.json', compilerOptions, files: ['module.ts'] }
-  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config))
-  try {
-    const tsc = `${root}node_modules/typescript/bin/tsc`
-    execFileSync(process.execPath, [tsc, '-p', folder, '--typeRoots', `${root}node_modules/@types`])
-    return ''
-  } catch (error) {
-    return String((error as { stdout: Buffer }).stdout)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
 
 /** Whatever stands in a file as a whole string of its own, which is what a test's name is. */
 function namesIn(path: string): string[] {
