@@ -40,16 +40,16 @@ export interface UserTokenSources extends Closable {
 export function createTokenSource(options: TokenSourceOptions): ManagedTokenSource {
   checkSourceOptions('createTokenSource', options, 'grant')
   checkGrant(options.client, options.grant)
-  if (!options.grant.repeatable)
+  if (options.grant.singleUse)
     throw optionError('grant', `${options.grant.grantType} works once; use createUserTokenSources() and redeem()`)
   const { client, grant, store } = options
   const holdings = holdingsOf(store)
-  const anyCertificate = entryKey({ ...client, tls: {} }, grant.grantType, grant.parameters)
+  const anyCertificate = entryKey({ ...client, tls: {} }, grant.grantType, grant.identity)
   const opened = holdings.open(lineageKey(client, { application: anyCertificate }, holdings.isShared))
   const state = openState('The token source', () => holdings.release(opened))
   const entry = () => {
     // without a refresh token to share, every access token is a lineage of its own
-    const key = entryKey(client, grant.grantType, grant.parameters)
+    const key = entryKey(client, grant.grantType, grant.identity)
     return holdings.entry(lineageKey(client, { application: key }, holdings.isShared), key, opened)
   }
   const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state })

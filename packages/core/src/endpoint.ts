@@ -20,7 +20,7 @@ export interface EndpointRequest<T> extends Pick<RequestFacts, 'endpoint'> {
   /** Default `POST`. A `GET` carries its credentials, and no parameters. */
   readonly method?: 'POST' | 'GET' | undefined
   /** What it carries beside the client's credentials; asked for before each attempt. Default: nothing. */
-  readonly parameters?: ((url: string) => Parameters | Promise<Parameters>) | undefined
+  readonly parameters?: (() => Parameters | Promise<Parameters>) | undefined
   /** Adds the credentials, where they are not the client's own: an access token, or none at all. */
   readonly auth?: Pick<ClientAuth, 'method' | 'authenticate'> | undefined
   /** Writes the body. Default: the provider's way, else a form. */
@@ -122,9 +122,9 @@ async function authenticate<T>(client: Client, request: Located<T>): Promise<Aut
   }
 }
 
-async function readParameters<T>({ parameters, url }: Located<T>): Promise<Parameters> {
+async function readParameters<T>({ parameters }: Located<T>): Promise<Parameters> {
   try {
-    return (await parameters?.(url)) ?? {}
+    return (await parameters?.()) ?? {}
   } catch (error) {
     throw markUnsent(error)
   }

@@ -18,15 +18,15 @@ export function lineageKey(client: Client, owner: Owner, isShared: boolean): str
   return sha256(JSON.stringify([server, client.id, client.auth.method, client.auth.identity, client.connection, owner]))
 }
 
-/** Grant, parameters with the scope as a set, certificate: all else that changes the answer. */
-export function entryKey(client: Client, grantType: string, parameters: Parameters): string {
-  const { scope, ...others } = parameters
+/** Grant, its identity with the scope as a set, certificate: all else that changes the answer. */
+export function entryKey(client: Client, grantType: string, identity: Parameters): string {
+  const { scope, ...others } = identity
   const sortedScope = [...new Set(splitScope(scope))].sort()
   const sorted = Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1))
   return sha256(JSON.stringify([grantType, sorted, sortedScope, client.tls.certificate?.thumbprint]))
 }
 
-/** One entry and what is spent to fill it, such as a refresh token or a code: what a refusal of just that is about. */
-export function attemptKey(lineageKey: string, entryKey: string, spent: Parameters): string {
-  return sha256(JSON.stringify([lineageKey, entryKey, spent]))
+/** One entry and the grant that is to fill it, such as a refresh token or a code: what a refusal of just that is about. */
+export function attemptKey(lineageKey: string, entryKey: string, identity: Parameters): string {
+  return sha256(JSON.stringify([lineageKey, entryKey, identity]))
 }

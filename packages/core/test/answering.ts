@@ -1,6 +1,7 @@
 /** A token endpoint that is a function: it gives its answers in turn and remembers what it was asked. */
 import { type ClientOptions, createClient } from '../src/client.js'
 import type { ClientAuth } from '../src/client-auth/client-auth.js'
+import type { Grant } from '../src/grants/grant.js'
 import { type Conform, defineProvider, type Provider } from '../src/provider.js'
 import type { Transport, TransportRequest } from '../src/transport.js'
 
@@ -48,6 +49,11 @@ export function authenticated(auth: ClientAuth, conform?: Conform, clientId = 'c
     { grant_type: 'x' },
     { clientId, provider: provider(conform), endpoint, endpointName: 'token_endpoint', clock },
   )
+}
+
+/** What a grant of one's own would send to that endpoint. */
+export function sent(grant: Grant) {
+  return grant.parameters({ client: clientOf(answering().transport), endpoint })
 }
 
 export function formOf({ body }: TransportRequest): Record<string, string> {

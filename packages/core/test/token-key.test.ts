@@ -5,8 +5,8 @@ import { attemptKey, entryKey, lineageKey } from '../src/token-key.js'
 import { setUp } from './scripted-server.js'
 
 const entry = (client: Client, options: Parameters<typeof clientCredentials>[0] = {}) => {
-  const { grantType, parameters } = clientCredentials(options)
-  return entryKey(client, grantType, parameters)
+  const { grantType, identity } = clientCredentials(options)
+  return entryKey(client, grantType, identity)
 }
 
 describe('lineageKey', () => {

@@ -1,9 +1,10 @@
 /** The token endpoint (RFC 6749 §3.2): a grant goes in, a token set comes out. */
-import { json } from '../answer-shape.js'
-import type { Client } from '../client.js'
+import { type Content, json } from '../answer-shape.js'
+import { type Client, endpointFor } from '../client.js'
 import { type BeforeSending, sendToEndpoint } from '../endpoint.js'
-import type { Grant } from '../grants/grant.js'
-import { optionError, refusePromise, toBeAwaited } from '../options.js'
+import { GrantKitError, isGrantKitError } from '../errors.js'
+import { checkIsGrant, type Grant, type GrantContext } from '../grants/grant.js'
+import { checkObject, optionError, refusePromise, toBeAwaited } from '../options.js'
 import type { Parameters } from '../provider.js'
 import type { Received } from '../received.js'
 import { rescue } from '../rescue.js'
@@ -42,38 +43,64 @@ export async function askTokenEndpoint(
   { beforeSending }: AskOptions = {},
 ): Promise<TokenSet> {
   const { provider } = client
-  const { grantType, parameters, repeatable } = grant
+  const { grantType, resend, withoutRefreshToken } = grant
   const facts = { endpoint: 'token_endpoint', grantType } as const
+  const context = { client, endpoint: endpointFor(client, facts.endpoint, grantType) }
   const requestedAt = client.clock.now()
-  const requestedScope = typeof parameters.scope === 'string' ? parameters.scope : undefined
-  const resend = repeatable ? 'always' : grantType === 'authorization_code' ? 'never' : 'unsent'
   return sendToEndpoint(client, {
     ...facts,
-    parameters: () => ({ ...parameters, grant_type: grantType }),
+    parameters: () => parametersOf(grant, context),
     resend,
     beforeSending,
     map: body => mapTokenResponse(body, provider, facts),
-    accepts: [
-      json(({ body, original }) => parseTokenResponse(body, { provider, requestedAt, requestedScope, original })),
-    ],
-    salvage: (error, received, { refresh_token: sent }) =>
-      rescueWith(error, received, { provider, facts, sent: textOf(sent), requestedAt }),
+    accepts: [json((content, sent) => readTokenSet(content, { grant, context, requestedAt, sent }))],
+    salvage: withoutRefreshToken
+      ? undefined
+      : (error, received, { refresh_token: sent }) =>
+          rescueWith(error, received, { provider, facts, sent: textOf(sent), requestedAt }),
   })
+}
+
+/** What a signer or another token source throws is told as such: it is no word of this server, and nothing was sent. */
+async function parametersOf(grant: Grant, context: GrantContext): Promise<Parameters> {
+  try {
+    const parameters = await grant.parameters(context)
+    checkObject('grant.parameters', parameters)
+    return { ...parameters, grant_type: grant.grantType }
+  } catch (cause) {
+    if (Object(cause).code === 'ERR_OPTION') throw cause
+    const retryable = isGrantKitError(cause) ? cause.retryable : true
+    const options = { provider: context.client.provider.name, retryable, neverSent: true, cause }
+    throw new GrantKitError('ERR_GRANT', `${grant.grantType}: what it shows could not be had`, options)
+  }
+}
+
+/** An answer to a grant, and what was sent for it. */
+interface Answered {
+  readonly grant: Grant
+  readonly context: GrantContext
+  readonly requestedAt: number
+  readonly sent: Parameters
+}
+
+async function readTokenSet({ body, original }: Content, answered: Answered): Promise<TokenSet> {
+  const { grant, context, requestedAt, sent } = answered
+  const { provider } = context.client
+  const requestedScope = textOf(sent.scope)
+  const tokenSet = await parseTokenResponse(body, { provider, requestedAt, requestedScope, original })
+  await grant.validate?.(tokenSet, context)
+  return tokenSet
 }
 
 function checkArguments(client: unknown, grant: unknown): void {
   const order = 'the order is requestTokenSet(client, grant)'
   refusePromise('client', client)
-  refusePromise('grant', grant)
   if (typeof Object(client).transport !== 'function')
     throw optionError('client', `must come from createClient(); ${order}`)
-  if (typeof Object(grant).grantType !== 'string')
-    throw optionError('grant', `must come from a grant function such as clientCredentials(); ${order}`)
+  checkIsGrant(grant, `; ${order}`)
 }
 
-/** Of an answer that brings an application's token nothing is worth it: it is asked for again. */
 async function rescueWith(error: unknown, received: Received, context: SalvageContext): Promise<void> {
-  if (context.facts.grantType === 'client_credentials') return
   const found = await salvage(received, context)
   if (found !== undefined && typeof error === 'object' && error !== null) rescue(error, found)
 }

@@ -1,6 +1,7 @@
 /** `authorization_code`, with PKCE: a user's token for the code their login came back with (RFC 6749 §4.1, RFC 7636). */
 import { createHash, randomBytes } from 'node:crypto'
 import { checkCredential, checkOptions, checkText, optionError } from '../options.js'
+import { sha256 } from '../secret.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
 /** The code of a login, and what its authorization request said. */
@@ -25,10 +26,14 @@ export function authorizationCode(options: AuthorizationCodeOptions): Grant {
   if (redirectUri !== undefined) checkText('redirectUri', redirectUri)
   if (codeVerifier !== undefined && !/^[A-Za-z0-9._~-]{43,128}$/.test(codeVerifier))
     throw optionError('codeVerifier', 'must be 43 to 128 letters, digits, "-", ".", "_" or "~" (RFC 7636 §4.1)')
+  const parameters = grantParameters(options, { code, redirect_uri: redirectUri, code_verifier: codeVerifier })
   return {
     grantType: 'authorization_code',
-    parameters: { ...grantParameters(options), code, redirect_uri: redirectUri, code_verifier: codeVerifier },
-    repeatable: false,
+    identity: { ...parameters, code: sha256(code), code_verifier: undefined },
+    parameters: () => parameters,
+    resend: 'never',
+    singleUse: true,
+    unproven: true,
   }
 }
 

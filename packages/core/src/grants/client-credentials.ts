@@ -9,16 +9,19 @@ export interface ClientCredentialsOptions extends GrantOptions {
 }
 
 /**
- * Asks for a token for the client itself. Repeatable: each answer stands alone.
+ * Asks for a token for the client itself. Sent again when no answer came: each answer stands alone.
  *
  * @throws TypeError naming the option
  */
 export function clientCredentials(options: ClientCredentialsOptions = {}): Grant {
   checkOptions('clientCredentials', options, [...grantOptionNames, 'redirectUri'])
   if (options.redirectUri !== undefined) checkText('redirectUri', options.redirectUri)
+  const parameters = grantParameters(options, { redirect_uri: options.redirectUri })
   return {
     grantType: 'client_credentials',
-    parameters: { ...grantParameters(options), redirect_uri: options.redirectUri },
-    repeatable: true,
+    identity: parameters,
+    parameters: () => parameters,
+    resend: 'always',
+    withoutRefreshToken: true,
   }
 }

@@ -1,14 +1,58 @@
-/** A grant: what a client shows the token endpoint to get a token (RFC 6749 §1.3). The contract of every grant. */
-import { optionError } from '../options.js'
+/**
+ * A grant: what a client shows the token endpoint to get a token (RFC 6749 §1.3). The contract of every grant. Whatever
+ * differs from one to the next is said here, by the grant itself, so that a further one needs a place in no list.
+ */
+import type { Client } from '../client.js'
+import type { Resend } from '../endpoint.js'
+import { checkFunction, checkObject, optionError, refusePromise } from '../options.js'
 import type { Parameters } from '../provider.js'
+import type { TokenSet } from '../token-set.js'
 
 export interface Grant {
   /** `grant_type` on the wire. */
   readonly grantType: string
-  /** What the request carries beside `grant_type` and the client's credentials. */
-  readonly parameters: Parameters
-  /** Whether the same request may go out again after one that left: not for what can be used only once. */
-  readonly repeatable: boolean
+  /**
+   * What tells its tokens from those of another grant of this type: by name, all that changes the answer and nothing that
+   * is new each time; `scope` counts as a set. Tokens are kept under a hash of it. A grant that is printed shows it, so put
+   * a hash where something is secret.
+   */
+  readonly identity: Parameters
+  /**
+   * What a request carries beside `grant_type` and the client's credentials. Asked for before every attempt: an assertion,
+   * or a subject token, may be another one each time. What it throws is the `cause` of an `ERR_GRANT`; nothing is sent then.
+   */
+  readonly parameters: (context: GrantContext) => Parameters | Promise<Parameters>
+  /**
+   * How often a request may go out at once. `'always'`: again when no answer came. `'unsent'`: again only where the first
+   * one has surely done nothing, such as without a connection. `'never'`: once, whatever happens.
+   */
+  readonly resend: Resend
+  /** Whether what it shows is used up by one token set, as a code is: `createTokenSource()` cannot renew by it. Default `false`. */
+  readonly singleUse?: boolean | undefined
+  /** Whether it is asked for again and again until somebody has agreed (RFC 8628 §3.5): then nothing rests for it. Default `false`. */
+  readonly polled?: boolean | undefined
+  /**
+   * Whether what it shows came from outside, where anybody can make it up, as the code in a login callback is: that it
+   * fails says nothing of the server or the client. Default `false`.
+   */
+  readonly unproven?: boolean | undefined
+  /**
+   * Whether a refresh token in an answer is of no use, since the grant can be asked for again (RFC 6749 §4.4.3): then none
+   * is looked for in an answer that is refused. Default `false`.
+   */
+  readonly withoutRefreshToken?: boolean | undefined
+  /**
+   * Looks at a token set before it is kept or handed out; throws a `ValidationError` when it does not hold. A refresh token
+   * that came with it is kept all the same, since the one before may be used up.
+   */
+  readonly validate?: ((tokenSet: TokenSet, context: GrantContext) => void | Promise<void>) | undefined
+}
+
+/** Who asks, and where. */
+export interface GrantContext {
+  readonly client: Client
+  /** The URL of the token endpoint. */
+  readonly endpoint: string
 }
 
 /** What every grant takes. */
@@ -23,13 +67,17 @@ export interface GrantOptions {
 
 export const grantOptionNames = ['scope', 'resource', 'parameters'] as const
 
-/** The parameters every grant's options stand for. */
-export function grantParameters({ scope, resource, parameters = {} }: GrantOptions): Parameters {
+/**
+ * The parameters every grant's options stand for, with the grant's own.
+ *
+ * @throws TypeError naming an extra parameter that would replace one of the protocol, or of the grant
+ */
+export function grantParameters({ scope, resource, parameters = {} }: GrantOptions, own: Parameters = {}): Parameters {
   for (const name of Object.keys(parameters))
-    if (protocolParameters.has(name))
+    if (protocolParameters.has(name) || name in own)
       throw optionError(`parameters.${name}`, 'belongs to the protocol; give it by the option made for it')
   const scopes = splitScope(scope)
-  return { ...parameters, scope: scopes.length === 0 ? undefined : scopes.join(' '), resource }
+  return { ...parameters, scope: scopes.length === 0 ? undefined : scopes.join(' '), resource, ...own }
 }
 
 /** The scopes of a list or a string: runs of blanks count as one, as servers answer with them (RFC 6749 §3.3). */
@@ -43,6 +91,7 @@ export function splitScope(scope: string | readonly string[] | undefined): strin
     .filter(one => one !== '')
 }
 
+/** RFC 6749 and RFC 7521 §4.2. What else a grant sends is its own, and refused as such. */
 const protocolParameters = new Set([
   'grant_type',
   'scope',
@@ -56,3 +105,22 @@ const protocolParameters = new Set([
   'redirect_uri',
   'refresh_token',
 ])
+
+/**
+ * Refuses what is no grant.
+ *
+ * @param hint what else may be wrong
+ */
+export function checkIsGrant(grant: unknown, hint = ''): asserts grant is Grant {
+  refusePromise('grant', grant)
+  const { grantType, identity, parameters, resend, validate } = Object(grant)
+  if (typeof grantType !== 'string')
+    throw optionError('grant', `must come from a grant function such as clientCredentials()${hint}`)
+  checkFunction('grant.parameters', parameters)
+  checkObject('grant.identity', identity)
+  if (!resends.includes(resend))
+    throw optionError('grant.resend', `must be ${resends.map(one => `'${one}'`).join(' or ')}`)
+  if (validate !== undefined) checkFunction('grant.validate', validate)
+}
+
+const resends: readonly Resend[] = ['always', 'unsent', 'never']

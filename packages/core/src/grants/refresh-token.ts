@@ -1,5 +1,6 @@
 /** `refresh_token`: a new access token without the user (RFC 6749 §6). */
 import { checkCredential, checkOptions } from '../options.js'
+import { sha256 } from '../secret.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 
 /** The refresh token, and what is asked for with it. */
@@ -17,9 +18,12 @@ export interface RefreshTokenOptions extends GrantOptions {
 export function refreshToken(options: RefreshTokenOptions): Grant {
   checkOptions('refreshToken', options, [...grantOptionNames, 'refreshToken'])
   checkCredential('refreshToken', options.refreshToken)
+  const parameters = grantParameters(options, { refresh_token: options.refreshToken })
   return {
     grantType: 'refresh_token',
-    parameters: { ...grantParameters(options), refresh_token: options.refreshToken },
-    repeatable: false,
+    identity: { ...parameters, refresh_token: sha256(options.refreshToken) },
+    parameters: () => parameters,
+    resend: 'unsent',
+    singleUse: true,
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { Client } from '../client.js'
 import { type AuthorizationServerError, type GrantKitError, isGrantKitError, type TransportError } from '../errors.js'
+import type { Grant } from '../grants/grant.js'
 import { Health, inForce, longestRestMs, type Rest, restMsAfter } from './health.js'
 
 const terminalRestMs = 10_000
@@ -14,7 +15,8 @@ const terminalRestMs = 10_000
 export interface Attempt {
   readonly client: Client
   readonly endpoint: string
-  readonly grantType: string
+  /** What it says of itself. */
+  readonly grant: Pick<Grant, 'grantType' | 'polled' | 'unproven'>
   /** Whose tokens it is for: the second opinion on a server has to be somebody else's. */
   readonly lineage: string
   /** From `attemptKey()`: what is wrong with this refresh token or code alone makes nobody else wait. */
@@ -107,9 +109,8 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   const { kind } = error as Partial<AuthorizationServerError>
   const { client, lineage } = attempt
   const now = client.clock.now()
-  // nobody polls with one of these
-  if (kind === 'pending' && notPolled.has(attempt.grantType)) return restAttempt(attempt.key, now, error)
-  if (kind === 'pending') return
+  if (kind === 'pending' && attempt.grant.polled) return
+  if (kind === 'pending') return restAttempt(attempt.key, now, error)
   note(attempt, 'failed', now)
   const [server, ofClient] = healthsOf(attempt)
   if (error.retryable && isSurelyTheServers(error) && !isKnownToBeAlone(error, server, lineage))
@@ -124,8 +125,6 @@ async function startRest(attempt: Attempt, error: unknown): Promise<void> {
   restAttempt(kind === 'invalid_scope' ? attempt.scopeKey : attempt.key, now, error, terminalRestMs, refused)
   if (kind === undefined && isWitness(attempt)) ofClient.doubted(lineage, now, error)
 }
-
-const notPolled = new Set(['client_credentials', 'authorization_code', 'refresh_token'])
 
 /** What was never sent says something of the server only where the transport has tried. */
 function isOurs({ neverSent, code }: GrantKitError): boolean {
@@ -145,8 +144,8 @@ function isKnownToBeAlone(error: GrantKitError, server: Health, lineage: string)
 }
 
 /** A code is whatever somebody calls a login callback with: that a server fails on it says nothing of the server. */
-function isWitness({ grantType }: Attempt): boolean {
-  return grantType !== 'authorization_code'
+function isWitness({ grant }: Attempt): boolean {
+  return !grant.unproven
 }
 
 const rests = new Map<string, Rest>()
@@ -221,7 +220,7 @@ export function othersAreServed(attempt: Attempt, sinceAt: number): boolean {
 }
 
 function note(attempt: Attempt, outcome: 'served' | 'taken after all' | 'failed', now: number): void {
-  if (attempt.grantType !== 'refresh_token') return
+  if (attempt.grant.grantType !== 'refresh_token') return
   const key = clientKey(attempt)
   const before = refreshes.get(key) ?? noRefreshes
   const { lineage } = attempt

@@ -11,13 +11,13 @@ import { type Attempt, withCooldown } from './cooldown.js'
 import type { Entry } from './lineage.js'
 
 /** What the cool-down is kept by. */
-export function attemptFor(client: Client, { key, lineage }: Entry, { grantType, parameters }: Grant): Attempt {
+export function attemptFor(client: Client, { key, lineage }: Entry, grant: Grant): Attempt {
   return {
     client,
-    endpoint: endpointFor(client, 'token_endpoint', grantType),
-    grantType,
+    endpoint: endpointFor(client, 'token_endpoint', grant.grantType),
+    grant,
     lineage: lineage.key,
-    key: `${client.connection} ${attemptKey(lineage.key, key, parameters)}`,
+    key: `${client.connection} ${attemptKey(lineage.key, key, grant.identity)}`,
     scopeKey: `${client.connection} ${attemptKey(lineage.key, key, {})}`,
   }
 }

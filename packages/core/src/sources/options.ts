@@ -1,9 +1,9 @@
 /** What every token source takes: checked once, when it is made. */
 import type { Client } from '../client.js'
-import type { Grant } from '../grants/grant.js'
+import { checkIsGrant, type Grant } from '../grants/grant.js'
 import type { Thresholds } from '../lifecycle/cached.js'
 import { statedList } from '../metadata.js'
-import { checkNumber, checkOptions, optionError, refusePromise } from '../options.js'
+import { checkNumber, checkOptions, optionError } from '../options.js'
 import { parseOrigins } from '../origins.js'
 import { checkStore, type TokenStore } from '../store/token-store.js'
 
@@ -45,9 +45,7 @@ export function checkSourceOptions<Options extends SourceOptions>(
  * @throws TypeError naming `grant`
  */
 export function checkGrant({ provider }: Client, grant: Grant): void {
-  refusePromise('grant', grant)
-  if (typeof grant?.grantType !== 'string')
-    throw optionError('grant', 'must come from a grant function such as clientCredentials()')
+  checkIsGrant(grant)
   const accepted = statedList(provider.metadata, 'grant_types_supported')
   if (accepted !== undefined && !accepted.includes(grant.grantType))
     throw optionError('grant', `${provider.name} takes ${accepted.join(', ')}, not ${grant.grantType}`)

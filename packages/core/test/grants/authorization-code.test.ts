@@ -1,16 +1,26 @@
 import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { type AuthorizationCodeOptions, authorizationCode, createPkce } from '../../src/grants/authorization-code.js'
-import { refusal } from '../answering.js'
+import { refusal, sent } from '../answering.js'
 
 const codeVerifier = 'v'.repeat(43)
 
-test('sends code, redirect URI and verifier, and is not repeatable', () => {
-  expect(authorizationCode({ code: 'c', redirectUri: 'https://app.example/cb', codeVerifier })).toEqual({
-    grantType: 'authorization_code',
-    parameters: { code: 'c', redirect_uri: 'https://app.example/cb', code_verifier: codeVerifier },
-    repeatable: false,
+test('sends code, redirect URI and verifier, once, and shows neither code nor verifier', async () => {
+  const grant = authorizationCode({ code: 'c-marker', redirectUri: 'https://app.example/cb', codeVerifier })
+  expect(await sent(grant)).toEqual({
+    code: 'c-marker',
+    redirect_uri: 'https://app.example/cb',
+    code_verifier: codeVerifier,
   })
+  expect(grant).toMatchObject({ grantType: 'authorization_code', resend: 'never', singleUse: true, unproven: true })
+  const shown = inspect(grant, { depth: 9 })
+  for (const secret of ['c-marker', codeVerifier]) expect(shown).not.toContain(secret)
+})
+
+test('is another one for another code', () => {
+  const [one, other] = ['one', 'other'].map(code => authorizationCode({ code }).identity)
+  expect(one).not.toEqual(other)
 })
 
 const wrong: readonly [option: string, options: object][] = [

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import {
+  authorizationCode,
   clientCredentials,
   createTokenSource,
   createUserTokenSources,
@@ -202,9 +203,9 @@ describe('a user’s token while the store is away', () => {
 
   test('costs no code: a login fails before its code is sent', async () => {
     const { user, server } = await away()
-    await expect(
-      user.redeem({ grantType: 'authorization_code', parameters: {}, repeatable: false }),
-    ).rejects.toMatchObject({ code: 'ERR_TOKEN_STORE' })
+    await expect(user.redeem(authorizationCode({ code: 'the code' }))).rejects.toMatchObject({
+      code: 'ERR_TOKEN_STORE',
+    })
     expect(server.requests).toHaveLength(1)
   })
 
