@@ -4,7 +4,9 @@ import axios from 'axios'
 
 /** An axios instance: what `axios.create()` returns, or axios itself; any 1.x, from `import` or `require`. */
 export interface AxiosLike<Config> {
+  /** The instance's own configuration. */
   readonly defaults: { readonly baseURL?: string | undefined }
+  /** Where the token comes in. */
   readonly interceptors: {
     readonly request: {
       use(
@@ -15,6 +17,7 @@ export interface AxiosLike<Config> {
       eject(id: number): void
     }
   }
+  /** Joins a request's URL as the instance does. */
   getUri(config?: object): string
 }
 

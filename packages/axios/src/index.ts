@@ -17,6 +17,7 @@ import { type Attachment, type Attachments, send, sourceOf } from './send.js'
 
 export type { AxiosLike }
 
+/** Where the tokens go, and how. */
 export interface AttachTokenSourceOptions {
   /**
    * Where tokens may be sent: scheme, host and port, checked on the final URL and on every redirect.

@@ -14,14 +14,19 @@ import type { TokenSource } from './token-source.js'
 
 /** A request about to be sent; `url` is the final one, after every join. */
 export interface AttachRequest {
+  /** The HTTP method, such as `GET`. */
   readonly method: string
+  /** The final one, absolute. */
   readonly url: string | URL
+  /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
 }
 
 /** An answer, as far as the decision needs it; `body` is called for those that {@link Attached.concerns} names. */
 export interface AttachResponse {
+  /** The HTTP status. */
   readonly status: number
+  /** The `WWW-Authenticate` header as received, several of them joined by commas. */
   readonly wwwAuthenticate: string | undefined
   /** The beginning of the body; the integration hands the whole of it on to the caller. */
   readonly body: () => Promise<string>

@@ -26,6 +26,7 @@ export interface AttachmentOptions {
 
 /** One of several sources, with its options. */
 export interface SourceAttachment<Request> extends AttachmentOptions {
+  /** Where the tokens come from; a function chooses for each request. */
   readonly source: SourceOf<Request>
 }
 
@@ -45,10 +46,13 @@ export interface Attaching<Agent> {
 
 /** A source as it was attached. */
 export interface Attachment<Agent> {
+  /** Where the tokens come from, as it was given. */
   readonly source: SourceOf<never>
+  /** Where they may go. */
   readonly origins: Origins
   /** The origins as they were given. */
   readonly listed: readonly string[]
+  /** What happens to requests to other origins. */
   readonly otherOrigins: 'refuse' | 'pass-through'
   /** Presents the client certificate; `undefined` without `tls`. */
   readonly agent: Agent | undefined
@@ -154,15 +158,21 @@ export class Attachments<Agent> {
     for (const one of all) this.add(one)
   }
 
+  /** How many there are. */
   get size(): number {
     return this.#all.size
   }
 
+  /** In the order they were attached. */
   [Symbol.iterator](): Iterator<Attachment<Agent>> {
     return this.#all.values()
   }
 
-  /** @throws TypeError when another one lists one of its origins */
+  /**
+   * Attaches one more.
+   *
+   * @throws TypeError when another one lists one of its origins
+   */
   add(attachment: Attachment<Agent>): void {
     for (const { origins } of this.#without(attachment))
       for (const origin of attachment.listed)

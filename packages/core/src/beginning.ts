@@ -27,7 +27,8 @@ export async function beginningOf(body: unknown, contentEncoding?: string | null
   return { text: await textOf(body, contentEncoding), whole: body }
 }
 
-type Chunks = AsyncIterable<string | Uint8Array>
+/** A body in pieces. */
+export type Chunks = AsyncIterable<string | Uint8Array>
 type Encoding = string | null | undefined
 
 async function ofStream(stream: Chunks, encoding: Encoding, restore: (whole: Chunks) => unknown): Promise<Beginning> {
@@ -48,6 +49,7 @@ async function textOf(body: unknown, encoding: Encoding): Promise<string> {
 
 /** As much of a stream as was asked for, and the stream. */
 export interface Peeked {
+  /** At least as many bytes as were asked for, or all there are. */
   readonly beginning: Buffer
   /** Whether that is all of it. */
   readonly isAll: boolean

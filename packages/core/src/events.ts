@@ -18,7 +18,7 @@ export type RenewalReason =
   | 'login'
 
 /** What every event says. */
-interface TokenEvent {
+export interface TokenEvent {
   /** Milliseconds since the epoch. */
   readonly at: number
   /** The provider's `name`. */

@@ -22,6 +22,7 @@ export type {
   ScopeNarrowedEvent,
   RenewalReason,
   StoreFailedEvent,
+  TokenEvent,
   TokenReceivedEvent,
   TokenRejectedEvent,
   TokenRequestedEvent,
@@ -97,6 +98,9 @@ export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
 export type { Thresholds } from './lifecycle/cached.js'
 export type { ImportedTokens } from './sources/import-tokens.js'
+export type { Closable } from './sources/open-state.js'
+export type { SourceOptions } from './sources/options.js'
+export type { RenewingTokenSource } from './sources/renewing-source.js'
 export type { UserTokenSource } from './sources/user-source.js'
 export {
   createTokenSource,

@@ -18,12 +18,13 @@ export type {
 export { systemClock } from './clock.js'
 export { fingerprint } from './secret.js'
 export { detachable } from './signal.js'
+export type { ReadHeaders } from './request-headers.js'
 export { checkTls, httpsAgent, secureContext } from './certificate.js'
 export { checkSource, refuseSource } from './token-source.js'
 export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
 export { isRepeatableBody } from './request-body.js'
-export { type Beginning, beginningOf, type Peeked, peek } from './beginning.js'
+export { type Beginning, beginningOf, type Chunks, type Peeked, peek } from './beginning.js'
 export {
   defaultMaxRedirects,
   type NextHop,

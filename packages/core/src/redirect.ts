@@ -5,6 +5,7 @@ import { parseUrl } from './options.js'
 export interface RedirectedRequest {
   /** In capitals, as it goes over the wire. */
   readonly method: string
+  /** Absolute. */
   readonly url: string
   /** Whether its body can be sent again. */
   readonly repeatable: boolean
@@ -12,6 +13,7 @@ export interface RedirectedRequest {
 
 /** An answer, as far as it may redirect. */
 export interface RedirectAnswer {
+  /** The HTTP status. */
   readonly status: number
   /** The header as it came: bytes as latin1. */
   readonly location: string | null | undefined
@@ -19,7 +21,9 @@ export interface RedirectAnswer {
 
 /** What is to be requested next. */
 export interface NextHop {
+  /** In capitals. */
   readonly method: string
+  /** Absolute. */
   readonly url: string
   /** Whether the body stays behind: what follows is a GET. */
   readonly dropsBody: boolean
@@ -31,6 +35,7 @@ export interface NextHop {
 
 /** Why a redirect cannot be followed, in words without the URL. */
 export interface RedirectProblem {
+  /** What is wrong with the answer. */
   readonly problem: string
 }
 

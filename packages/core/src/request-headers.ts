@@ -12,6 +12,7 @@ export type RequestHeaders = Readonly<Record<string, Secret>>
 
 /** Headers as they are sent, in small letters. */
 export interface ReadHeaders {
+  /** By name. */
   readonly headers: Readonly<Record<string, string>>
   /** The values that may stand in no error. */
   readonly secrets: readonly string[]

@@ -10,6 +10,7 @@ import { uncachedRequest } from './private-answers.js'
 export interface Sending extends Target {
   /** In capitals. */
   readonly method: string
+  /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
   /** The library's own request: what a function that chooses a source is asked with. */
   readonly request: unknown
@@ -30,6 +31,7 @@ export type OurHeaders = Readonly<Record<string, string>>
 
 /** An answer, as far as a decision needs it. */
 export interface Answer {
+  /** The HTTP status. */
   readonly status: number
   /** A header by its name in small letters, several of one name joined by commas. */
   readonly header: (name: string) => string | undefined

@@ -7,6 +7,7 @@ import { systemFiles } from './files.js'
 import { thisMachine } from './machine.js'
 import { storeIn } from './store.js'
 
+/** Where the records are, and who keeps them secret. */
 export interface FileStoreOptions {
   /**
    * Where the records are, on a disk of this machine. It is made when it is missing, with what leads to it; one that is

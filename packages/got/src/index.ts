@@ -4,15 +4,17 @@ import { type Attachment, type AttachmentOptions, httpsAgent, readAttachment } f
 import { callOf, join } from './call.js'
 import type { Answer, Options, RequestError, Response } from './got-like.js'
 
-/** got is an ES module; this finds its types from CommonJS too. */
-type GotOptions = import('got', { with: { 'resolution-mode': 'import' }}).Options
+/** The options of one of got's calls. got is an ES module; this finds its types from CommonJS too. */
+export type GotOptions = import('got', { with: { 'resolution-mode': 'import' }}).Options
 
 /** Where the tokens go; `tls` replaces `agent.https` there. */
 export interface TokenHooksOptions extends AttachmentOptions {}
 
 /** What `got.extend()` takes, of any got from 14 on. */
 export interface TokenHooks {
+  /** Run around each call, before its options are final. */
   handlers: (<Call>(options: object, next: (options: never) => Call) => Call)[]
+  /** Run at each step of a call, for each attempt and each redirect. */
   hooks: {
     beforeRequest: ((options: object) => Promise<void>)[]
     beforeRedirect: ((options: object, response: object) => void)[]

@@ -3,6 +3,7 @@ import { checkOptions } from '@grantkit/core/kit'
 import { checkPool, type PostgresPool } from './pool.js'
 import { defaultTable, parseTable } from './table.js'
 
+/** Which tables are made. */
 export interface MigrationOptions {
   /** The store's table, with or without a schema, which must exist. Default `grantkit_tokens`. */
   readonly table?: string | undefined

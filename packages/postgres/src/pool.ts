@@ -3,24 +3,33 @@ import { optionError } from '@grantkit/core/kit'
 
 /** What a `Pool` of `pg` is, as far as it is needed here. */
 export interface PostgresPool {
+  /** Runs one statement on any connection. */
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
   /** Checks out a connection, for a store that listens. */
   connect(use: (error: Error | undefined, client: PostgresClient | undefined) => void): void
+  /** What the pool was made with: `max` says how many connections it has at most. */
   readonly options?: { readonly max?: number | undefined } | undefined
 }
 
 /** A connection that was checked out of the pool. */
 export interface PostgresClient {
+  /** Runs one statement on this connection. */
   query(text: string): Promise<unknown>
+  /** Calls `listener` when the connection breaks or ends. */
   on(event: 'error' | 'end', listener: () => void): unknown
+  /** Calls `listener` with each notice of a channel that is listened to. */
   on(event: 'notification', listener: (message: PostgresNotification) => void): unknown
   /** With `true` it is closed, and not used again. */
   release(destroy: boolean): void
+  /** Lets the process end while the connection is open. */
   unref?(): void
 }
 
+/** A notice of `NOTIFY`. */
 export interface PostgresNotification {
+  /** The channel it came on. */
   readonly channel: string
+  /** Its text, if any. */
   readonly payload?: string | undefined
 }
 

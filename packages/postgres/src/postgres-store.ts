@@ -6,6 +6,7 @@ import { checkPool, type PostgresPool, run } from './pool.js'
 import { statements } from './statements.js'
 import { defaultTable, parseTable } from './table.js'
 
+/** Where the records are, who keeps them secret, and how changes are told. */
 export interface PostgresStoreOptions {
   /** The table of the records, with or without a schema; that of the leases has `_leases` added. Default `grantkit_tokens`. */
   readonly table?: string | undefined

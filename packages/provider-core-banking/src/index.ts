@@ -2,6 +2,7 @@
 import { type Credentials, defineProvider, encodeJson, type Provider } from '@grantkit/core'
 import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
+/** Where the API is. */
 export interface CoreBankingOptions {
   /** Scheme, host and port of the API, such as `https://openapi.udara360.io`. */
   readonly baseUrl: string

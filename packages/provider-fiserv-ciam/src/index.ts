@@ -2,6 +2,7 @@
 import { type ApiRefusal, defineProvider, encodeForm, encodeJson, type Parameters, type Provider } from '@grantkit/core'
 import { checkOptions, checkSecureUrl, optionError } from '@grantkit/core/kit'
 
+/** Where the token service is, and which of its spellings it understands. */
 export interface FiservCiamOptions {
   /** Such as `https://ciam-mfa-api-dev.1dc.com/ciam-mfa/v2/get/token`. */
   readonly tokenEndpoint: string

@@ -2,6 +2,7 @@
 import { type Conform, type DiscoveryOptions, defineProvider, discoverMetadata, type Provider } from '@grantkit/core'
 import { checkOptions } from '@grantkit/core/kit'
 
+/** Where the server's metadata is, and what is known better. `issuer` or `discoveryUrl` is needed. */
 export interface OidcOptions extends DiscoveryOptions {
   /** Names the server in errors and events. Default `oidc`. */
   readonly name?: string | undefined

@@ -2,6 +2,7 @@
 import { type Credentials, defineProvider, type Provider, type Refusal, type RefusalKind } from '@grantkit/core'
 import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
+/** Where the identity provider is, if not where its documentation has it. */
 export interface Wso2ApkOptions {
   /** Default `https://idp.am.wso2.com:9095/oauth2/token`; APK 2 has `/oauth2/1.0.0/token`. */
   readonly tokenEndpoint?: string | undefined

@@ -9,6 +9,7 @@ import {
 } from '@grantkit/core'
 import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
+/** Where the server is, and what its assertions have to say. */
 export interface Wso2OpenBankingOptions {
   /** `https://<APIM>:8243/token` for API Manager, `https://<IS>:9446/oauth2/token` for Identity Server. */
   readonly tokenEndpoint: string

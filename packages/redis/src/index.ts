@@ -10,6 +10,7 @@ import * as scripts from './scripts.js'
 
 export type { IoRedisClient, NodeRedisClient, WaitForReplicas }
 
+/** What the records are called, who keeps them secret, and how long is waited for them. */
 export interface RedisStoreOptions {
   /** What all its keys and its channel begin with. Default `grantkit`. */
   readonly prefix?: string | undefined

@@ -4,10 +4,15 @@ import type { WaitForReplicas } from './replicas.js'
 
 /** A client made by ioredis 5 or 6: `new Redis()`, in Sentinel mode too, or `new Cluster()`. */
 export interface IoRedisClient {
+  /** How the connection is; `end` is refused. */
   readonly status: string
+  /** Runs a script. */
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>
+  /** Gathers commands for one connection. */
   pipeline(): unknown
+  /** Another connection, for a store that listens. */
   duplicate(): unknown
+  /** Closes that one. */
   disconnect(): void
 }
 

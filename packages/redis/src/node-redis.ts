@@ -3,9 +3,13 @@ import type { Connection, Subscription } from './connection.js'
 
 /** A client made by node-redis (npm `redis`) 5 or 6: `createClient()`, `createCluster()` or `createSentinel()`. */
 export interface NodeRedisClient {
+  /** Whether it was connected; another one is refused. */
   readonly isOpen: boolean
+  /** Runs a script. */
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  /** Gathers commands for one connection. */
   multi(): unknown
+  /** Closes a connection of ours, one that listens. */
   destroy(): unknown
 }
 

@@ -3,19 +3,25 @@ import { BoundedMap } from './record.js'
 
 /** An access token as the server remembers it. Times are epoch milliseconds of the sandbox. */
 export interface IssuedToken {
+  /** The token as the client got it. */
   readonly token: string
+  /** The client it was issued to. */
   readonly clientId: string
   /** The client id for an application, the user otherwise. */
   readonly subject: string
   /** Space-separated, as granted. */
   readonly scope: string
+  /** When it was issued. */
   readonly issuedAt: number
+  /** When it expires. */
   readonly expiresAt: number
   /** A person approved it, so it is not an application token. */
   readonly isUserToken: boolean
   /** `x5t#S256` of the certificate it is bound to. */
   readonly certificateThumbprint: string | undefined
+  /** The consent it stands on, where there is one. */
   readonly consentId: string | undefined
+  /** Whether it was killed. */
   revoked: boolean
 }
 

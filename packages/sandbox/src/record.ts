@@ -9,7 +9,9 @@ export interface PresentedCertificate {
   readonly thumbprint: string
   /** It chains to the sandbox's CA; says nothing about its dates. */
   readonly trusted: boolean
+  /** In hexadecimal, as Node shows it. */
   readonly serialNumber: string
+  /** The distinguished name of who issued it, as Node shows it. */
   readonly issuer: string
   /** Epoch milliseconds. */
   readonly expiresAt: number
@@ -19,7 +21,9 @@ export interface PresentedCertificate {
 export interface ReceivedRequest {
   /** Sandbox time of arrival, epoch milliseconds. */
   readonly at: number
+  /** Which of the system's endpoints it was for. */
   readonly kind: RequestKind
+  /** In capitals. */
   readonly method: string
   /** Without the query. */
   readonly path: string
@@ -37,6 +41,7 @@ export interface ReceivedRequest {
   readonly parameterList: readonly (readonly [string, string])[]
   /** The name in the TLS handshake (SNI). */
   readonly tlsServername: string | undefined
+  /** What the connection presented; `undefined` when that was nothing. */
   readonly clientCertificate: PresentedCertificate | undefined
   /** Short for `clientCertificate.thumbprint`. */
   readonly clientCertificateThumbprint: string | undefined

@@ -21,15 +21,21 @@ export interface SandboxOptions {
 
 /** Five running systems. */
 export interface Sandbox extends AsyncDisposable {
+  /** WSO2 API Manager with Open Banking. */
   readonly wso2ApiManager: Wso2ApiManager
+  /** WSO2 Identity Server, whose tokens are used at that gateway. */
   readonly wso2IdentityServer: Wso2IdentityServer
+  /** The identity provider of WSO2 APK, and its gateway. */
   readonly wso2Apk: Wso2Apk
+  /** A core banking API. */
   readonly coreBanking: CoreBanking
+  /** Fiserv CIAM's token service, and an API. */
   readonly fiservCiam: FiservCiam
   /** All of them, in the order above. */
   readonly systems: readonly System[]
   /** PEM of the throwaway CA every server's certificate chains to. */
   readonly ca: string
+  /** Client certificates of every kind a server may meet. */
   readonly certificates: ClientCertificates
   /** Epoch milliseconds as the servers see them. */
   now(): number

@@ -10,20 +10,25 @@ export type SystemName = 'wso2ApiManager' | 'wso2IdentityServer' | 'wso2Apk' | '
 
 /** A running system: where it is, who may call it, what it received, and how to disturb it. */
 export interface System<Settings extends object = object> {
+  /** Its name in the sandbox. */
   readonly name: SystemName
   /** Of the token endpoint, as clients write it. */
   readonly origin: string
+  /** Its URL. */
   readonly tokenEndpoint: string
+  /** Scheme, host and port of the API. */
   readonly apiOrigin: string
   /** A protected resource: GET answers 200 with JSON when the token is valid. */
   readonly apiUrl: string
   /** Where the token endpoint listens, whatever its name is. */
   readonly connectTo: { readonly host: string; readonly port: number }
+  /** The client it knows. */
   readonly clientId: string
   /** Assign to a member at any time; it holds from the next request on. A member that does not exist is a TypeError. */
   readonly settings: Settings
   /** Oldest first; the last 10,000 unless `startSandbox` was told otherwise. */
   readonly requests: readonly ReceivedRequest[]
+  /** Forgets the requests so far. */
   clearRequests(): void
   /**
    * Spoils coming requests: by default the next one to the token endpoint.
@@ -36,6 +41,7 @@ export interface System<Settings extends object = object> {
   readonly issuedTokens: readonly IssuedToken[]
   /** Kills an access or refresh token as an administrator would; false when it is not known. */
   revoke(token: string): boolean
+  /** Kills every access and refresh token. */
   revokeAllTokens(): void
 }
 

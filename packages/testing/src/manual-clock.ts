@@ -1,6 +1,7 @@
 /** A clock moved by hand. */
 import type { Clock } from '@grantkit/core'
 
+/** A clock that a test moves. */
 export interface ManualClock extends Clock {
   /** Moves on by so many milliseconds; a negative number moves back. */
   advance(milliseconds: number): void

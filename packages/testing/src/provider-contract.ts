@@ -17,7 +17,9 @@ import { rejection } from './answering.js'
 
 /** A test by its name; `run` rejects when the provider does not do what the name says. */
 export interface ContractCase {
+  /** What holds when it passes. */
   readonly name: string
+  /** Runs it; rejects when it does not hold. */
   readonly run: () => Promise<void>
 }
 
@@ -35,13 +37,17 @@ export interface ProviderContractSetup {
   readonly wrongOptions: readonly WrongOption[]
 }
 
+/** An option that is refused when the provider or the client is made. */
 export interface WrongOption {
+  /** Its name, as the error has it. */
   readonly option: string
+  /** Makes the provider or the client; has to throw. */
   readonly make: () => unknown
 }
 
 /** A running server and a client of it. The client's clock and the server's move together. */
 export interface ProviderUnderTest extends AsyncDisposable {
+  /** The server. */
   readonly system: SystemUnderTest
   /** A client with good credentials. Its transport calls the API too. */
   readonly client: Client
@@ -81,10 +87,15 @@ export interface RequestReceived {
   readonly query: string
 }
 
+/** An answer in place of the server's own. */
 export interface SpoiltAnswer {
+  /** Tells it from other faults of `@grantkit/sandbox`. */
   readonly kind: 'status'
+  /** The HTTP status. */
   readonly status: number
+  /** Default: none. */
   readonly headers?: Readonly<Record<string, string>>
+  /** As text. Default: none. */
   readonly body?: string
 }
 

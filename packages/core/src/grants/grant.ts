@@ -8,6 +8,7 @@ import { checkFunction, checkObject, optionError, refusePromise } from '../optio
 import type { Parameters } from '../provider.js'
 import type { TokenSet } from '../token-set.js'
 
+/** What a client shows the token endpoint to get a token, made by `clientCredentials()` and the like. */
 export interface Grant {
   /** `grant_type` on the wire. */
   readonly grantType: string

@@ -8,10 +8,15 @@ import { TokenSet } from '../token-set.js'
 
 /** Tokens obtained elsewhere; instants in epoch milliseconds. */
 export interface ImportedTokens {
+  /** Renews the others. It or `accessToken` is needed. */
   readonly refreshToken?: string | undefined
+  /** When the refresh token expires. Default: not known. */
   readonly refreshTokenExpiresAt?: number | undefined
+  /** Serves until it expires. Default: the first caller waits for one. */
   readonly accessToken?: string | undefined
+  /** When the access token expires. Default: not known. */
   readonly expiresAt?: number | undefined
+  /** The scope of the access token, space-separated. Default: not known. */
   readonly scope?: string | undefined
 }
 

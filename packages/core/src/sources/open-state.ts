@@ -5,6 +5,7 @@ import { ClosedError } from '../errors.js'
 export interface Closable {
   /** Takes no more calls, and waits for the token requests under way. */
   close(): Promise<void>
+  /** The same, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

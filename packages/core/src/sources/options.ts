@@ -9,6 +9,7 @@ import { checkStore, type TokenStore } from '../store/token-store.js'
 
 /** What every token source takes. */
 export interface SourceOptions extends Thresholds {
+  /** Who asks for the tokens, made by `createClient()`. */
   readonly client: Client
   /** Where tokens are kept, so that processes share them. Default: this process's memory. */
   readonly store?: TokenStore | undefined

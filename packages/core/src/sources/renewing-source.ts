@@ -17,6 +17,7 @@ import type { SourceOptions } from './options.js'
 
 /** A token source that keeps tokens and renews them. */
 export interface RenewingTokenSource extends TokenSource {
+  /** The client it was made with. */
   readonly client: Client
   /**
    * The headers a request carries, for what no integration exists: WebSocket, gRPC, another HTTP client.

@@ -42,6 +42,7 @@ export interface ApkServer {
 
 /** What the user approves. */
 export interface ApkApproval {
+  /** The application that is approved. */
   readonly clientId: string
   /** Space-separated; default `default`. */
   readonly scope?: string

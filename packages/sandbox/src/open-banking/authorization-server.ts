@@ -9,7 +9,9 @@ import type { OpenBankingSettings } from './settings.js'
 
 /** A public key the client has published, found by its `kid`. */
 export interface ClientKey {
+  /** Names the key in the header of an assertion. */
   readonly kid: string
+  /** What the assertion's signature is verified with. */
   readonly publicKey: KeyObject
 }
 
@@ -72,11 +74,13 @@ export interface IssuingServer extends AuthorizationServer {
 
 /** What the account holder approves; the browser login itself is not part of the sandbox yet. */
 export interface Approval {
+  /** The client that is approved. */
   readonly clientId: string
   /** Space-separated. */
   readonly scope: string
   /** Default: the client's registered one. */
   readonly redirectUri?: string
+  /** `code_challenge` of the authorization request (RFC 7636 §4.3). Default: none. */
   readonly codeChallenge?: string
   /** Default `S256`. */
   readonly codeChallengeMethod?: 'S256' | 'plain'

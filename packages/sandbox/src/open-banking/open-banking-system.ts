@@ -17,6 +17,7 @@ export interface OpenBankingSystem<Settings extends OpenBankingSettings = OpenBa
   readonly kid: string
   /** The client's transport certificate; every call needs one. */
   readonly certificate: CertificateAndKey
+  /** The one the client has registered. */
   readonly redirectUri: string
   /** For `settings.authMethod` with a secret; assign to rotate it. */
   clientSecret: string

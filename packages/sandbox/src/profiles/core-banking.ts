@@ -27,7 +27,9 @@ export interface CoreBankingSettings {
 
 /** An operation the API carried out, once for each `Request-Reference`. */
 export interface BankingOperation {
+  /** `Request-Reference` of the request. */
   readonly reference: string
+  /** The body of the first request that carried it, as text. */
   readonly body: string
   /** How many requests carried this reference. */
   requests: number
@@ -35,6 +37,7 @@ export interface BankingOperation {
 
 /** Seed 003. */
 export interface CoreBanking extends System<CoreBankingSettings> {
+  /** Its name in the sandbox. */
   readonly name: 'coreBanking'
   /** Assign to rotate it. */
   clientSecret: string

@@ -29,6 +29,7 @@ export interface FiservCiamSettings {
 
 /** Seed 004. */
 export interface FiservCiam extends System<FiservCiamSettings> {
+  /** Its name in the sandbox. */
   readonly name: 'fiservCiam'
   /** Has characters every encoding treats differently. Assign to rotate it. */
   clientSecret: string

@@ -16,6 +16,7 @@ export type Wso2ApiManagerSettings = OpenBankingSettings & GatewaySettings
 
 /** Seed 000: `POST {origin}/token`, `private_key_jwt` PS256 over mutual TLS. */
 export interface Wso2ApiManager extends OpenBankingSystem<Wso2ApiManagerSettings> {
+  /** Its name in the sandbox. */
   readonly name: 'wso2ApiManager'
   /** POST JSON `{"Data":{...}}` with an application token. */
   readonly consentsUrl: string

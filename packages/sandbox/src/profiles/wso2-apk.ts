@@ -16,9 +16,11 @@ import { createSystem, createSystemState, type StartedSystem, type System, type 
 
 /** Seed 002. The two names are not in any DNS: connect to `connectTo` while URL, SNI and `Host` keep the name. */
 export interface Wso2Apk extends System<ApkSettings> {
+  /** Its name in the sandbox. */
   readonly name: 'wso2Apk'
   /** Assign to rotate it. */
   clientSecret: string
+  /** The one the application has registered. */
   readonly redirectUri: string
   /** Version 1.x: a code that lives 600 s, as if the user had logged in. */
   approve(approval: ApkApproval): string

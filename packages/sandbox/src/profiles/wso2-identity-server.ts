@@ -18,12 +18,15 @@ import type { StartedApiManager } from './wso2-api-manager.js'
  * whose settings are `wso2ApiManager.settings`.
  */
 export interface Wso2IdentityServer extends OpenBankingSystem {
+  /** Its name in the sandbox. */
   readonly name: 'wso2IdentityServer'
   /** Equal to the token endpoint, as on a real one. */
   readonly issuer: string
+  /** Where tokens are revoked (RFC 7009). */
   readonly revocationEndpoint: string
   /** Wants `Authorization: Basic admin:admin`. */
   readonly introspectionEndpoint: string
+  /** Where its public keys are. */
   readonly jwksUri: string
   /** Below the token path, not at the root of the host. */
   readonly discoveryUrl: string

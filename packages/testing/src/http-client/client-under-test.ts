@@ -21,6 +21,7 @@ export interface HttpClientSetup {
 export interface ForeignTraffic {
   /** The case. */
   readonly name: string
+  /** How many requests came in. */
   readonly requests: number
   /** All bytes received, decrypted. */
   readonly bytes: number
@@ -34,13 +35,17 @@ export interface ForeignTraffic {
 export interface HttpClientAttachment {
   /** A function chooses for each request, by its `x-user` header. */
   readonly source: TokenSource | ((request: HeaderReader) => TokenSource | Promise<TokenSource>)
+  /** Where its tokens may go. */
   readonly origins: readonly string[]
+  /** What happens to requests to other origins. Default `refuse`. */
   readonly otherOrigins?: 'refuse' | 'pass-through' | undefined
+  /** Client certificate, CA and connection of the requests to these origins. */
   readonly tls?: TlsOptions | undefined
 }
 
 /** A request's headers, in whatever way a library keeps them. */
 export interface HeaderReader {
+  /** A header by its name in small letters; `undefined` when the request has none. */
   header(name: string): string | undefined
 }
 
@@ -68,16 +73,21 @@ export interface HttpClientUnderTest {
    * error of ours is that, or in its chain of causes.
    */
   send(request: ClientRequest): Promise<ClientResponse>
+  /** Closes what it holds open. */
   close?(): Promise<void>
 }
 
+/** A request as the library's users write it. */
 export interface ClientRequest {
   /** Default `GET`. */
   readonly method?: string | undefined
   /** Absolute, or relative to `baseUrl`. */
   readonly url: string
+  /** The caller's own headers. Default none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Default none. */
   readonly body?: ClientBody | undefined
+  /** Ends the request. */
   readonly signal?: AbortSignal | undefined
   /** The library's own time-out. */
   readonly timeoutMs?: number | undefined
@@ -92,9 +102,12 @@ export type ClientBody =
   | { readonly json: unknown }
   | { readonly stream: AsyncIterable<Uint8Array> }
 
+/** An answer as the library's users get it. */
 export interface ClientResponse {
+  /** The HTTP status. */
   readonly status: number
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
+  /** As text. */
   readonly body: string
 }

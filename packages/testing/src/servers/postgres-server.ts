@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 
 /** A running server. It keeps what was committed when it is killed, and nothing when it is stopped. */
 export interface PostgresServer extends AsyncDisposable {
+  /** The port on 127.0.0.1, the same for its whole life. */
   readonly port: number
   /** `postgres://postgres@127.0.0.1:<port>/postgres`: the superuser, without a password. */
   readonly url: string
@@ -20,6 +21,7 @@ export interface PostgresServer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+/** How the server is set up. */
 export interface PostgresServerOptions {
   /** Settings of `postgresql.conf` by name, such as `{ default_transaction_isolation: 'serializable' }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined

@@ -6,6 +6,7 @@ const slots = 16_384
 /** A replica that has been sent nothing yet is not listed, and a ping is something. */
 const clusterDefaults = [...defaults, 'cluster-enabled yes', 'cluster-node-timeout 2000', 'repl-ping-replica-period 1']
 
+/** How large the cluster is. */
 export interface RedisClusterOptions {
   /** How many nodes hold keys. Default 3. */
   readonly primaries?: number | undefined
@@ -15,7 +16,9 @@ export interface RedisClusterOptions {
   readonly config?: readonly string[] | undefined
 }
 
+/** A running cluster. */
 export interface RedisCluster extends AsyncDisposable {
+  /** In the order of their slots. */
   readonly primaries: readonly RedisServer[]
   /** Those of the first primary, then those of the second, and so on. */
   readonly replicas: readonly RedisServer[]

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createConnection, createServer, type Socket } from 'node:net'
 
+/** A running relay. */
 export interface RedisRelay extends AsyncDisposable {
   /** Where to connect instead of to the server. */
   readonly port: number

@@ -1,6 +1,7 @@
 /** Sentinels, a primary and its replicas, for tests. */
 import { eventually, launch, type RedisServer, redisProgram, startRedisServer } from './redis-server.js'
 
+/** How many servers and Sentinels there are. */
 export interface RedisSentinelOptions {
   /** Default 1. */
   readonly replicas?: number | undefined
@@ -12,11 +13,13 @@ export interface RedisSentinelOptions {
   readonly config?: readonly string[] | undefined
 }
 
+/** Running servers and the Sentinels that watch them. */
 export interface RedisSentinel extends AsyncDisposable {
   /** What Sentinel calls the primary, whichever server that is. */
   readonly name: string
   /** The primary at first, and its replicas. */
   readonly servers: readonly RedisServer[]
+  /** The Sentinels, in the order they were started. */
   readonly sentinels: readonly RedisServer[]
   /** The server that is the primary now, as the first Sentinel sees it. */
   primary(): Promise<RedisServer>

@@ -12,6 +12,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type RedisReply, redisCommand } from './redis-command.js'
 
+/** How the server is set up. */
 export interface RedisServerOptions {
   /** Lines of its configuration file, such as `appendonly yes`. */
   readonly config?: readonly string[] | undefined
@@ -19,6 +20,7 @@ export interface RedisServerOptions {
 
 /** A running server. It keeps nothing on disk unless its configuration says so: what it held is gone after `kill()`. */
 export interface RedisServer extends AsyncDisposable {
+  /** The port on 127.0.0.1. */
   readonly port: number
   /** `redis://127.0.0.1:<port>` */
   readonly url: string

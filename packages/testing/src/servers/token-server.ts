@@ -9,9 +9,11 @@ import type { RequestReceived, SpoiltAnswer, SystemUnderTest } from '../provider
 
 /** What a server says; a body that is no text goes out as JSON. */
 export interface ServerAnswer {
+  /** The HTTP status. */
   readonly status: number
   /** Beside `content-type: application/json`, which may be replaced. Default none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Text as it is, anything else as JSON. */
   readonly body: unknown
 }
 
