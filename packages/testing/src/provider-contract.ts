@@ -10,6 +10,7 @@ import {
   LoginRequiredError,
   refreshToken,
   TokenResponseError,
+  type TokenSet,
   type TokenSource,
 } from '@grantkit/core'
 import { type Attached, type AttachResponse, attach, parseOrigins } from '@grantkit/core/kit'
@@ -31,6 +32,10 @@ export interface ProviderContractSetup {
   readonly authMethod: string
   /** The status refused client credentials get. Default 401. */
   readonly refusedStatus?: number | undefined
+  /** The status an API gives a dead token. Default 401. */
+  readonly rejectedStatus?: number | undefined
+  /** How long its tokens live, in milliseconds, where its answers do not say. Needed there, and unused elsewhere. */
+  readonly lifetimeMs?: number | undefined
   /** Whether users' tokens are renewed by a refresh token; then `logIn` is needed. Default `true`. */
   readonly refreshTokens?: boolean | undefined
   /** Each makes a provider or a client with one option that is wrong, which the `TypeError` has to name. */
@@ -144,10 +149,10 @@ const everyProvider: readonly Case[] = [
   },
   {
     name: 'renews a token once it has expired',
-    async run(provider) {
+    async run(provider, setup) {
       const source = applicationTokens(provider)
       const first = await source.getTokenSet()
-      provider.advance(lifetimeOf(first) + 1000)
+      provider.advance(lifetimeOf(first, setup) + 1000)
       const { answer } = await callWith(provider, source)
       assert.equal(answer.status, 200)
       assert.notEqual((await source.getTokenSet()).accessToken, first.accessToken)
@@ -156,11 +161,11 @@ const everyProvider: readonly Case[] = [
   },
   {
     name: 'recognises a token the API rejects, and renews it once',
-    async run(provider) {
+    async run(provider, { rejectedStatus = 401 }) {
       const source = applicationTokens(provider)
       provider.system.revoke((await source.getTokenSet()).accessToken)
       const { answer, attached } = await callWith(provider, source)
-      assert.equal(answer.status, 401)
+      assert.equal(answer.status, rejectedStatus)
       const headers = await attached.replay(responseOf(answer), true)
       assert.ok(headers, 'the request was not replayed')
       assert.equal((await callApi(provider, headers)).status, 200)
@@ -273,9 +278,9 @@ const everyProvider: readonly Case[] = [
 const withRefreshTokens: readonly Case[] = [
   {
     name: "renews a user's token by the refresh token",
-    async run(provider) {
+    async run(provider, setup) {
       const { source, first } = await loggedIn(provider)
-      provider.advance(lifetimeOf(first) + 1000)
+      provider.advance(lifetimeOf(first, setup) + 1000)
       const second = await source.getTokenSet()
       assert.notEqual(second.accessToken, first.accessToken)
       const [, refresh] = tokenRequests(provider)
@@ -288,10 +293,10 @@ const withRefreshTokens: readonly Case[] = [
   },
   {
     name: 'asks for a login when the refresh token is dead',
-    async run(provider) {
+    async run(provider, setup) {
       const { source, first } = await loggedIn(provider)
       provider.system.revoke(first.refreshToken ?? '')
-      provider.advance(lifetimeOf(first) + 1000)
+      provider.advance(lifetimeOf(first, setup) + 1000)
       const error = await rejection(source.getTokenSet())
       assert.ok(error instanceof LoginRequiredError, inspect(error))
       assert.equal(error.subject, 'the user')
@@ -370,9 +375,10 @@ function bearer(accessToken: string): Record<string, string> {
   return { authorization: `Bearer ${accessToken}` }
 }
 
-function lifetimeOf({ obtainedAt, expiresAt }: { obtainedAt: number; expiresAt: number | undefined }): number {
-  assert.ok(expiresAt !== undefined, 'the token has no known end')
-  return expiresAt - obtainedAt
+function lifetimeOf({ obtainedAt, expiresAt }: TokenSet, { lifetimeMs }: ProviderContractSetup): number {
+  const known = expiresAt === undefined ? lifetimeMs : expiresAt - obtainedAt
+  assert.ok(known !== undefined, 'the token has no known end: lifetimeMs is needed')
+  return known
 }
 
 /** Methods that leave a trace in headers or body; a certificate leaves none there. */

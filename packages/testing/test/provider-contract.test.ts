@@ -10,7 +10,13 @@ import {
 } from '@grantkit/core'
 import { optionError } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
-import { manualClock, type ProviderContractSetup, type ProviderUnderTest, providerContract } from '../src/index.js'
+import {
+  manualClock,
+  type ProviderContractSetup,
+  type ProviderUnderTest,
+  providerContract,
+  type ServerAnswer,
+} from '../src/index.js'
 import { startTinyServer } from './tiny-server.js'
 
 interface Changes {
@@ -19,9 +25,10 @@ interface Changes {
   readonly underTest?: Partial<ProviderUnderTest>
   readonly inBody?: boolean
   readonly onDispose?: () => void
+  readonly rejection?: ServerAnswer
 }
 
-function contractOf({ conform, setup, underTest, inBody, onDispose }: Changes = {}) {
+function contractOf({ conform, setup, underTest, inBody, onDispose, rejection }: Changes = {}) {
   return providerContract({
     authMethod: 'client_secret_basic',
     wrongOptions: [
@@ -34,7 +41,7 @@ function contractOf({ conform, setup, underTest, inBody, onDispose }: Changes = 
     ],
     async start() {
       const clock = manualClock()
-      const server = await startTinyServer(clock)
+      const server = await startTinyServer(clock, rejection)
       const metadata = { issuer: 'tiny', token_endpoint: server.tokenEndpoint }
       const provider = defineProvider({ name: 'tiny', metadata, conform })
       const client = (clientSecret: string) => {
@@ -72,6 +79,22 @@ const renamed: Changes = {
 
 describe('a provider that calls id, secret and refresh token otherwise', () => {
   for (const { name, run } of contractOf(renamed)) test(name, run)
+})
+
+/** One whose API rejects by 403, and whose answers name no lifetime. */
+const departing: Changes = {
+  conform: {
+    rejectionStatuses: [403],
+    recognizeRejection: () => true,
+    defaultExpiresIn: 3600,
+    mapTokenResponse: body => ({ ...Object(body), expires_in: undefined }),
+  },
+  setup: { rejectedStatus: 403, lifetimeMs: 3_600_000 },
+  rejection: { status: 403, body: {} },
+}
+
+describe('a provider with another status for dead tokens, and no lifetime in its answers', () => {
+  for (const { name, run } of contractOf(departing)) test(name, run)
 })
 
 /** The names of the cases that fail. */
@@ -167,6 +190,16 @@ describe('a provider that does not', () => {
       'says it has no refresh tokens, and takes the grant',
       { setup: { refreshTokens: false } },
       'has no refresh tokens, and refuses the grant before sending it',
+    ],
+    [
+      'is rejected with another status than it says',
+      { ...departing, setup: { lifetimeMs: 3_600_000 } },
+      'recognises a token the API rejects, and renews it once',
+    ],
+    [
+      'names no lifetime, nor does its setup',
+      { ...departing, setup: { rejectedStatus: 403 } },
+      'renews a token once it has expired',
     ],
     [
       'sends no refresh token',

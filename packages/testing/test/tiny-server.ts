@@ -1,6 +1,6 @@
 /** A whole authorization server and API: all that a provider contract needs of a server. */
 import type { Clock } from '@grantkit/core'
-import { type RequestReceived, startTokenServer, type TokenServer } from '../src/index.js'
+import { type RequestReceived, type ServerAnswer, startTokenServer, type TokenServer } from '../src/index.js'
 
 export interface TinyServer extends TokenServer {
   /** A code, as if a user had logged in. */
@@ -9,8 +9,10 @@ export interface TinyServer extends TokenServer {
 
 const hourMs = 3_600_000
 
+const invalidToken = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: {} }
+
 /** `id` and `good-secret` get tokens of an hour, by Basic header or body, where the secret may be called `appSecret` and the refresh token `renewBy`; a code gets a refresh token too. */
-export async function startTinyServer(clock: Clock): Promise<TinyServer> {
+export async function startTinyServer(clock: Clock, rejection: ServerAnswer = invalidToken): Promise<TinyServer> {
   const server = await startTokenServer({
     clock,
     answer(request, tokens) {
@@ -21,7 +23,7 @@ export async function startTinyServer(clock: Clock): Promise<TinyServer> {
       const body = { access_token: tokens.issue(hourMs), token_type: 'Bearer', expires_in: 3600, ...refresh }
       return { status: 200, body }
     },
-    rejection: { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: {} },
+    rejection,
   })
   return { ...server, approve: () => server.tokens.issue(hourMs) }
 }
