@@ -305,6 +305,25 @@ async function unauthenticated(): Promise<Produced[]> {
   )
 }
 
+/** Grants that have a secret, and cannot get what they send; or get it, and hear it again from the server. */
+async function ungranted(): Promise<Produced[]> {
+  const grant = { grantType: 'urn:example:assertion', identity: { subject: 'alice' }, resend: 'always' } as const
+  const assertion = { assertion: planted.secret, actor_token: planted.accessToken }
+  const parameters: readonly grantkit.Grant['parameters'][] = [
+    () => Promise.reject(new Error('KMS')),
+    () => [planted.secret] as never,
+    () => planted.secret as never,
+    () => assertion,
+  ]
+  const echo = { error: 'invalid_request', error_description: Object.values(assertion).join(' or ') }
+  return Promise.all(
+    parameters.map((read, index) => {
+      const client = clientOf(answering({ status: 400, body: echo }).transport, { clientSecret: secret })
+      return thrown(`grant ${index}`, () => requestTokenSet(client, { ...grant, parameters: read }))
+    }),
+  )
+}
+
 /** Wrong options, with a secret in each. */
 async function wrongOptions(): Promise<Produced[]> {
   const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'right' })
@@ -432,6 +451,7 @@ const areas = {
   unanswered,
   malformed,
   unauthenticated,
+  ungranted,
   wrongOptions,
   refusedBySources,
 }
