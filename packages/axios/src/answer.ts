@@ -1,40 +1,26 @@
-/** What is done with an answer before the caller gets it: its beginning read, our request hidden. */
+/** What is done with an answer before the caller gets it: shown to core, its config given back, our request hidden. */
 import { errorMonitor } from 'node:events'
-import type { Readable } from 'node:stream'
 import { inspect } from 'node:util'
-import { beginningOf } from '@grantkit/core/kit'
+import { beginningOf, hide, isNodeStream, isWebStream, type Refused } from '@grantkit/core/kit'
 import type { Config, Response } from './axios-like.js'
 
+/** An answer for core. A stream in `response.data` whose beginning was read gives way to one that begins at the beginning. */
+export function answerOf(response: Response): Refused {
+  return {
+    status: response.status,
+    header: name => header(response, name),
+    async body() {
+      const { text, whole } = await beginningOf(response.data)
+      if (whole !== response.data) response.data = whole
+      return text
+    },
+  }
+}
+
 /** A header by its lower-case name, whatever the adapter's kind of headers. */
-export function header(headers: object | undefined, name: string): string | undefined {
-  for (const [key, value] of Object.entries(headers ?? {})) if (key.toLowerCase() === name) return String(value)
+export function header({ headers = {} }: Pick<Response, 'headers'>, name: string): string | undefined {
+  for (const [key, value] of Object.entries(headers)) if (key.toLowerCase() === name) return String(value)
   return undefined
-}
-
-/** The beginning of a body as text. A stream in `response.data` gives way to one that begins at the beginning. */
-export async function readBeginning(response: Response): Promise<string> {
-  const { text, whole } = await beginningOf(response.data)
-  if (whole !== response.data) response.data = whole
-  return text
-}
-
-function isNodeStream(data: unknown): data is Readable {
-  return isObject(data) && 'pipe' in data && Symbol.asyncIterator in data
-}
-
-function isWebStream(data: unknown): data is ReadableStream {
-  return isObject(data) && 'getReader' in data && Symbol.asyncIterator in data
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-/** Lets go of a body nobody will read, so that its connection is free. */
-export function discard(response: Response | undefined): void {
-  const data = response?.data
-  if (isNodeStream(data)) data.destroy()
-  if (isWebStream(data)) data.cancel().catch(() => {})
 }
 
 const maxCauses = 10
@@ -70,19 +56,6 @@ export function giveBack(holder: unknown, config: Config): void {
   if (isObject(holder) && 'config' in holder) holder.config = config
 }
 
-const seenAgents = new WeakSet<object>()
-
-/** An agent of the caller's: its sockets hold the requests under way. */
-export function concealAgents({ httpAgent, httpsAgent }: Config): void {
-  for (const agent of [httpAgent, httpsAgent]) {
-    if (!isObject(agent) || seenAgents.has(agent)) continue
-    seenAgents.add(agent)
-    hide(agent, 'sockets', 'freeSockets', 'requests')
-  }
-}
-
-const hidden = { enumerable: false }
-
-function hide(object: object, ...names: (string | symbol)[]): void {
-  for (const name of names) if (Object.hasOwn(object, name)) Object.defineProperty(object, name, hidden)
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

@@ -3,8 +3,7 @@
  * gets keys of its own where the key is made after the token is known, that is where `setupCache()` came before
  * `attachTokenSource()`; elsewhere requests with a token pass the cache by.
  */
-import type { TokenSource } from '@grantkit/core'
-import { fingerprint } from '@grantkit/core/kit'
+import { type Attachment, fingerprint } from '@grantkit/core/kit'
 import type { Config } from './axios-like.js'
 
 type GenerateKey = (config: Config, ...more: unknown[]) => string
@@ -43,9 +42,10 @@ export function separateKeys(instance: object, carriesToken: (config: Config) =>
 }
 
 /** Names the token that a request will carry, before its key is made. Without one there is nothing to keep. */
-export async function nameToken(config: KeyedConfig, source: () => Promise<TokenSource>): Promise<Config> {
+export async function nameToken(config: KeyedConfig, { sourceFor }: Attachment<object>): Promise<Config> {
   try {
-    const { accessToken } = await (await source()).getTokenSet({ signal: config.signal })
+    const source = await sourceFor(config)
+    const { accessToken } = await source.getTokenSet({ signal: config.signal as AbortSignal | undefined })
     config[part] = ` ${fingerprint(accessToken)}`
     if (config.id !== undefined) config.id += config[part]
   } catch {

@@ -1,36 +1,29 @@
-/** Attaches a token source to an axios instance: axios's hooks translated to core's `attach()`. */
-import type { TlsOptions, TokenSource } from '@grantkit/core'
+/** Attaches a token source to an axios instance: axios's hooks translated to core's trip. */
+import type { TokenSource } from '@grantkit/core'
 import {
-  checkOptions,
+  type Attachment,
+  type AttachmentOptions,
+  Attachments,
   checkSource,
-  checkTls,
   httpsAgent,
   optionError,
   originOf,
-  parseOrigins,
+  readAttachment,
   refuseSource,
-  systemClock,
 } from '@grantkit/core/kit'
 import { type Adapter, type AxiosLike, type Config, workingsOf } from './axios-like.js'
 import { nameToken, separateKeys } from './caching.js'
-import { type Attachment, type Attachments, send, sourceOf } from './send.js'
+import { type Attached, send, sourceOf } from './send.js'
 
 export type { AxiosLike }
 
 /** Where the tokens go, and how. */
-export interface AttachTokenSourceOptions {
+export interface AttachTokenSourceOptions extends AttachmentOptions {
   /**
    * Where tokens may be sent: scheme, host and port, checked on the final URL and on every redirect.
    * Default: the source's own `origins`, else the origin of the instance's `baseURL`.
    */
   readonly origins?: readonly string[] | undefined
-  /**
-   * What happens to requests to other origins: refused with an `OriginError` before anything is sent, or sent without
-   * a token. Default `refuse`. With several sources on one instance, all of them have to let a request pass.
-   */
-  readonly otherOrigins?: 'refuse' | 'pass-through' | undefined
-  /** Client certificate, CA and connection of the requests to these origins; replaces `httpsAgent` there. */
-  readonly tls?: TlsOptions | undefined
 }
 
 /**
@@ -50,19 +43,15 @@ export function attachTokenSource<RequestConfig>(
 ): () => void {
   const order = 'attachTokenSource(instance, source, options)'
   refuseSource('instance', instance, order)
+  // who swaps the two is told of that first
   checkSource(source, order)
-  checkOptions('attachTokenSource', options, ['origins', 'otherOrigins', 'tls'])
-  const { otherOrigins = 'refuse', tls } = options
-  if (!['refuse', 'pass-through'].includes(otherOrigins))
-    throw optionError('otherOrigins', 'must be refuse or pass-through')
-  if (tls !== undefined)
-    checkTls('attachTokenSource', tls, ((source as TokenSource).client?.clock ?? systemClock).now())
   const registration = registrationOf(instance as unknown as AxiosLike<Config>)
-  const list = options.origins ?? (source as TokenSource).origins ?? originOfBase(instance?.defaults?.baseURL)
-  const attachment = { source, origins: parseOrigins(list), otherOrigins, agent: tls && httpsAgent(tls) }
-  for (const { origins } of registration.all)
-    for (const origin of list)
-      if (origins.has(origin)) throw optionError('origins', `${origin} has a token source already; detach that first`)
+  const attaching = {
+    ...{ maker: 'attachTokenSource', order, agentOf: httpsAgent },
+    withoutToken: 'send Authorization: false for a request without a token',
+    defaultOrigins: () => originOfBase(instance.defaults?.baseURL),
+  }
+  const attachment = readAttachment(attaching, source, options)
   registration.add(attachment)
   return () => registration.delete(attachment)
 }
@@ -74,9 +63,9 @@ function originOfBase(baseURL: string | undefined): string[] {
 }
 
 /** An instance's sources. One interceptor serves them all, and none stays when the last is detached. */
-interface Registration extends Attachments {
-  add(attachment: Attachment): void
-  delete(attachment: Attachment): void
+interface Registration {
+  add(attachment: Attachment<object>): void
+  delete(attachment: Attachment<object>): void
 }
 
 const registrations = new WeakMap<object, Registration>()
@@ -88,18 +77,17 @@ function registrationOf(instance: AxiosLike<Config>): Registration {
 }
 
 function register(instance: AxiosLike<Config>): Registration {
-  const all = new Set<Attachment>()
-  const attachments = { all, ...workingsOf(instance) }
+  const attachments = new Attachments<object>()
+  const attached = { attachments, ...workingsOf(instance) }
   const { request } = instance.interceptors
   let id = 0
   return {
-    ...attachments,
     add(attachment) {
-      if (all.size === 0) id = request.use(interceptor(instance, attachments), null, { synchronous: true })
-      all.add(attachment)
+      attachments.add(attachment)
+      if (attachments.size === 1) id = request.use(interceptor(instance, attached), null, { synchronous: true })
     },
     delete(attachment) {
-      if (all.delete(attachment) && all.size === 0) request.eject(id)
+      if (attachments.delete(attachment) && attachments.size === 0) request.eject(id)
     },
   }
 }
@@ -115,22 +103,19 @@ interface OurAdapter extends Adapter {
  * Stands in for the adapter, where the config is final: the URL joined, the body serialised. An answer to a request
  * sent once more then passes transforms and response interceptors once, like any other.
  */
-function interceptor(
-  instance: AxiosLike<Config>,
-  attachments: Attachments,
-): (config: Config) => Config | Promise<Config> {
+function interceptor(instance: AxiosLike<Config>, attached: Attached): (config: Config) => Config | Promise<Config> {
   return config => {
     const { adapter } = config
     const callers = isOurs(adapter) ? adapter[callersAdapter] : adapter
     const ours: OurAdapter = final => {
       final.adapter = callers
-      return send(attachments, final)
+      return send(attached, final)
     }
     ours[callersAdapter] = callers
     config.adapter = ours
-    const isCaching = separateKeys(instance, each => sourceOf(attachments, each) !== undefined)
-    const source = isCaching && config.cache !== false ? sourceOf(attachments, config) : undefined
-    return source === undefined ? config : nameToken(config, source)
+    const isCaching = separateKeys(instance, each => sourceOf(attached, each) !== undefined)
+    const serving = isCaching && config.cache !== false ? sourceOf(attached, config) : undefined
+    return serving === undefined ? config : nameToken(config, serving)
   }
 }
 

@@ -88,11 +88,19 @@ export async function peek(stream: Chunks, bytes: number): Promise<Peeked> {
   return { beginning: Buffer.concat(beginning), isAll, whole }
 }
 
-function isNodeStream(body: unknown): body is Readable {
+/** Lets go of a body nobody will read, so that its connection is free. What is no stream needs nothing. */
+export function discard(body: unknown): void {
+  if (isNodeStream(body)) body.destroy()
+  else if (isWebStream(body)) body.cancel().catch(() => {})
+}
+
+/** Whether a body is a stream of Node's. */
+export function isNodeStream(body: unknown): body is Readable {
   return isAsyncIterable(body) && 'pipe' in body
 }
 
-function isWebStream(body: unknown): body is ReadableStream<Uint8Array> {
+/** Whether a body is a stream of the web's. */
+export function isWebStream(body: unknown): body is ReadableStream<Uint8Array> {
   return isAsyncIterable(body) && 'getReader' in body
 }
 

@@ -24,7 +24,16 @@ export { checkSource, refuseSource } from './token-source.js'
 export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
 export { isRepeatableBody } from './request-body.js'
-export { type Beginning, beginningOf, type Chunks, type Peeked, peek } from './beginning.js'
+export {
+  type Beginning,
+  beginningOf,
+  type Chunks,
+  discard,
+  isNodeStream,
+  isWebStream,
+  type Peeked,
+  peek,
+} from './beginning.js'
 export {
   defaultMaxRedirects,
   type NextHop,
@@ -48,4 +57,4 @@ export {
   type SourceOf,
   type Target,
 } from './attachments.js'
-export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip } from './trip.js'
+export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip, attachmentFor } from './trip.js'

@@ -147,7 +147,20 @@ export class Trip<Agent> {
   }
 }
 
+/**
+ * The source a request would get its token from if it were sent as it is now: for what has to know before, such as a
+ * cache that makes a key. Nothing is refused here.
+ */
+export function attachmentFor<Agent>(
+  attachments: Attachments<Agent>,
+  sending: Pick<Sending, 'url' | 'isSocket' | 'has'>,
+): Attachment<Agent> | undefined {
+  if (sending.isSocket || bringsOwn(sending)) return undefined
+  for (const one of attachments) if (one.origins.has(sending.url)) return one
+  return undefined
+}
+
 /** Whether the caller has a credential of their own on it, where nothing is added. */
-function bringsOwn({ url, has }: Sending): boolean {
+function bringsOwn({ url, has }: Pick<Sending, 'url' | 'has'>): boolean {
   return has('authorization') || hasUserInformation(url)
 }

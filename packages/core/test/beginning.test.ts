@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import zlib from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { beginningOf, peek } from '../src/kit.js'
+import { beginningOf, discard, peek } from '../src/kit.js'
 
 const text = '{"error":"invalid_token"}'
 
@@ -143,3 +143,23 @@ async function gathered(stream: unknown): Promise<string> {
   for await (const chunk of stream as AsyncIterable<Uint8Array>) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks).toString()
 }
+
+describe('discard', () => {
+  test('lets go of a stream of Node’s', () => {
+    const stream = Readable.from(['text'])
+    discard(stream)
+    expect(stream.destroyed).toBe(true)
+  })
+
+  test('lets go of one of the web’s, though somebody reads it', async () => {
+    const canceled = new Promise<void>(resolve => discard(new ReadableStream({ cancel: () => resolve() })))
+    await canceled
+    const read = new Response('text').body as ReadableStream
+    read.getReader()
+    expect(() => discard(read)).not.toThrow()
+  })
+
+  test.each([undefined, null, text, Buffer.from(text), {}])('leaves %s alone', body => {
+    expect(() => discard(body)).not.toThrow()
+  })
+})

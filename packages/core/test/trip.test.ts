@@ -3,6 +3,7 @@ import { clientCredentials, createTokenSource } from '../src/index.js'
 import {
   Attachments,
   type Attempt,
+  attachmentFor,
   type Refused,
   readAttachment,
   type Sending,
@@ -228,5 +229,22 @@ describe('the library’s own retry', () => {
       const passing = tripOf(setUp(), { otherOrigins: 'pass-through' })
       await passing.headersFor(sending(), 'first')
       expect(await passing.headersFor(sending({ url: other }), attempt)).toEqual({})
+    })
+})
+
+describe('attachmentFor', () => {
+  const attachments = attachmentsOf(sourceOf(setUp()))
+
+  test('tells whose token a request would get', () => {
+    expect(attachmentFor(attachments, sending())).toBe([...attachments][0])
+  })
+
+  for (const [name, request] of Object.entries({
+    'to another origin': sending({ url: other }),
+    'to a socket of this machine': sending({ isSocket: true }),
+    'with a credential of the caller’s own': sending({}, ['authorization']),
+  }))
+    test(`tells, and refuses nothing, that it would get none: ${name}`, () => {
+      expect(attachmentFor(attachments, request)).toBeUndefined()
     })
 })
