@@ -45,8 +45,11 @@ export class GrantKitError extends Error {
   }
 }
 
-/** Whether an error comes from this library, whichever installed copy of it threw. */
-export function isGrantKitError(error: unknown): error is GrantKitError {
+/**
+ * Whether an error comes from this library, whichever installed copy of it threw. TypeScript then knows by `code` which
+ * one it is, and what that carries.
+ */
+export function isGrantKitError(error: unknown): error is KnownError {
   return typeof error === 'object' && error !== null && brand in error
 }
 
@@ -89,6 +92,8 @@ export interface AuthorizationServerErrorOptions extends GrantKitErrorOptions {
  * @see RFC 6749 §5.2
  */
 export class AuthorizationServerError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_SERVER_REFUSED'
   /** The HTTP status. Not `status`, since web frameworks take that of an error for the answer to their own caller. */
   readonly serverStatus: number
   /**
@@ -124,18 +129,30 @@ export interface TransportErrorOptions extends GrantKitErrorOptions {
   readonly neverSent: boolean
 }
 
+/** Which kind of {@link TransportError} it is. */
+export type TransportErrorCode =
+  | 'ERR_TRANSPORT'
+  | 'ERR_TRANSPORT_TIMEOUT'
+  | 'ERR_TRANSPORT_TLS'
+  | 'ERR_TRANSPORT_CLOSED'
+
 /**
  * No answer: DNS, TLS, connection, deadline. `code` is one of `ERR_TRANSPORT`, `ERR_TRANSPORT_TIMEOUT`,
  * `ERR_TRANSPORT_TLS`, `ERR_TRANSPORT_CLOSED`.
  */
 export class TransportError extends GrantKitError {
-  constructor(code: string, message: string, options: TransportErrorOptions) {
+  /** What kept the answer away: the deadline, a certificate that is not trusted, a transport that was closed; or anything else. */
+  declare readonly code: TransportErrorCode
+
+  constructor(code: TransportErrorCode, message: string, options: TransportErrorOptions) {
     super(code, message, { retryable: true, ...options })
   }
 }
 
 /** An answer that is not a token response; says what was expected, never the body. `code` is `ERR_TOKEN_RESPONSE`. */
 export class TokenResponseError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_TOKEN_RESPONSE'
   /** As in {@link AuthorizationServerError}; `undefined` when the answer had none. */
   readonly serverStatus: number | undefined
 
@@ -147,6 +164,8 @@ export class TokenResponseError extends GrantKitError {
 
 /** What the server sent does not hold. `code` is `ERR_VALIDATION`. */
 export class ValidationError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_VALIDATION'
   /** What was checked, such as `issuer`. */
   readonly check: string
 
@@ -158,6 +177,8 @@ export class ValidationError extends GrantKitError {
 
 /** This URL may not have the credential. `code` is `ERR_ORIGIN`. */
 export class OriginError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_ORIGIN'
   /** Scheme, host and port of the refused URL; `undefined` when it could not be parsed. */
   readonly origin: string | undefined
 
@@ -193,6 +214,8 @@ export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
 
 /** Only the user can help: no refresh token, or a dead one. `code` is `ERR_LOGIN_REQUIRED`. */
 export class LoginRequiredError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_LOGIN_REQUIRED'
   /** The user whose session is over, as `for(subject)` names them; `undefined` where it is not known. */
   readonly subject: string | undefined
   /** Why only the user can help; `undefined` where it is not known. */
@@ -213,6 +236,8 @@ export interface TokenStoreErrorOptions extends GrantKitErrorOptions {
 
 /** The store failed, did not answer in time, or holds what cannot be read. `code` is `ERR_TOKEN_STORE`. */
 export class TokenStoreError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_TOKEN_STORE'
   /** What was asked of the store, such as `compareAndSet`. */
   readonly operation: string
 
@@ -224,7 +249,24 @@ export class TokenStoreError extends GrantKitError {
 
 /** The token source was closed before or while it was asked. `code` is `ERR_CLOSED`. */
 export class ClosedError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_CLOSED'
   constructor(message: string) {
     super('ERR_CLOSED', message, { neverSent: true })
   }
 }
+
+/** Your own part failed: a secret, a signature, a header or what a grant shows could not be had; `cause` says why. */
+export type OwnPartError = GrantKitError & { readonly code: 'ERR_CLIENT_AUTHENTICATION' | 'ERR_GRANT' }
+
+/** Every error of this library, told apart by `code`. Later versions may add to it. */
+export type KnownError =
+  | AuthorizationServerError
+  | TransportError
+  | TokenResponseError
+  | ValidationError
+  | OriginError
+  | LoginRequiredError
+  | TokenStoreError
+  | ClosedError
+  | OwnPartError

@@ -5,13 +5,16 @@ export {
   ClosedError,
   GrantKitError,
   isGrantKitError,
+  type KnownError,
   type LoginReason,
   LoginRequiredError,
   OriginError,
+  type OwnPartError,
   type RefusalKind,
   TokenResponseError,
   TokenStoreError,
   TransportError,
+  type TransportErrorCode,
   ValidationError,
 } from './errors.js'
 export type {

@@ -26,7 +26,7 @@ async function ask(answers: (Answer | Error)[], grant: Grant = grants.client_cre
   const client = clientOf(transport, { provider: provider(conform), auth: clientSecretPost('s3cret') })
   const error = await requestTokenSet(client, grant).then(
     () => undefined,
-    (error: GrantKitError & Partial<AuthorizationServerError & TransportError>) => error,
+    (error: GrantKitError & Partial<Omit<AuthorizationServerError, keyof GrantKitError>>) => error,
   )
   return { error, requests, count: requests.length }
 }
@@ -104,7 +104,7 @@ describe('a request is sent once', () => {
       expect(await ask([error, granted], grants.authorization_code)).toMatchObject({ error, count: 1 })
     })
 
-  for (const code of ['ERR_TRANSPORT_TIMEOUT', 'ERR_TRANSPORT_TLS', 'ERR_TRANSPORT_CLOSED'])
+  for (const code of ['ERR_TRANSPORT_TIMEOUT', 'ERR_TRANSPORT_TLS', 'ERR_TRANSPORT_CLOSED'] as const)
     test(`when the transport failed with ${code}`, async () => {
       expect(await ask([new TransportError(code, 'x', { neverSent: true }), granted])).toMatchObject({
         error: { code },

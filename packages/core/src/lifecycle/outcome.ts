@@ -1,5 +1,5 @@
 /** What has become of a refresh token whose request failed, and what is noted about it. */
-import type { AuthorizationServerError, TransportError } from '../errors.js'
+import type { AuthorizationServerError } from '../errors.js'
 import { restMsAfter } from './health.js'
 import { type EndReason, type Failed, type LineageRecord, type Mark, nothingDone, unknown, unsent } from './record.js'
 
@@ -23,7 +23,7 @@ export type Outcome =
 /** @param hasLeft whether the transport was handed the request, now or at an attempt before */
 export function outcomeOf(error: unknown, hasLeft: boolean): Outcome {
   if (!hasLeft) return 'unsent'
-  const { code = '', kind, serverStatus = 0, neverSent } = error as Partial<AuthorizationServerError & TransportError>
+  const { code, kind, serverStatus = 0, neverSent } = error as Partial<AuthorizationServerError>
   if (neverSent) return 'unsent'
   if (code !== 'ERR_SERVER_REFUSED' || kind === undefined) return 'unknown'
   if (kind === 'invalid_grant' || kind === 'interaction_required') return kind

@@ -6,6 +6,7 @@ import {
   TokenResponseError,
   TokenStoreError,
   TransportError,
+  type TransportErrorCode,
 } from '../../src/index.js'
 import {
   type Circumstances,
@@ -19,7 +20,7 @@ import { emptyRecord, type LineageRecord, type Mark, marked } from '../../src/li
 
 const refused = (status: number, kind: RefusalKind, error?: string) =>
   new AuthorizationServerError({ serverStatus: status, kind, error })
-const transport = (code: string, neverSent: boolean) => new TransportError(code, 'no answer', { neverSent })
+const transport = (code: TransportErrorCode, neverSent: boolean) => new TransportError(code, 'no answer', { neverSent })
 
 describe('outcomeOf', () => {
   const outcomes: [string, unknown, Outcome][] = [

@@ -1,7 +1,7 @@
 /** What a case has at hand: servers, tokens, clients; closed after it, and searched for what should not have got there. */
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { type Conform, isGrantKitError } from '@grantkit/core'
+import { type Conform, isGrantKitError, type KnownError } from '@grantkit/core'
 import { ok } from './answers.js'
 import {
   type AuthorizationServer,
@@ -190,7 +190,7 @@ export function causesOf(error: unknown): unknown[] {
 }
 
 /** Our error in a chain of causes. */
-export function ourError(error: unknown) {
+export function ourError(error: unknown): KnownError {
   const ours = causesOf(error).find(isGrantKitError)
   assert.ok(ours, `no error of ours in ${inspect(error)}`)
   return ours
