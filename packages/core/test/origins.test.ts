@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { OriginError } from '../src/index.js'
-import { originOf, parseOrigins } from '../src/origins.js'
+import { leadsToSocket, originOf, parseOrigins, socketError } from '../src/origins.js'
 
 const api = parseOrigins(['https://api.example.com'])
 
@@ -60,6 +60,18 @@ describe('parseOrigins', () => {
     expect(() => api.check('secret')).toThrow(expect.objectContaining({ origin: undefined }))
   })
 
+  test('the message names the origin, or that there is none', () => {
+    const rest = 'is not among the origins the token may be sent to'
+    expect(() => api.check('https://evil.example/path')).toThrow(`https://evil.example ${rest}`)
+    expect(() => api.check('/relative')).toThrow(`This URL ${rest}`)
+  })
+
+  test('a list that somebody forgot to await is told as such', () => {
+    const parse = () => parseOrigins(Promise.resolve(['https://api.example.com']) as unknown as string[])
+    expect(parse).toThrow(expect.objectContaining({ name: 'TypeError', option: 'origins' }))
+    expect(parse).toThrow(/^origins: .*await/)
+  })
+
   test('takes internationalised names in either spelling', () => {
     const origins = parseOrigins(['https://bücher.example'])
     expect(origins.has('https://xn--bcher-kva.example/')).toBe(true)
@@ -102,6 +114,57 @@ describe('parseOrigins', () => {
       expect(parse).toThrow(expect.objectContaining({ code: 'ERR_OPTION', option: 'origins' }))
       expect(parse).not.toThrow(/secret/)
     })
+
+  const advice: Record<string, [list: string[], advice: string]> = {
+    'an empty list': [[], "must list at least one origin, such as ['https://api.example.com']"],
+    'a host alone': [['api.example.com'], 'must be absolute, such as https://api.example.com'],
+    'a path': [['https://api.example.com/v1'], 'must be scheme, host and port alone, without a path'],
+    'a wildcard': [['https://*.example.com'], 'cannot contain a wildcard; list every origin'],
+    'plain http': [['http://api.example.com'], 'must be https (http is allowed to loopback addresses alone)'],
+  }
+  for (const [name, [list, what]] of Object.entries(advice))
+    test(`says what to do about ${name}`, () => {
+      expect(() => parseOrigins(list)).toThrow(`origins: ${what}`)
+    })
+})
+
+describe('a socket of this machine', () => {
+  const leads: Record<string, unknown> = {
+    'the option itself': { socketPath: '/run/api.sock' },
+    'the options of an agent': { options: { socketPath: '/run/api.sock' } },
+  }
+  for (const [name, part] of Object.entries(leads))
+    test(`is found in ${name}, among other parts`, () => {
+      expect(leadsToSocket(part)).toBe(true)
+      expect(leadsToSocket(undefined, { host: 'a.example' }, part)).toBe(true)
+    })
+
+  const leadsNot: readonly unknown[] = [
+    undefined,
+    null,
+    'socketPath',
+    { socketPath: '' },
+    { options: null },
+    {},
+    { path: '/' },
+  ]
+  for (const part of leadsNot)
+    test(`is not found in ${JSON.stringify(part)}`, () => {
+      expect(leadsToSocket(part)).toBe(false)
+    })
+
+  test('is refused by name, without an origin', () => {
+    expect(socketError()).toMatchObject({ code: 'ERR_ORIGIN', origin: undefined })
+    expect(socketError().message).toBe(
+      'A socket of this machine (socketPath) is not among the origins the token may be sent to',
+    )
+  })
+})
+
+test('what is neither HTTP nor a WebSocket has no origin', () => {
+  for (const url of ['file:///etc/passwd', 'ftp://a.example', 'data:,x', 'nothing'])
+    expect(originOf(url)).toBeUndefined()
+  expect(originOf(new URL('blob:https://a.example/x'))).toBeUndefined()
 })
 
 test('originOf maps WebSocket schemes to those of the request that opens one', () => {

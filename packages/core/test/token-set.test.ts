@@ -38,6 +38,11 @@ describe('a token set that is printed', () => {
     for (const text of ways) expect(text).not.toContain('marker')
   })
 
+  test('prints by inspect what toJSON shows', () => {
+    expect(inspect(tokenSet)).toContain("tokenType: 'Bearer'")
+    expect(inspect(tokenSet)).toMatch(/accessToken: '\[redacted [\w-]{8}\]'/)
+  })
+
   test('names no token that is not there', () => {
     const { accessToken: _, ...printed } = new TokenSet({ accessToken: 'a', obtainedAt: 1 }).toJSON()
     expect(Object.keys(printed)).not.toContain('refreshToken')
