@@ -5,9 +5,11 @@
 import type { BoundedStore } from '../store/bounded-store.js'
 import type { TokenSet } from '../token-set.js'
 import { type Copy, copyOf, goodUntil } from './copy.js'
-import { askForMs, emptyRecord, isMissing, isSameToken, type KeptToken, knows, type LineageRecord } from './record.js'
+import { askForMs } from './decision.js'
+import { emptyRecord, isSameToken, type KeptToken, knows, type LineageRecord } from './record.js'
 import { UnderWay, type Unsaved } from './under-way.js'
 import { isFirst, type Known, nothing } from './version.js'
+import { isMissing } from './worth.js'
 
 /** What all lineages of one store have in common. */
 export interface Place {
@@ -135,7 +137,7 @@ export class Lineage {
     else this.stale()
   }
 
-  /** This process has written a version: should the store have nothing any more, it was not somebody else who removed it. */
+  /** This process wrote the version: should the store have nothing any more, nobody else has removed it. */
   wrote(version: string): void {
     this.#writtenVersion = version
   }

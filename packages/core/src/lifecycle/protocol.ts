@@ -6,13 +6,12 @@
 import { type LoginReason, TokenStoreError } from '../errors.js'
 import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
+import { decide, type Wanted } from './decision.js'
 import { changeAfter, endBy, failedBy, outcomeOf } from './outcome.js'
 import {
   answered,
-  decide,
   type EndReason,
   ended,
-  isMissing,
   type KeptToken,
   type LineageRecord,
   type Mark,
@@ -20,9 +19,9 @@ import {
   markOf,
   rescued,
   unsent,
-  type Wanted,
 } from './record.js'
 import type { Known } from './version.js'
+import { isMissing } from './worth.js'
 
 /** What is done in the world, one thing at a time. Each may fail, and then the refresh goes on with what it threw. */
 export type Step =

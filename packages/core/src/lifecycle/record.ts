@@ -3,10 +3,8 @@
  * these very functions.
  */
 import { type AdditionalMembers, additionalMembers, withMembersBefore } from '../additional.js'
-import type { LoginReason } from '../errors.js'
 import { sha256 } from '../secret.js'
 import { TokenSet } from '../token-set.js'
-import { restMsAfter } from './health.js'
 
 /**
  * One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token.
@@ -26,7 +24,7 @@ export interface LineageRecord {
   readonly origins: readonly string[]
   /** Why there is no refresh token any more. */
   readonly ended?: EndReason | 'forgotten' | undefined
-  /** When somebody missed this record, and asked those who may have it; nothing else is in it then. */
+  /** When a process missed the record, and asked those who may have it to put it back. Nothing else is in it then. */
   readonly asked?: number | undefined
 }
 
@@ -48,7 +46,7 @@ export interface KeptToken {
 export interface Mark {
   /** Of the refresh token. */
   readonly hash: string
-  /** Who sends it; a new name for every flight. */
+  /** The lease's holder, who sends it. */
   readonly holder: string
   /** When the mark was written, by the holder's clock. */
   readonly at: number
@@ -66,65 +64,11 @@ export interface Mark {
   readonly failure?: { readonly status?: number | undefined; readonly error?: string | undefined } | undefined
 }
 
-export type Decision =
-  | { readonly step: 'serve'; readonly token: KeptToken }
-  | { readonly step: 'send'; readonly refreshToken: string }
-  /** For whoever has the lease. */
-  | { readonly step: 'wait' }
-  | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
-  /** For those who may know better than the store: it has lost the record. */
-  | { readonly step: 'ask' }
-  | { readonly step: 'log_in'; readonly reason: LoginReason }
-
-/** What a caller wants of a lineage. */
-export interface Wanted {
-  /** The entry's key. */
-  readonly entry: string
-  /** Whether a token that is kept is what the caller waits for. */
-  readonly serves: (token: KeptToken) => boolean
-  readonly now: number
-  /** Whether the caller has the lease, so that nobody else is about to send or waits for an answer. */
-  readonly leased: boolean
-  /** How often a refresh token may be sent again when its outcome is not known. */
-  readonly resends: number
-  /**
-   * Until when the caller has a token that serves, when it is to be renewed in the background: then the last try is left
-   * for the moment when somebody needs it.
-   */
-  readonly servedUntil?: number | undefined
-}
-
 export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [], origins: [] }
 
-/** Step `decide`: what is to be done, going by the record alone. */
-export function decide(record: LineageRecord, wanted: Wanted): Decision {
-  const { entry, serves, now, leased, resends } = wanted
-  const token = record.accessTokens[entry]
-  if (token !== undefined && serves(token)) return { step: 'serve', token }
-  const { refreshToken, refreshTokenExpiresAt } = record
-  if (refreshToken === undefined && isAsked(record, now)) return { step: 'ask' }
-  if (refreshToken === undefined) return { step: 'log_in', reason: record.ended ?? 'no_refresh_token' }
-  const mark = markOf(record, refreshToken)
-  if (!leased && isUnderWay(mark)) return { step: 'wait' }
-  if (refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= now)
-    return { step: 'log_in', reason: 'refresh_token_expired' }
-  const until = mark === undefined ? undefined : restUntilOf(mark, now)
-  if (mark !== undefined && until !== undefined) return { step: 'rest', mark, until }
-  if (mark !== undefined && mark.sends > resends) return { step: 'log_in', reason: 'unknown_outcome' }
-  if (mark !== undefined && isForLater(mark, wanted)) return { step: 'rest', mark, until: wanted.servedUntil ?? now }
-  return leased ? { step: 'send', refreshToken } : { step: 'wait' }
-}
-
-/** What stands for a record that somebody misses. */
+/** The record that is written where one is missed, so that processes that still have that one are told and put it back. */
 export function asking(now: number): LineageRecord {
   return { ...emptyRecord, asked: now }
-}
-
-/** How long those who may have a record that the store has lost are waited for; a copy is looked at again within 10 s. */
-export const askForMs = 12_000
-
-function isAsked({ asked = Number.NEGATIVE_INFINITY }: LineageRecord, now: number): boolean {
-  return Math.abs(now - asked) < askForMs
 }
 
 /** Step `mark`: the refresh token is about to be sent. */
@@ -150,7 +94,7 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
     missingScope,
     additional: withMembersBefore(before?.additional, answer.additional),
   }
-  // certificates and scopes come and go, and each has a token of its own
+  // each new scope or certificate brings an entry: the tokens of those that are used no more would stay for ever
   const alive = Object.entries(record.accessTokens).filter(([, kept]) => endOf(kept) > obtainedAt)
   return { ...withRefreshToken(record, answer), accessTokens: { ...Object.fromEntries(alive), [entry]: token } }
 }
@@ -202,7 +146,7 @@ export function discarded(record: LineageRecord, entry: string, accessToken: str
   return { ...record, accessTokens: others }
 }
 
-/** What is left of a lineage that was forgotten: the later word, should an answer still be on its way. */
+/** What is left of a lineage that was forgotten. An answer that is still on its way finds it there, and is not written. */
 export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
 
 /** Whether a refresh token is this lineage's own, now or before. */
@@ -245,50 +189,6 @@ function withoutRefreshToken(record: LineageRecord): LineageRecord {
   return lasting
 }
 
-/** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
-export function keepForMs(record: LineageRecord, now: number): number | undefined {
-  if (record.refreshToken !== undefined)
-    return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
-  const ends = Object.values(record.accessTokens).map(endOf)
-  return atLeast(Math.max(0, ...ends) - now, leastToKeepMs(record))
-}
-
-function leastToKeepMs(record: LineageRecord): number {
-  if (record.ended === 'forgotten') return hourMs
-  if (record.spent.length > 0) return monthMs
-  if (isOfLaterRelease(record)) return dayMs
-  return record.asked ? minuteMs : 1_000
-}
-
-/** Whether nothing is worth keeping. */
-export function isEmpty(record: LineageRecord): boolean {
-  return isMissing(record) && record.asked === undefined
-}
-
-/** Whether it says no more than no record would. */
-export function isMissing(record: LineageRecord): boolean {
-  const { refreshToken, accessTokens, spent, ended } = record
-  const isBare = refreshToken === undefined && ended === undefined && spent.length === 0
-  return isBare && Object.keys(accessTokens).length === 0 && !isOfLaterRelease(record)
-}
-
-const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
-  refreshToken: true,
-  refreshTokenExpiresAt: true,
-  refreshTokenWarnAt: true,
-  accessTokens: true,
-  sending: true,
-  spent: true,
-  origins: true,
-  ended: true,
-  asked: true,
-}
-
-/** Whether a later release keeps something in it, whose worth nobody knows here. */
-function isOfLaterRelease(record: LineageRecord): boolean {
-  return !Object.keys(record).every(name => Object.hasOwn(memberNames, name))
-}
-
 /** A token as callers get it. One from the future was written by a clock that runs ahead: it lives as long, from now. */
 export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number): TokenSet {
   const { refreshToken, refreshTokenExpiresAt } = record
@@ -309,18 +209,14 @@ export function isSameToken(one: KeptToken, other: KeptToken | undefined): boole
   return one.accessToken === other?.accessToken && one.obtainedAt === other.obtainedAt
 }
 
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
-const dayMs = 24 * hourMs
-const mostAheadMs = minuteMs
-/** So long it is remembered which refresh tokens are dead. */
-const monthMs = 30 * dayMs
+const dayMs = 86_400_000
 
 /** When a token is over; one without an end is not kept for ever. */
-function endOf({ obtainedAt, expiresAt }: KeptToken): number {
+export function endOf({ obtainedAt, expiresAt }: KeptToken): number {
   return expiresAt ?? obtainedAt + dayMs
 }
-/** A latecomer is late by one or two, and each hash is 43 characters. */
+
+/** The last eight: a process that comes late brings one of the last two or three, and each hash takes 43 characters. */
 function latest(hashes: readonly string[]): readonly string[] {
   return hashes.slice(-8)
 }
@@ -330,23 +226,7 @@ export function markOf({ sending }: LineageRecord, refreshToken: string): Mark |
   return sending?.hash === sha256(refreshToken) ? sending : undefined
 }
 
-/** Until when it rests, if it does. A clock that is far ahead has written what nobody should wait for. */
-function restUntilOf({ at, restUntil = 0 }: Mark, now: number): number | undefined {
-  return restUntil > now && at - now < mostAheadMs ? restUntil : undefined
-}
-
-/** A try in the background that could be the last one allowed, or rest beyond the moment when it is needed. */
-function isForLater({ sends, failures = 0 }: Mark, { servedUntil, now, resends }: Wanted): boolean {
-  if (servedUntil === undefined || failures === 0) return false
-  return sends >= resends || now + restMsAfter(failures + 1) > servedUntil
-}
-
-/** As far as the record tells: whoever has the lease knows better. */
-function isUnderWay(mark: Mark | undefined): boolean {
-  return mark !== undefined && mark.restUntil === undefined
-}
-
-/** A server may hand out again what it has handed out before. */
+/** With the refresh token that is replaced; without the one that comes: a server may hand out one that was used up before. */
 function spentWith({ refreshToken, spent }: LineageRecord, next?: string): readonly string[] {
   const hashes = refreshToken === undefined ? spent : latest([...spent, sha256(refreshToken)])
   return next === undefined ? hashes : hashes.filter(hash => hash !== sha256(next))
@@ -355,8 +235,4 @@ function spentWith({ refreshToken, spent }: LineageRecord, next?: string): reado
 /** A day before the end, or when three quarters are over. */
 function warnAt(obtainedAt: number, expiresAt: number | undefined): number | undefined {
   return expiresAt === undefined ? undefined : expiresAt - Math.min(dayMs, (expiresAt - obtainedAt) / 4)
-}
-
-function atLeast(milliseconds: number, least = 1_000): number {
-  return Math.ceil(Math.max(milliseconds, least))
 }

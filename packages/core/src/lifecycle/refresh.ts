@@ -7,17 +7,18 @@ import type { TokenStoreError } from '../errors.js'
 import { refreshToken } from '../grants/refresh-token.js'
 import type { TokenSet } from '../token-set.js'
 import { othersAreServed, refuseWhileResting } from './cooldown.js'
+import { type Decision, decide } from './decision.js'
 import { type Lease, leaseOf } from './lease.js'
 import type { Entry, Lineage } from './lineage.js'
 import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowing, tellOfUnsaved } from './notices.js'
 import { type Change, type Results, refreshing, type Sent, type Step, type Steps, type Verdict } from './protocol.js'
-import { type Decision, decide, emptyRecord, type KeptToken } from './record.js'
+import { emptyRecord, type KeptToken } from './record.js'
 import { type Ask, type Renew, sharedTokenSet } from './renewal.js'
 import { keepsChanging, StoredLineage } from './stored.js'
 import { attemptFor, requestToken } from './token-request.js'
 import { nothing } from './version.js'
 
-/** How much longer than a request a lease holds: for a signature and a write or two between taking it and sending. */
+/** How much longer than a request a lease lasts: for a signature and some calls of the store before it is sent. */
 const leaseMarginMs = 5_000
 /** How long an answer is offered to a store that fails while its caller waits; afterwards by a timer. */
 const patienceMs = 10_000
@@ -73,7 +74,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     return tokenOf(entry, verdict)
   }
 
-  /** For a login that is missing nobody has to wait. */
+  /** Where a record that was read a moment ago says that there will be no token, nobody has to wait for a lease. */
   function throwIfKnown(lineage: Lineage, decision: Decision): void {
     if (!lineage.isFresh) return
     if (decision.step === 'rest' || decision.step === 'log_in') throw errorOf(lineage, decision)
@@ -104,7 +105,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     } satisfies Partial<Does>
   }
 
-  /** The store refuses the answer for good: it is kept here, for as long as the process lives, and served from here. */
+  /** A store that can never take the answer: it is served from this process, for as long as that lives. */
   function keepUnsaved(
     stored: StoredLineage,
     lineage: Lineage,

@@ -6,10 +6,11 @@ import type { Clock } from '../clock.js'
 import { TokenStoreError } from '../errors.js'
 import type { RecordToKeep } from '../store/token-store.js'
 import type { Lineage } from './lineage.js'
-import { asking, discarded, emptyRecord, isEmpty, isMissing, keepForMs, type LineageRecord } from './record.js'
+import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { parseRecord, textOf } from './record-text.js'
 import type { Unsaved } from './under-way.js'
 import { firstVersion, isFirst, type Known, newVersion, nothing } from './version.js'
+import { isEmpty, isMissing, keepForMs } from './worth.js'
 
 /** Others may come first now and then, not every time: then the store is at fault, or its replicas disagree. */
 const mostTries = 20

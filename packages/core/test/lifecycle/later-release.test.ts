@@ -1,6 +1,7 @@
 /** While processes of two releases share a store: what the later one keeps in a record, the earlier one leaves in it. */
 import { describe, expect, test } from 'vitest'
-import { isMissing, keepForMs, type LineageRecord } from '../../src/lifecycle/record.js'
+import type { LineageRecord } from '../../src/lifecycle/record.js'
+import { isMissing, keepForMs } from '../../src/lifecycle/worth.js'
 import { json } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 

@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { decide } from '../../src/lifecycle/decision.js'
 import {
   answered,
-  decide,
   discarded,
   emptyRecord,
   ended,
   forgotten,
-  isEmpty,
   isSameToken,
   type KeptToken,
-  keepForMs,
   knows,
   type LineageRecord,
   marked,
@@ -18,7 +16,6 @@ import {
   tokenSetOf,
   unknown,
   unsent,
-  type Wanted,
   withRefreshToken,
 } from '../../src/lifecycle/record.js'
 import { sha256 } from '../../src/secret.js'
@@ -40,86 +37,6 @@ const sentTimes = (times: number): LineageRecord => {
     record = unknown(marked(record, 'a holder', now), { failure: undefined, restUntil: now + 1_000 })
   return record
 }
-
-describe('decide', () => {
-  const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
-    entry: 'e',
-    serves: () => false,
-    now,
-    leased: true,
-    resends: 1,
-    ...changes,
-  })
-  const waiting = wanted({ leased: false })
-
-  test('serves a token that serves, whatever becomes of the refresh token', () => {
-    const serves = ({ accessToken }: KeptToken) => accessToken === 'access-1'
-    const records = [recordOf(), marked(recordOf(), 'a holder', now), ended(recordOf(), 'invalid_grant'), sentTimes(5)]
-    for (const record of records)
-      expect(decide(record, wanted({ serves }))).toEqual({ step: 'serve', token: tokenOf(record) })
-  })
-
-  test('does not serve the token of another entry', () => {
-    expect(decide(recordOf(), wanted({ entry: 'another', serves: () => true })).step).toBe('send')
-  })
-
-  test('sends a refresh token that nobody has sent, and only under the lease', () => {
-    expect(decide(recordOf(), wanted())).toEqual({ step: 'send', refreshToken: 'refresh-1' })
-    expect(decide(recordOf(), waiting)).toEqual({ step: 'wait' })
-  })
-
-  test('asks the user when there is no refresh token, and says why there is none', () => {
-    const reasons = [
-      emptyRecord,
-      recordOf({ refreshToken: undefined }),
-      ended(recordOf(), 'invalid_grant'),
-      forgotten,
-    ].map(record => decide(record, waiting))
-    expect(reasons).toEqual([
-      { step: 'log_in', reason: 'no_refresh_token' },
-      { step: 'log_in', reason: 'no_refresh_token' },
-      { step: 'log_in', reason: 'invalid_grant' },
-      { step: 'log_in', reason: 'forgotten' },
-    ])
-  })
-
-  test('asks the user from the instant the refresh token expires', () => {
-    const record = recordOf({ refreshTokenExpiresAt: now + 5 })
-    expect(decide(record, wanted({ now: now + 4 })).step).toBe('send')
-    expect(decide(record, wanted({ now: now + 5 }))).toEqual({ step: 'log_in', reason: 'refresh_token_expired' })
-  })
-
-  test('waits for a request under way, even if it may not be sent again or has expired meanwhile', () => {
-    const record = marked(recordOf({ refreshTokenExpiresAt: now + 5 }), 'a holder', now)
-    expect(decide(record, wanted({ leased: false, resends: 0 }))).toEqual({ step: 'wait' })
-    expect(decide(record, wanted({ leased: false, now: now + 5 }))).toEqual({ step: 'wait' })
-  })
-
-  test('with the lease, takes a mark without an outcome for a request whose sender vanished', () => {
-    const record = marked(recordOf(), 'a holder', now)
-    expect(decide(record, wanted()).step).toBe('send')
-    expect(decide(record, wanted({ resends: 0 }))).toEqual({ step: 'log_in', reason: 'unknown_outcome' })
-  })
-
-  test('sends again at most as often as allowed', () => {
-    const later = now + 1_000
-    const steps = [0, 1, 2, 3].map(times => decide(sentTimes(times), wanted({ now: later, resends: 2 })).step)
-    expect(steps).toEqual(['send', 'send', 'send', 'log_in'])
-  })
-
-  test('rests until the cool-down is over, lease or not, before anybody is asked to log in', () => {
-    const record = sentTimes(2)
-    const rest = { step: 'rest', mark: record.sending, until: now + 1_000 }
-    expect(decide(record, wanted({ now: now + 999 }))).toEqual(rest)
-    expect(decide(record, waiting)).toEqual(rest)
-    expect(decide(record, wanted({ now: now + 1_000 }))).toEqual({ step: 'log_in', reason: 'unknown_outcome' })
-  })
-
-  test('does not mind a mark of another refresh token', () => {
-    const { sending } = sentTimes(5)
-    expect(decide({ ...recordOf({ refreshToken: 'another' }), sending }, wanted()).step).toBe('send')
-  })
-})
 
 describe('marked', () => {
   test('says which refresh token is sent, by whom and when, without showing it', () => {
@@ -366,33 +283,6 @@ describe('withRefreshToken', () => {
   })
 })
 
-describe('keepForMs', () => {
-  test('keeps a refresh token for ever, or for an hour beyond its end', () => {
-    expect(keepForMs(recordOf({ expiresAt: now + 5 }), now)).toBeUndefined()
-    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now + dayMs }), now)).toBe(dayMs + hourMs)
-  })
-
-  test('keeps access tokens alone to the end of the last, or for a day when they have none', () => {
-    const alone = { refreshToken: undefined, expiresAt: now + 5_000 }
-    expect(keepForMs(recordOf(alone), now)).toBe(5_000)
-    const two = answered(recordOf(alone), 'another', answerOf({ ...alone, expiresAt: now + 9_000 }))
-    expect(keepForMs(two, now)).toBe(9_000)
-    expect(keepForMs(recordOf({ refreshToken: undefined }), now)).toBe(dayMs)
-  })
-
-  test('keeps the word that tokens were forgotten for an hour, and which refresh tokens are dead for thirty days', () => {
-    expect(keepForMs(forgotten, now)).toBe(hourMs)
-    expect(keepForMs(ended(recordOf({ expiresAt: now + 5_000 }), 'invalid_grant'), now)).toBe(30 * dayMs)
-    expect(keepForMs(ended(recordOf({ expiresAt: now + 31 * dayMs }), 'invalid_grant'), now)).toBe(31 * dayMs)
-  })
-
-  test('is a whole number of milliseconds, and never less than a second', () => {
-    expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now + 1_234.5 }), now)).toBe(1_235)
-    expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now }), now + dayMs)).toBe(1_000)
-    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now }), now + dayMs)).toBe(1_000)
-  })
-})
-
 describe('answered, again and again', () => {
   test('drops the tokens that are over: scopes and certificates come and go', () => {
     const tokens = Array.from({ length: 100 }, (_, day) => ({ entry: `scope-${day}`, obtainedAt: now + day * dayMs }))
@@ -410,15 +300,6 @@ describe('answered, again and again', () => {
       emptyRecord,
     )
     expect(again.spent).toEqual([sha256('two')])
-  })
-})
-
-describe('isEmpty', () => {
-  test('is true of nothing but nothing', () => {
-    expect(isEmpty(emptyRecord)).toBe(true)
-    expect(isEmpty(discarded(recordOf({ refreshToken: undefined }), 'e', 'access-1'))).toBe(true)
-    const records = [recordOf(), recordOf({ refreshToken: undefined }), forgotten, startingOver(recordOf())]
-    for (const record of records) expect(isEmpty(record)).toBe(false)
   })
 })
 

@@ -9,9 +9,9 @@
  * Left out as well: the glance at what is known before the lease is taken, which decides nothing that the decision under the
  * lease does not; how long who waits will wait; and a store that fails.
  */
+import { decide } from '../../../src/lifecycle/decision.js'
 import {
   answered,
-  decide,
   emptyRecord,
   ended,
   type KeptToken,
