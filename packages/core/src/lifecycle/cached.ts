@@ -70,7 +70,7 @@ export function cached(options: CachedOptions) {
   const { client, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
   const { clock, tls } = client
   let entry: Entry | undefined
-  /** The number of the copy looked at last. Not the copy itself: a token that is forgotten must not stay in memory by it. */
+  /** The number of the copy looked at last. Not the copy: a token that is forgotten must not stay in memory here. */
   let seen: number | undefined
   /** Between these instants the copy looked at last is good, and there is nothing to decide or to tell. */
   let quiet = { fromAt: 0, untilAt: 0 }

@@ -224,7 +224,7 @@ function note(attempt: Attempt, outcome: 'served' | 'taken after all' | 'failed'
   const key = clientKey(attempt)
   const before = refreshes.get(key) ?? noRefreshes
   const { lineage } = attempt
-  // the latest is the last to go
+  // put at the end, so that the first of the table is the one that was used longest ago
   refreshes.delete(key)
   if (refreshes.size >= 1_000) refreshes.delete(refreshes.keys().next().value as string)
   const takenAfterAll = outcome === 'taken after all' ? [...before.takenAfterAll, now].slice(-2) : before.takenAfterAll

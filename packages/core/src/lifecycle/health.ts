@@ -9,7 +9,7 @@ import type { GrantKitError } from '../errors.js'
 
 /** No request before an instant, and the same error instead. */
 export interface Rest {
-  /** A clock set back behind its beginning ends it, or a correction of an hour would make it last one. */
+  /** When it began. A clock that shows less was set back: the rest is over then, or it would last longer by as much. */
   readonly since: number
   readonly until: number
   readonly error: GrantKitError
@@ -22,9 +22,9 @@ export interface Rest {
 /** How long the rest after a first failure is, unless the server says. */
 const firstRestMs = 1_000
 export const longestRestMs = 30_000
-/** So many at once are not each at fault alone. */
+/** When so many fail with no success between, it is not taken for the fault of each of them. */
 const many = 5
-/** How long others may try first, when the rest is over. */
+/** How long those who have not failed may try first when the rest is over, at most. */
 const longestPrecedenceMs = 10_000
 
 /** Twice as long after each failure in a row. */
@@ -44,9 +44,9 @@ export class Health {
   readonly #doubts = new Map<string, number>()
   /** Whether somebody who has not failed was refused during the rest. */
   #othersWait = false
-  /** After how many failures one lets those try first: at once, where it may be their own. */
+  /** After how many failures one lets others try first: after the first where it may be one's own fault, else after two. */
   #yieldsAfter = 2
-  /** Who has failed while others were served: no witness against the server. */
+  /** Who has failed while others were served: a further failure of theirs says nothing of the server. */
   readonly #alone = new Set<string>()
   #failures = 0
   #most = Number.POSITIVE_INFINITY
@@ -90,7 +90,7 @@ export class Health {
   /**
    * Somebody failed, and whether it is the server is not known.
    *
-   * @param who a second one is another opinion
+   * @param who a failure of a second one says that it is the server
    */
   doubted(who: string, now: number, error: GrantKitError): void {
     if (this.#failures === 0) {
@@ -151,7 +151,7 @@ export class Health {
     return isOver && this.#underWay === 0 && this.#waiting.size === 0
   }
 
-  /** All of them: one that is woken may give up before it takes its place, and would tell nobody. */
+  /** Wakes all who wait: if only one were woken and gave up before it took its place, the others would wait for ever. */
   #wake(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()

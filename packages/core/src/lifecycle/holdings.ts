@@ -78,7 +78,7 @@ function newHoldings(store: TokenStore, isShared: boolean): Holdings {
       }
     },
   }
-  // the store has the listener, and the listener what is held: all of it goes when the store does
+  // only the store points to the listener, and the listener to the lineages: when the store is collected, all of it is
   const changed: ChangeListener = (key, version) => {
     const lineage = lineages.get(key)
     if (lineage?.changed(version)) holdings.missed?.(lineage)
@@ -108,7 +108,7 @@ function makeRoom(lineages: Map<string, Lineage>): void {
   }
 }
 
-/** The engine keeps the text that a regular expression matched last, which may be a token. */
+/** V8 keeps the text that a regular expression matched last in memory, and that may have been a token. */
 function forgetLastMatch(): void {
   ;/^/.test('')
 }

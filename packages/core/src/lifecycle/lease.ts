@@ -4,8 +4,9 @@ import { outOfContext } from '../context.js'
 import { TokenStoreError } from '../errors.js'
 import type { Lineage } from './lineage.js'
 
-/** Kept by a timer while it is needed. */
+/** The right of one renewal: a timer prolongs it from when it is taken until it is given back. */
 export interface Lease {
+  /** Names this renewal, in the store and in the mark; another one each time. */
   readonly holder: string
   /**
    * Step `lease`: takes it if it is free; otherwise waits until the record may have changed.
@@ -14,14 +15,15 @@ export interface Lease {
    * @throws TokenStoreError when somebody else has had it for too long
    */
   takeOrWait(): Promise<boolean>
-  /** Step `check_lease`: whether it has been ours since it was taken; kept from now on. */
+  /** Step `check_lease`: whether it has been ours without a gap since it was taken. If so it is prolonged. */
   check(): Promise<boolean>
   /** Whether it surely holds for so many milliseconds more. */
   outlasts(milliseconds: number): boolean
   /**
    * Gives it back.
    *
-   * @param isReady asked again and again, for as long as the lease would last, while nobody else should have it yet
+   * @param isReady whether the record says all that whoever gets the lease next has to know. While it does not, the lease
+   *   is kept, for as long as it lasts without being given back
    */
   release(isReady?: () => boolean): Promise<void>
 }
@@ -44,7 +46,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   let asking: Promise<boolean> | undefined
   let keeper: NodeJS.Timeout | undefined
 
-  /** A lease that has run out meanwhile may have been somebody else's: then it is ours only if it is taken anew. */
+  /** A lease that ran out may have been somebody else's since: then a check says no, and only taking it anew says yes. */
   async function ask(isTaken: boolean): Promise<boolean> {
     const askedAt = performance.now()
     mayBeOurs = true
@@ -73,20 +75,21 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   async function wait(): Promise<boolean> {
     if (performance.now() >= giveUpAt) throw new TokenStoreError(takenByOthers(waitMs), { operation: 'lease' })
     const isTold = await lineage.underWay.changeWithin(pauseMs * (0.5 + Math.random()))
-    // a hint may have been lost
+    // the store's notice of a change may get lost: at the longest pause the record is read without one
     const isLong = pauseMs === longestPauseMs
     pauseMs = Math.min(pauseMs * 1.5, isToldOfChanges ? longestPauseMs : longestBlindPauseMs)
     return isTold || isLong || !isToldOfChanges
   }
 
   async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
-    // an answer that the store refuses is nowhere else: nobody is to send what it has replaced
+    // an answer that the store can never take is in this process alone, and has replaced the refresh token that the store
+    // shows: nobody may send that one while this process lives
     const isInTime = performance.now() < untilAt || lineage.unsaved?.isRefused === true
     if (!isReady() && isInTime) return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
     clearInterval(keeper)
     keeper = undefined
     await asking?.catch(() => {})
-    // what goes on after the request holds nothing of it
+    // to give it back may take minutes while the store fails; what the request had in memory is not to wait for that
     asking = undefined
     if (mayBeOurs) await giveBack(performance.now() + durationMs)
   }
@@ -100,7 +103,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
           keeper ??= outOfContext(() => setInterval(() => check().catch(() => {}), durationMs / 3).unref())
           return true
         }
-        // what its holder has written may be there already
+        // whoever has it may have written the token that is wanted already: so the record is read before the first wait
         const isWorthReading = isFirst || lineage.changes !== changes || (await wait())
         isFirst = false
         if (isWorthReading) return false
@@ -112,7 +115,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   }
 }
 
-/** Each of them has had it for as long as a request takes, or has ended without giving it back. */
+/** Each of them had it for as long as a request takes, or came to an end without giving it back. */
 function takenByOthers(waitMs: number): string {
   return `others have held the lease of this token for ${Math.round(waitMs / 1_000)} s, and no answer of theirs came`
 }

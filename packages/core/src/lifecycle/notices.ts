@@ -15,7 +15,10 @@ import type { TokenSet } from '../token-set.js'
 import type { Lineage } from './lineage.js'
 import type { KeptToken, Mark } from './record.js'
 
-/** For those who come while it rests by the word of another process: as near to the error that began it as is known. */
+/**
+ * For callers of a refresh token that rests because it failed in another process. The record has the status and the code of
+ * that failure, and the error is made of these; a caller of that process got the failure itself.
+ */
 export function restingError({ provider: { name } }: Client, { failure }: Mark, retryAfterMs: number): Error {
   const options = { provider: name, retryAfterMs }
   const { status: serverStatus, error } = failure ?? {}
@@ -57,13 +60,13 @@ export function loginRequired(client: Client, lineage: Lineage, subject: string,
   return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
 }
 
-/** For those who need a record that the store has lost, while somebody may still have it. */
+/** For callers who need a record that the store has lost, while other processes may still have it and put it back. */
 export function missing(): TokenStoreError {
   const problem = 'the store has lost the record; whoever has it is waited for'
   return new TokenStoreError(problem, { operation: 'get', retryAfterMs: 1_000 })
 }
 
-/** Tells that tokens are held by this process alone. */
+/** Tells that the store refuses a user's tokens, so that they are lost when this process ends. */
 export function tellOfUnsaved({ provider, clock, onEvent }: Client, subject: string): void {
   const event = { at: clock.now(), provider: provider.name, subject }
   notify(onEvent, { type: 'tokens_unsaved', level: 'error', ...event })
@@ -82,14 +85,17 @@ function isStoreError(error: unknown): error is TokenStoreError {
   return isGrantKitError(error) && error.code === 'ERR_TOKEN_STORE'
 }
 
-/** Whoever is given an error of a store is given one of their own. */
+/** Writes the name into the error itself: the layers around a store make an error for each call, so no caller shares it. */
 function named(error: TokenStoreError, provider: string): TokenStoreError {
   return error.provider === undefined ? Object.assign(error, { provider }) : error
 }
 
 const toldFailures = new WeakSet<object>()
 
-/** Whether an error is the store's, which is given the provider's name; one failure is told once. */
+/**
+ * Whether an error is the store's. If so it is given the provider's name, and the listener is told: once for each failure,
+ * however many callers meet it.
+ */
 export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
   if (!isStoreError(error)) return false
   named(error, provider.name)
@@ -113,7 +119,7 @@ export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: u
 /** A user's token and the one before it. */
 export interface Succession {
   readonly subject: string
-  /** `undefined` where it is not known any more. */
+  /** `undefined` when there was none, or it was dropped before the refresh. */
   readonly before: KeptToken | undefined
   readonly answer: TokenSet
   /** The scope asked for, if any was. */
@@ -133,7 +139,7 @@ export function tellOfNarrowing({ provider, clock, onEvent }: Client, succession
   notify(onEvent, { type: 'scope_narrowed', level: 'warn', ...event })
 }
 
-/** Tells, once for each refresh token, that its end is near; returns when it will be. */
+/** Tells, once for each refresh token, that its end is near; returns the instant from when on it will be. */
 export function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Lineage, subject: string): number {
   const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt } = lineage.known?.record ?? {}
   if (refreshToken === undefined || refreshTokenExpiresAt === undefined || refreshTokenWarnAt === undefined)

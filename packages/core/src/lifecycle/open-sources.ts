@@ -1,19 +1,23 @@
 /** Which sources are open: what this process holds for them goes with the last that may want it. */
 
-/** An open source. One that nobody has any more does not count, though it was never closed. */
+/** An open source. One that was never closed stops counting when it is garbage-collected. */
 export interface OpenSource {
   /** Whose tokens it may ask for: those of a client's users, or an application's by one grant. */
   readonly space: string
 }
 
+/** Those of one store. */
 export interface OpenSources {
+  /** Counts a source as open, for as long as what is returned is in memory. */
   open(space: string): OpenSource
   /** Whether that was the last of its space; `false` when it was closed before. */
   close(source: OpenSource): boolean
 }
 
+/** None yet. */
 export function openSources(): OpenSources {
   const spaces = new Map<string, Set<WeakRef<OpenSource>>>()
+  /** Of those that were not closed yet, and are still in memory. */
   const references = new WeakMap<OpenSource, WeakRef<OpenSource>>()
 
   const remove = (space: string, reference: WeakRef<OpenSource>): boolean => {

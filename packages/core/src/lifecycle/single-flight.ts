@@ -6,7 +6,7 @@ import type { Entry } from './lineage.js'
 export function singleFlight(entry: Entry, start: () => Promise<TokenSet>): Promise<TokenSet> {
   if (entry.flight !== undefined) return entry.flight
   const flight = start().finally(() => {
-    // `forget()` may have made room for another
+    // `forget()` empties the entry, and another flight may have begun there since
     if (entry.flight === flight) entry.flight = undefined
   })
   entry.flight = flight

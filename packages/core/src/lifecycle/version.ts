@@ -1,4 +1,4 @@
-/** The names of a record's states. Whoever writes one names it, so that a write that is asked again is known to be the same. */
+/** The names of a record's states. The writer names them, so that a write that is asked again is known to be the same. */
 import { randomBytes } from 'node:crypto'
 import { emptyRecord, type LineageRecord } from './record.js'
 
@@ -12,7 +12,7 @@ export interface Known {
 /** What is known when the store has no record. */
 export const nothing: Known = { version: undefined, record: emptyRecord }
 
-/** A new name. One piece of text: the engine keeps a UUID in twenty, which take more memory than a record that was forgotten. */
+/** A new name, in one piece: V8 keeps a UUID in twenty, which take more memory than the record of who was forgotten. */
 export function newVersion(): string {
   return randomBytes(18).toString('base64url')
 }

@@ -39,11 +39,11 @@ export function userSource(
   parts: Pick<Parts, 'holdings' | 'entry' | 'state'>,
 ): UserTokenSource {
   const { client } = options
-  const { entry, state } = parts
+  const { holdings, entry, state } = parts
   const renew = byRefreshToken(client, scope, subject)
   const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
   return {
-    ...renewingSource(options, { ...parts, renew, tellWhatIsDue }),
+    ...renewingSource(options, { holdings, entry, state, renew, tellWhatIsDue }),
     redeem: grant => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
     async import(tokens) {
       state.check()
