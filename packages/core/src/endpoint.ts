@@ -85,11 +85,13 @@ async function attempt<T>(
   before?: Failed,
 ): Promise<{ readonly answer: T } | Failed> {
   const authenticated = await authenticate(client, request)
-  const sent = await prove(request, authenticated, before)
+  const encoded = encode(client, request, authenticated)
+  const proof = await prove(request, encoded, before)
+  const sent = { ...authenticated, secrets: [...(authenticated.secrets ?? []), ...Object.values(proof)] }
   const requestedAt = client.clock.now()
   let response: TransportResponse | undefined
   try {
-    response = await exchange(client, request, sent)
+    response = await exchange(client, { ...encoded, headers: { ...encoded.headers, ...proof } }, sent)
     return { answer: await readAnswer(client, request, sent, response) }
   } catch (error) {
     const received = takeReceived(error) ?? (response && { ...response, isWhole: true })
@@ -130,13 +132,24 @@ async function readParameters<T>({ parameters }: Located<T>): Promise<Parameters
   }
 }
 
-/** The last step before sending: it may hold the request back, or add what proves this very attempt. */
-async function prove<T>(request: Located<T>, sent: Authenticated, before: Failed | undefined): Promise<Authenticated> {
-  const { method = 'POST', url, beforeSending } = request
+/** The request as the transport takes it; what is good for one use over a connection of its own. */
+function encode<T>({ provider }: Client, request: Located<T>, sent: Authenticated): TransportRequest {
+  const { method = 'POST', url, resend, accepts, encode = provider.conform.encodeRequest ?? encodeForm } = request
+  const accept = [...new Set(accepts.map(({ mediaType }) => mediaType))].join(', ')
+  const fresh = resend !== 'always'
+  if (method === 'GET') return { method, url, headers: { accept, ...sent.headers }, fresh }
+  const { contentType, body } = encode(sent.parameters, factsOf(request))
+  return { method, url, headers: { accept, ...sent.headers, 'content-type': contentType }, body, fresh }
+}
+
+/** The last step before sending: it may hold the request back, or give headers that prove this very attempt. */
+async function prove<T>(
+  { beforeSending }: Located<T>,
+  { method, url }: TransportRequest,
+  before: Failed | undefined,
+): Promise<Readonly<Record<string, string>>> {
   try {
-    const headers = (await beforeSending?.({ method, url, answered: before?.answered })) ?? {}
-    const secrets = [...(sent.secrets ?? []), ...Object.values(headers)]
-    return { ...sent, headers: { ...sent.headers, ...headers }, secrets }
+    return (await beforeSending?.({ method, url, answered: before?.answered })) || {}
   } catch (reason) {
     throw before === undefined ? markUnsent(reason) : before.error
   }
@@ -148,15 +161,14 @@ function markUnsent<E>(error: E): E {
   return isOurs ? Object.assign(error as E & object, { neverSent: true }) : error
 }
 
-/**
- * Encodes and sends; what is good for one use over a connection of its own. Of an error that is not ours little is kept:
- * those of HTTP clients hold the request.
- */
-async function exchange<T>(client: Client, request: Located<T>, sent: Authenticated): Promise<TransportResponse> {
-  const { provider, transport } = client
-  const outgoing = written(client, request, sent)
+/** Sends. Of an error that is not ours little is kept: those of HTTP clients hold the request. */
+async function exchange(
+  { provider, transport }: Client,
+  request: TransportRequest,
+  sent: Authenticated,
+): Promise<TransportResponse> {
   try {
-    return await transport(outgoing)
+    return await transport(request)
   } catch (error) {
     if (isGrantKitError(error)) throw Object.assign(error, { provider: provider.name })
     const cause = theirError(error, sent)
@@ -165,16 +177,6 @@ async function exchange<T>(client: Client, request: Located<T>, sent: Authentica
     const received = takeReceived(error)
     throw received === undefined ? failure : keepReceived(failure, received)
   }
-}
-
-/** The request as the transport takes it. */
-function written<T>({ provider }: Client, request: Located<T>, sent: Authenticated): TransportRequest {
-  const { method = 'POST', url, resend, accepts, encode = provider.conform.encodeRequest ?? encodeForm } = request
-  const accept = [...new Set(accepts.map(({ mediaType }) => mediaType))].join(', ')
-  const fresh = resend !== 'always'
-  if (method === 'GET') return { method, url, headers: { accept, ...sent.headers }, fresh }
-  const { contentType, body } = encode(sent.parameters, factsOf(request))
-  return { method, url, headers: { accept, ...sent.headers, 'content-type': contentType }, body, fresh }
 }
 
 async function readAnswer<T>(

@@ -117,6 +117,20 @@ describe('what is done right before sending', () => {
     expect(steps).toEqual(['authenticate', 'before', 'send', 'authenticate', 'before', 'send'])
   })
 
+  test('is not done for what cannot be written', async () => {
+    const { transport, requests } = answering(granted)
+    const encodeRequest = () => {
+      throw new Error('no such format')
+    }
+    const client = clientOf(transport, { provider: provider({ encodeRequest }) })
+    let isDone = false
+    const beforeSending = async () => {
+      isDone = true
+    }
+    await expect(askTokenEndpoint(client, clientCredentials(), { beforeSending })).rejects.toThrow('no such format')
+    expect({ isDone, requests }).toEqual({ isDone: false, requests: [] })
+  })
+
   test('keeps the request back by what it throws, which comes out as it is and says that nothing was sent', async () => {
     const { transport, requests } = answering(granted)
     const error = lost()
