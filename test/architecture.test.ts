@@ -41,6 +41,7 @@ const coreInOrder = [
   'answer-shape',
   'server-response',
   'discovery',
+  'endpoint-request',
   'endpoint',
   'lifetime',
   'additional',

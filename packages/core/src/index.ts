@@ -87,7 +87,7 @@ export { type PrivateKeyJwt, type PrivateKeyJwtOptions, privateKeyJwt } from './
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client-auth.js'
 export { type Client, type ClientOptions, createClient } from './client.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
-export type { Resend } from './endpoint.js'
+export type { Resend } from './endpoint-request.js'
 export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'
 export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
 export type { Grant, GrantContext, GrantOptions } from './grants/grant.js'

@@ -1,7 +1,8 @@
 /** The token endpoint (RFC 6749 §3.2): a grant goes in, a token set comes out. */
 import { type Content, json } from '../answer-shape.js'
 import { type Client, endpointFor } from '../client.js'
-import { type BeforeSending, sendToEndpoint } from '../endpoint.js'
+import { sendToEndpoint } from '../endpoint.js'
+import type { BeforeSending } from '../endpoint-request.js'
 import { GrantKitError, isGrantKitError } from '../errors.js'
 import { checkIsGrant, type Grant, type GrantContext } from '../grants/grant.js'
 import { checkObject, optionError, refusePromise, toBeAwaited } from '../options.js'

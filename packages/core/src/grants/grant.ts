@@ -3,7 +3,7 @@
  * differs from one to the next is said here, by the grant itself, so that a further one needs a place in no list.
  */
 import type { Client } from '../client.js'
-import type { Resend } from '../endpoint.js'
+import type { Resend } from '../endpoint-request.js'
 import { checkFunction, checkObject, optionError, refusePromise } from '../options.js'
 import type { Parameters } from '../provider.js'
 import type { TokenSet } from '../token-set.js'

@@ -1,6 +1,6 @@
 /** One request for a token, unless its endpoint rests; told to the listener before and after. */
 import { type Client, endpointFor } from '../client.js'
-import type { Outgoing } from '../endpoint.js'
+import type { Outgoing } from '../endpoint-request.js'
 import { type AskOptions, askTokenEndpoint } from '../endpoints/token.js'
 import { type AuthorizationServerError, isGrantKitError } from '../errors.js'
 import { notify, type RenewalReason } from '../events.js'
