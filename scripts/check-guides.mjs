@@ -1,6 +1,6 @@
 /**
- * Follows docs/add-a-provider.md to the letter, as somebody who has just cloned this repository: every block of `sh` in
- * it, one after the other, on a copy of what is here.
+ * Follows docs/add-a-provider.md and docs/add-a-store.md to the letter, as somebody who has just cloned this repository:
+ * every block of `sh` in them, one after the other, on a copy of what is here.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './repository.mjs'
 
-const guide = 'docs/add-a-provider.md'
+const guides = ['docs/add-a-provider.md', 'docs/add-a-store.md']
 const clone = mkdtempSync(join(tmpdir(), 'grantkit-guide-'))
 process.on('exit', () => rmSync(clone, { recursive: true, force: true }))
 
@@ -25,7 +25,8 @@ for (const file of files
 const commit = 'git add --all && git -c user.name=Guide -c user.email=guide@localhost commit --quiet --message'
 follow(`git init --quiet --initial-branch=main && ${commit} 'what is here' && git switch --quiet --create acme`)
 follow('npm ci --silent --prefer-offline --no-audit --no-fund')
-for (const [, commands] of readFileSync(join(root, guide), 'utf8').matchAll(/```sh\n([\s\S]+?)```/g)) follow(commands)
+for (const guide of guides)
+  for (const [, commands] of readFileSync(join(root, guide), 'utf8').matchAll(/```sh\n([\s\S]+?)```/g)) follow(commands)
 
 function follow(commands) {
   const { status, stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', commands], {

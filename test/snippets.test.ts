@@ -7,7 +7,6 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { renamed } from '../scripts/new-provider.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 /** Those that are written by hand: `docs/api` is made from the build. */
@@ -38,11 +37,6 @@ test('code that does not compile is noticed, by its place', () => {
     '\n<!-- with: declare const tokens: string -->\n```ts\ntokens.length\ntokens.size\n```\n',
   )
   expect([...typeErrors(wrong)]).toEqual([['a.md:3', [expect.stringMatching(/^a\.md:5: error TS2339: .*'size'/)]]])
-})
-
-test('the provider in docs/add-a-provider.md is the template’s', () => {
-  const source = readFileSync(`${root}packages/provider-template/src/index.ts`, 'utf8')
-  expect(readFileSync(`${root}docs/add-a-provider.md`, 'utf8')).toContain(`\`\`\`ts\n${renamed(source, 'acme')}\`\`\``)
 })
 
 /** Blocks of `ts` and `js`, with what a comment right above adds. */

@@ -1,12 +1,12 @@
-/** The example of docs/add-a-store.md keeps the contract, and is what the document shows. */
+/** The token store contract, run against a database in a file. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sealedStore, type TokenStore } from '@grantkit/core'
+import { tokenStoreContract } from '@grantkit/testing'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { tokenStoreContract } from '../src/index.js'
-import { type SqliteDatabase, sqliteStore } from './sqlite-store.js'
+import { type SqliteDatabase, sqliteStore } from '../src/index.js'
 
 /** As much of `node:sqlite` as is used here: the types of Node 20 do not have it. */
 interface Sqlite {
@@ -23,7 +23,7 @@ const path = join(folder, 'tokens.db')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 if (sqlite === undefined) {
-  test('the example keeps the contract', context => context.skip('Node 20 has no node:sqlite'))
+  test('keeps the contract', context => context.skip('Node 20 has no node:sqlite'))
 } else {
   const { DatabaseSync } = sqlite
   const opened: OpenDatabase[] = []
@@ -65,25 +65,4 @@ if (sqlite === undefined) {
       expect(await store.get('key')).toEqual({ version: '1', value: 'a refresh token' })
     })
   })
-}
-
-test('the document shows this code', () => {
-  const read = (path: string) => unindented(readFileSync(new URL(path, import.meta.url), 'utf8'))
-  const code = read('sqlite-store.ts') + read('sqlite-store.test.ts')
-  const shown = [...read('../../../docs/add-a-store.md').matchAll(/^```ts\n([\s\S]+?)^```/gm)].map(([, block]) => block)
-  expect(shown.length).toBeGreaterThan(2)
-  for (const block of shown) expect(code).toContain(block)
-})
-
-test('the document names cases there are', () => {
-  const document = readFileSync(new URL('../../../docs/add-a-store.md', import.meta.url), 'utf8')
-  const table = document.slice(document.indexOf('| case | look for |')).split('\n\n')[0] ?? ''
-  const named = [...table.matchAll(/^\| ([a-z][^|]+) \|/gm)].map(([, name = '']) => name).slice(1)
-  const cases = tokenStoreContract({ create: () => sqliteStore(Object.create(null)) }).map(({ name }) => name)
-  expect(named.length).toBeGreaterThan(5)
-  for (const name of named) expect(cases.filter(one => one.startsWith(name))).not.toEqual([])
-})
-
-function unindented(text: string): string {
-  return text.replace(/^ +/gm, '')
 }
