@@ -1,8 +1,8 @@
 import { TokenSet, type TokenSource } from '@grantkit/core'
+import { authorizationServer, tokenResponse } from '@grantkit/testing'
 import axios, { Axios } from 'axios'
 import { describe, expect, test, vi } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
-import { authorizationServer, tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { json, recordingServer } from './recording-server.js'
 

@@ -1,9 +1,10 @@
 /** Beside axios-cache-interceptor: an answer to a token is for whoever has it. */
+
+import { authorizationServer } from '@grantkit/testing'
 import axios, { type InternalAxiosRequestConfig } from 'axios'
 import { setupCache } from 'axios-cache-interceptor'
 import { describe, expect, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { type Handler, invalidToken, recordingServer } from './recording-server.js'
 
 type Answers = Readonly<Record<string, string>>

@@ -1,14 +1,14 @@
 /** Every axios the tests run with: newest and lowest, from `import` and `require`, by either adapter. */
 import { createRequire } from 'node:module'
-import { rejection as rejectionOf } from '@grantkit/testing'
-import newest, { type AxiosError, type AxiosInstance, type AxiosRequestConfig, type AxiosStatic } from 'axios'
-import lowest from 'axios-lowest'
-import { type AttachTokenSourceOptions, attachTokenSource } from '../src/index.js'
 import {
   type AuthorizationServer,
   type AuthorizationServerOptions,
   authorizationServer,
-} from './authorization-server.js'
+  rejection as rejectionOf,
+} from '@grantkit/testing'
+import newest, { type AxiosError, type AxiosInstance, type AxiosRequestConfig, type AxiosStatic } from 'axios'
+import lowest from 'axios-lowest'
+import { type AttachTokenSourceOptions, attachTokenSource } from '../src/index.js'
 import { type Handler, ok, type RecordingServer, recordingServer } from './recording-server.js'
 
 export interface TestedClient {

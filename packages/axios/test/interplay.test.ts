@@ -1,10 +1,10 @@
+import { authorizationServer } from '@grantkit/testing'
 import type { InternalAxiosRequestConfig } from 'axios'
 import axiosRetry from 'axios-retry'
 import { describe, expect, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
-import { accepting, inTurn, json, ok, recordingServer } from './recording-server.js'
+import { inTurn, invalidToken, json, ok, recordingServer } from './recording-server.js'
 
 for (const client of clients) {
   const { axios, adapter } = client
@@ -20,7 +20,7 @@ for (const client of clients) {
 
     test('each attempt can be sent once more', async () => {
       const { api, instance } = await setUp(client)
-      api.handler = inTurn(accepting(), json(503, {}), accepting(), ok)
+      api.handler = inTurn(invalidToken, json(503, {}), invalidToken, ok)
       axiosRetry(instance as never, { retries: 1, retryDelay: () => 0, retryCondition: () => true })
       await instance.get('/')
       expect(credentials(api)).toEqual([1, 2, 2, 3].map(number => `Bearer secret-token-${number}`))

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, createServer } from 'node:http'
 import { tmpdir } from 'node:os'
+import { authorizationServer } from '@grantkit/testing'
 import type { AxiosStatic } from 'axios'
 import axios18 from 'axios-1.8'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, type Setup, setUp } from './clients.js'
 import { type RecordingServer, recordingServer } from './recording-server.js'
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
+import { authorizationServer } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { attachTokenSource } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { accepting, inTurn, invalidToken, json, ok, recordingServer, redirect } from './recording-server.js'
 

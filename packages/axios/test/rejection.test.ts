@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
+import { tokenResponse } from '@grantkit/testing'
 import FormDataPackage from 'form-data'
 import { describe, expect, test } from 'vitest'
-import { tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { accepting, type Handler, inTurn, invalidToken, json, ok, type Received } from './recording-server.js'
 

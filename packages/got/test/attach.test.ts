@@ -1,5 +1,6 @@
 import http, { createServer } from 'node:http'
 import { TokenSet, type TokenSource } from '@grantkit/core'
+import { authorizationServer, tokenResponse } from '@grantkit/testing'
 import got, {
   type CancelableRequest,
   type ExtendOptions,
@@ -9,7 +10,6 @@ import got, {
 } from 'got'
 import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer, tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { invalidToken, json, recordingServer } from './recording-server.js'
 

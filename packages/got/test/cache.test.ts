@@ -1,6 +1,6 @@
+import { authorizationServer } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, setUp } from './clients.js'
 import { json } from './recording-server.js'
 

@@ -1,15 +1,15 @@
 /** Every got the tests run with: the newest of each major, and the lowest. */
-import { rejection as rejectionOf } from '@grantkit/testing'
+import {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  authorizationServer,
+  rejection as rejectionOf,
+} from '@grantkit/testing'
 import newest, { type ExtendOptions, type Got, type RequestError } from 'got'
 import got15 from 'got-15'
 import got16 from 'got-16'
 import lowest from 'got-lowest'
 import { type TokenHooksOptions, tokenHooks } from '../src/index.js'
-import {
-  type AuthorizationServer,
-  type AuthorizationServerOptions,
-  authorizationServer,
-} from './authorization-server.js'
 import { type Handler, ok, type RecordingServer, recordingServer } from './recording-server.js'
 
 export interface TestedClient {

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, createServer } from 'node:http'
 import { tmpdir } from 'node:os'
+import { authorizationServer } from '@grantkit/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { type RecordingServer, recordingServer } from './recording-server.js'
 

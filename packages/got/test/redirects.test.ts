@@ -1,6 +1,6 @@
+import { authorizationServer } from '@grantkit/testing'
 import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import {
   accepting,
@@ -151,8 +151,8 @@ for (const client of clients) {
     test('the caller’s own Authorization does not leave the origin, and ours does not take its place', async () => {
       const other = await recordingServer()
       const api = await recordingServer(inTurn(redirect(302, '/moved'), redirect(302, other.origin)))
-      const { source, ...server } = authorizationServer({ origins: [api.origin, other.origin] })
-      await client.got.extend(tokenHooks(source)).get(api.origin, { headers: { Authorization: 'Bearer own' } })
+      const server = authorizationServer({ origins: [api.origin, other.origin] })
+      await client.got.extend(tokenHooks(server.source)).get(api.origin, { headers: { Authorization: 'Bearer own' } })
       expect(credentials(api)).toEqual(['Bearer own', 'Bearer own'])
       expect([credentials(other), server.requests]).toEqual([[undefined], 0])
     })

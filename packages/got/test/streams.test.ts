@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { gzipSync } from 'node:zlib'
+import { authorizationServer, tokenResponse } from '@grantkit/testing'
 import type { Request } from 'got'
 import { describe, expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer, tokenResponse } from './authorization-server.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { accepting, invalidToken, json } from './recording-server.js'
 

@@ -1,10 +1,10 @@
+import { authorizationServer } from '@grantkit/testing'
 import got from 'got'
 import got15 from 'got-15'
 import got16 from 'got-16'
 import lowest from 'got-lowest'
 import { expect, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 
 test('every got takes the hooks, and keeps its types', async () => {
   const origins = ['https://api.example']

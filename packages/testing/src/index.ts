@@ -23,7 +23,20 @@ export {
   type SystemUnderTest,
   type WrongOption,
 } from './provider-contract.js'
+export * as answers from './servers/answers.js'
+export {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  authorizationServer,
+  tokenResponse,
+} from './servers/authorization-server.js'
 export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './servers/postgres-server.js'
+export {
+  type Handler,
+  type Received,
+  type RecordingServer,
+  recordingServer,
+} from './servers/recording-server.js'
 export { type RedisCluster, type RedisClusterOptions, startRedisCluster } from './servers/redis-cluster.js'
 export type { RedisReply } from './servers/redis-command.js'
 export { type RedisRelay, redisRelay } from './servers/redis-relay.js'

@@ -1,8 +1,9 @@
 /** fetchWithTokens between caches: no answer to a token is kept by who cannot tell tokens apart. */
+
+import { authorizationServer } from '@grantkit/testing'
 import type { Dispatcher } from 'undici'
 import { expect, test } from 'vitest'
 import { fetchWithTokens } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { copies } from './copies.js'
 import { type Handler, recordingServer } from './recording-server.js'
 import { agentOf } from './setup.js'

@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
+import { authorizationServer } from '@grantkit/testing'
 import * as undici from 'undici'
 import * as undici6 from 'undici-6'
 import { describe, expect, test } from 'vitest'
 import { fetchWithTokens, type TokenOptions } from '../src/index.js'
-import { authorizationServer } from './authorization-server.js'
 import { accepting, type Handler, inTurn, json, ok, recordingServer, redirect } from './recording-server.js'
 import { agentOf, credentials, rejection } from './setup.js'
 

@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { type AuthorizationServer, authorizationServer } from '@grantkit/testing'
 import type { Dispatcher } from 'undici'
 import { describe, expect, test } from 'vitest'
 import { type DispatchOptions, tokenInterceptor, withTokens } from '../src/index.js'
-import { type AuthorizationServer, authorizationServer } from './authorization-server.js'
 import { type Copy, copies } from './copies.js'
 import {
   type Handler,

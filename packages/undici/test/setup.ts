@@ -1,9 +1,8 @@
 /** What most tests need: an API, its authorization server, and a dispatcher that knows both. */
-import { rejection as rejectionOf } from '@grantkit/testing'
+import { type AuthorizationServer, authorizationServer, rejection as rejectionOf } from '@grantkit/testing'
 import type { Agent, Dispatcher } from 'undici'
 import { onTestFinished } from 'vitest'
 import { type InterceptorsAround, type TokenOptions, withTokens } from '../src/index.js'
-import { type AuthorizationServer, authorizationServer } from './authorization-server.js'
 import type { Copy, Undici } from './copies.js'
 import { type Handler, ok, type RecordingServer, recordingServer } from './recording-server.js'
 

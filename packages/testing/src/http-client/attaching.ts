@@ -1,7 +1,7 @@
 /** Cases: which token a request gets, and which request gets none. */
 import assert from 'node:assert/strict'
 import { TransportError } from '@grantkit/core'
-import { invalidToken, ok } from './answers.js'
+import { invalidToken, ok } from '../servers/answers.js'
 import { authorizationServer, lifetimeMs, resourceHeaders, tokenResponse } from './authorization-server.js'
 import { bearers, causesOf, credentials, type HttpClientCase, ourError, rejectionOf, succeed } from './scene.js'
 

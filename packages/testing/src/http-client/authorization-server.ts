@@ -1,112 +1,17 @@
-/** An authorization server in a function, and a token source of it on a clock moved by hand. */
-import {
-  type Conform,
-  clientCredentials,
-  createClient,
-  createTokenSource,
-  defineProvider,
-  type TokenSource,
-  type TransportResponse,
-} from '@grantkit/core'
-import { type ManualClock, manualClock } from '../manual-clock.js'
+/** The contract's authorization server: its provider wants a header of its own on every request. */
+import type { Conform } from '@grantkit/core'
+import { type AuthorizationServer, authorizationServer as serverOf } from '../servers/authorization-server.js'
 
-export interface AuthorizationServer {
-  readonly source: TokenSource
-  readonly clock: ManualClock
-  /** How many token requests it received. */
-  readonly requests: number
-  /** The access token of its nth answer. */
-  token(number: number): string
-  /** Its answers from now on; by default a token that is good for an hour. */
-  answer: (number: number) => TransportResponse | Promise<TransportResponse>
-  /** Makes answers wait until the function returned is called. */
-  hold(): () => void
-  /** Resolves once so many token requests have come in. */
-  requested(count: number): Promise<void>
-  /** Resolves once the source was asked so often. */
-  asked(count: number): Promise<void>
-}
+export { type AuthorizationServer, clientSecret, lifetimeMs, tokenResponse } from '../servers/authorization-server.js'
 
 /** A header of the provider's beside `Authorization`, as an API key is. */
 export const resourceHeaders = { 'X-Contract-Key': 'secret-key-of-the-provider' }
-export const clientSecret = 'secret-of-the-client'
 /** What every token begins with. */
 export const tokenPrefix = 'secret-token'
-export const lifetimeMs = 3_600_000
 
 let count = 0
 
-/** Each has an issuer of its own: core shares tokens and rests between all that have the same. */
+/** Each has tokens that are nobody else's. */
 export function authorizationServer(conform: Conform = {}): AuthorizationServer {
-  const issuer = `https://as-${++count}.example`
-  const name = `${tokenPrefix}-${count}`
-  const clock = manualClock()
-  const tokenRequests = counter()
-  const questions = counter()
-  let held: Promise<void> | undefined
-  const client = createClient({
-    provider: defineProvider({
-      name: 'contract',
-      metadata: { issuer, token_endpoint: `${issuer}/token` },
-      conform: { resourceHeaders, ...conform },
-    }),
-    clientId: 'app',
-    clientSecret,
-    clock,
-    async transport() {
-      const number = tokenRequests.up()
-      await held
-      return server.answer(number)
-    },
-  })
-  const source = createTokenSource({ client, grant: clientCredentials() })
-  const server: AuthorizationServer = {
-    source: {
-      client,
-      getTokenSet(options) {
-        questions.up()
-        return source.getTokenSet(options)
-      },
-    },
-    clock,
-    get requests() {
-      return tokenRequests.count
-    },
-    token: number => `${name}-${number}`,
-    answer: number =>
-      tokenResponse(200, { access_token: server.token(number), token_type: 'Bearer', expires_in: lifetimeMs / 1000 }),
-    hold() {
-      let release = () => {}
-      held = new Promise(resolve => {
-        release = resolve
-      })
-      return () => {
-        held = undefined
-        release()
-      }
-    },
-    requested: tokenRequests.reached,
-    asked: questions.reached,
-  }
-  return server
-}
-
-export function tokenResponse(status: number, body: unknown): TransportResponse {
-  return { status, headers: new Headers(), body: new TextEncoder().encode(JSON.stringify(body)) }
-}
-
-function counter() {
-  const waiting: (() => void)[] = []
-  const self = {
-    count: 0,
-    up(): number {
-      self.count++
-      for (const wake of waiting.splice(0)) wake()
-      return self.count
-    },
-    async reached(count: number): Promise<void> {
-      while (self.count < count) await new Promise<void>(wake => waiting.push(wake))
-    },
-  }
-  return self
+  return serverOf({ name: `${tokenPrefix}-${++count}`, conform: { resourceHeaders, ...conform } })
 }

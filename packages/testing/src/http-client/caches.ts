@@ -1,9 +1,9 @@
 /** Cases: caches that the library's users put around it; an answer to a token is for whoever has it (RFC 9111 §3.5). */
 import assert from 'node:assert/strict'
-import { accepting, answer, ok } from './answers.js'
+import { accepting, answer, ok } from '../servers/answers.js'
+import type { Handler } from '../servers/recording-server.js'
 import { authorizationServer } from './authorization-server.js'
 import type { HttpClientOptions } from './client-under-test.js'
-import type { Handler } from './recording-server.js'
 import { bearers, credentials, type HttpClientCase, type Scene, succeed } from './scene.js'
 
 type Place = NonNullable<HttpClientOptions['cache']>

@@ -1,11 +1,11 @@
 /** Cases: tokens bound to a client certificate (RFC 8705 §3), which goes to the listed origins and nowhere else. */
 import assert from 'node:assert/strict'
 import { type ClientCertificate, clientCertificate } from '@grantkit/core'
-import { ok, redirect } from './answers.js'
+import { ok, redirect } from '../servers/answers.js'
+import { certificates } from '../servers/certificates.js'
+import type { Handler, RecordingServer } from '../servers/recording-server.js'
 import { type AuthorizationServer, authorizationServer } from './authorization-server.js'
-import { certificates } from './certificates.js'
 import type { HttpClientUnderTest } from './client-under-test.js'
-import type { Handler, RecordingServer } from './recording-server.js'
 import { bearers, credentials, errorIn, type HttpClientCase, outcomeOf, type Scene, succeed } from './scene.js'
 
 interface Bound {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import type { ApiRefusal } from '@grantkit/core'
-import { accepting, answer, okBody } from './answers.js'
+import { accepting, answer, okBody } from '../servers/answers.js'
 import { bearers, credentials, type HttpClientCase, succeed } from './scene.js'
 
 interface Fault {

@@ -1,6 +1,6 @@
 /** Cases: what the library can do by itself, with tokens attached: aborts, time-outs, retries, redirects left alone. */
 import assert from 'node:assert/strict'
-import { acceptingSecond, inTurn, invalidToken, json, ok, redirect, silent } from './answers.js'
+import { acceptingSecond, inTurn, invalidToken, json, ok, redirect, silent } from '../servers/answers.js'
 import { lifetimeMs } from './authorization-server.js'
 import { bearers, credentials, errorIn, type HttpClientCase, outcomeOf, succeed } from './scene.js'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { isGrantKitError } from '@grantkit/core'
+import type { RecordingServer } from '../servers/recording-server.js'
 import { authorizationServer } from './authorization-server.js'
-import type { RecordingServer } from './recording-server.js'
 import {
   bearers,
   causesOf,

@@ -1,9 +1,9 @@
 /** Cases: redirects, which take what we add along within the listed origins and nowhere else. */
 import assert from 'node:assert/strict'
-import { acceptingSecond, byPath, inTurn, invalidToken, ok, redirect } from './answers.js'
+import { acceptingSecond, byPath, inTurn, invalidToken, ok, redirect } from '../servers/answers.js'
+import { certificates } from '../servers/certificates.js'
+import type { RecordingServer } from '../servers/recording-server.js'
 import { authorizationServer, resourceHeaders } from './authorization-server.js'
-import { certificates } from './certificates.js'
-import type { RecordingServer } from './recording-server.js'
 import { bearers, bytesOfOurs, credentials, type HttpClientCase, type Scene, succeed } from './scene.js'
 
 const statuses = [301, 302, 303, 307, 308]

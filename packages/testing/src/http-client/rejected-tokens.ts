@@ -10,10 +10,10 @@ import {
   json,
   ok,
   okBody,
-} from './answers.js'
+} from '../servers/answers.js'
+import type { Handler, Received } from '../servers/recording-server.js'
 import { lifetimeMs, tokenResponse } from './authorization-server.js'
 import type { ClientBody } from './client-under-test.js'
-import type { Handler, Received } from './recording-server.js'
 import { bearers, credentials, type HttpClientCase, ourError, rejectionOf, succeed } from './scene.js'
 
 interface Body {

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { type Conform, isGrantKitError, type KnownError } from '@grantkit/core'
-import { ok } from './answers.js'
+import { ok } from '../servers/answers.js'
+import {
+  type ForwardingProxy,
+  forwardingProxy,
+  type Handler,
+  type RecordingServer,
+  recordingServer,
+} from '../servers/recording-server.js'
 import {
   type AuthorizationServer,
   authorizationServer,
@@ -18,13 +25,6 @@ import type {
   HttpClientSetup,
   HttpClientUnderTest,
 } from './client-under-test.js'
-import {
-  type ForwardingProxy,
-  forwardingProxy,
-  type Handler,
-  type RecordingServer,
-  recordingServer,
-} from './recording-server.js'
 
 /** A case before a client is known; `run` rejects when the client does not do what the name says. */
 export interface HttpClientCase {

@@ -1,7 +1,7 @@
 /** Cases: errors, in whatever way they are printed, show neither a token nor another secret. */
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { invalidToken, redirect, silent } from './answers.js'
+import { invalidToken, redirect, silent } from '../servers/answers.js'
 import { clientSecret, resourceHeaders, tokenPrefix, tokenResponse } from './authorization-server.js'
 import type { ClientRequest } from './client-under-test.js'
 import { errorIn, type HttpClientCase, outcomeOf, rejectionOf, type Usual } from './scene.js'

@@ -1,7 +1,8 @@
-/** What the contract's servers answer. */
+/** What recording servers answer. */
 import type { AuthorizationServer } from './authorization-server.js'
 import type { Handler } from './recording-server.js'
 
+/** Answers with this body, as it is. */
 export function answer(
   status: number,
   body: string | Uint8Array,
@@ -11,13 +12,17 @@ export function answer(
   return (_, response) => void response.writeHead(status, { ...length, ...headers }).end(body)
 }
 
+/** Answers with JSON. */
 export function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Handler {
   return answer(status, JSON.stringify(body), { 'content-type': 'application/json', ...headers })
 }
 
+/** 200. */
 export const ok = json(200, { ok: true })
+/** What {@link ok} says. */
 export const okBody = '{"ok":true}'
 
+/** Leads elsewhere. */
 export function redirect(status: number, location: string): Handler {
   return answer(status, '', { location })
 }
@@ -32,12 +37,13 @@ export function byPath(handlers: Readonly<Record<string, Handler>>): Handler {
   return (request, response) => (handlers[request.url] ?? json(404, {}))(request, response)
 }
 
-/** RFC 6750 §3.1. */
+/** A gateway's answer to a token it does not take (RFC 6750 §3.1). */
 export const invalidToken = json(
   401,
   { fault: 'Invalid Credentials' },
   { 'www-authenticate': 'Bearer realm="api", error="invalid_token"' },
 )
+/** What {@link invalidToken} says. */
 export const invalidTokenBody = '{"fault":"Invalid Credentials"}'
 
 /** Takes one token and no other. */
