@@ -26,6 +26,7 @@ const coreInOrder = [
   'decompress',
   'transport-error',
   'proxy',
+  'agents',
   'transport',
   'metadata',
   'provider',

@@ -1,16 +1,17 @@
 /** Transport: a function, request in, response out. The default is on undici: keep-alive, deadline, size limit, proxy. */
 import { setImmediate } from 'node:timers/promises'
-import type { Agent, buildConnector, Client, Dispatcher } from 'undici'
-import { checkTlsOptions, secureContext, serverIdentityCheck, type TlsOptions, tlsOptionNames } from './certificate.js'
+import type { Client, Dispatcher } from 'undici'
+import { Agents, type ConnectionSettings } from './agents.js'
+import { checkTlsOptions, type TlsOptions, tlsOptionNames } from './certificate.js'
 import { outOfContext } from './context.js'
 import { decompress, tooLarge } from './decompress.js'
 import { OriginError, TransportError } from './errors.js'
 import { checkNumber, checkOptions, checkSecureUrl, parseUrl } from './options.js'
-import { chooseProxy, openSocket, openTunnel, type ProxyFor } from './proxy.js'
+import { chooseProxy } from './proxy.js'
 import { keepReceived } from './received.js'
 import { sha256 } from './secret.js'
 import { whenAborted } from './signal.js'
-import { endAtFirstError, transportError } from './transport-error.js'
+import { transportError } from './transport-error.js'
 
 /** What is sent; the `Host` header follows the URL. */
 export interface TransportRequest {
@@ -132,12 +133,9 @@ export function withDeadline(send: Transport, timeoutMs: number): Transport {
 /** What `setTimeout` can count to. */
 const longestTimer = 2 ** 31 - 1
 
-interface Settings {
+interface Settings extends ConnectionSettings {
   readonly tls: TransportOptions
-  readonly timeoutMs: number
   readonly maxResponseBytes: number
-  readonly keepAliveMs: number
-  readonly proxyFor: ProxyFor
 }
 
 function checkTransportOptions(options: TransportOptions): Settings {
@@ -191,72 +189,6 @@ function loadUndici(): Promise<Undici> {
     return import('undici')
   })
   return loading
-}
-
-/** One agent for each certificate: the one before finishes what it has under way, then closes by itself. */
-class Agents {
-  readonly #settings: Settings
-  #agent: Agent | undefined
-  #connect: buildConnector.connector | undefined
-  #madeFor: unknown
-
-  constructor(settings: Settings) {
-    this.#settings = settings
-  }
-
-  current(undici: Undici): Agent {
-    const connect = this.#connector(undici)
-    this.#agent ??= new undici.Agent({ keepAliveTimeout: this.#settings.keepAliveMs, connect })
-    return this.#agent
-  }
-
-  /** A connection for one request. */
-  once(undici: Undici, url: string): Client {
-    return new undici.Client(new URL(url).origin, { connect: this.#connector(undici) })
-  }
-
-  #connector({ buildConnector }: Undici): buildConnector.connector {
-    const material = this.#settings.tls.certificate?.contextOptions
-    if (this.#connect !== undefined && this.#madeFor === material) return this.#connect
-    void this.#agent?.close()
-    this.#agent = undefined
-    this.#madeFor = material
-    this.#connect = connector(buildConnector, this.#settings)
-    return this.#connect
-  }
-
-  async close(): Promise<void> {
-    await this.#agent?.destroy()
-  }
-}
-
-/** Opens connections: the way of the TCP connection is decided here, name and verification stay the URL's. */
-function connector(build: typeof buildConnector, { tls, timeoutMs, proxyFor }: Settings): buildConnector.connector {
-  const { connectTo, servername } = tls
-  const secure = {
-    secureContext: secureContext(tls),
-    rejectUnauthorized: true,
-    ...(servername && { servername }),
-    checkServerIdentity: serverIdentityCheck(tls),
-  }
-  const open = build({ ...secure, timeout: timeoutMs })
-  return ({ servername: _, ...target }, done) => {
-    const callback: buildConnector.Callback = (...[error, socket]) => {
-      if (error !== null) return done(error, null)
-      endAtFirstError(socket)
-      done(null, socket)
-    }
-    const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80)
-    const proxy = proxyFor(target.protocol, target.hostname, port)
-    if (proxy === undefined && connectTo === undefined) return open(target, callback)
-    const to = { host: connectTo?.host ?? target.hostname, port: connectTo?.port ?? port }
-    const opening = proxy === undefined ? openSocket(to, timeoutMs) : openTunnel(proxy, to, timeoutMs)
-    opening.then(
-      socket =>
-        target.protocol === 'https:' ? open({ ...target, httpSocket: socket }, callback) : callback(null, socket),
-      error => callback(error, null),
-    )
-  }
 }
 
 /** Over a connection that is closed when the answer is there, or nobody waits for it any more. */
