@@ -1,5 +1,5 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
-import { beginningOf, isRepeatableBody, nextHop, uncachedAnswer } from '@grantkit/core/kit'
+import { type Answer, beginningOf, isRepeatableBody, nextHop, uncachedAnswer } from '@grantkit/core/kit'
 import type { Hop } from './fetch-request.js'
 
 /**
@@ -16,6 +16,11 @@ export function redirected(hop: Hop, response: Response): Hop | undefined {
   const headers = new Headers(hop.headers)
   for (const name of next.droppedHeaders) headers.delete(name)
   return { method: next.method, url: next.url, headers, body: next.dropsBody ? undefined : hop.body }
+}
+
+/** As core sees it. */
+export function answerOf({ status, headers }: Response): Answer {
+  return { status, header: name => headers.get(name) ?? undefined }
 }
 
 /** What fetch rejects with. */

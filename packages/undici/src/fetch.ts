@@ -1,26 +1,19 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
 import {
-  type Attached,
-  attach,
+  type Attempt,
   defaultMaxRedirects,
   isRepeatableBody,
   optionError,
-  refuseSource,
-  uncachedRequest,
-} from '@grantkit/core/kit'
-import {
-  type Attachment,
-  findAttachment,
-  orders,
   readAttachments,
+  refuseSource,
+  type SourceAttachment,
   type SourceOf,
-  sourceFor,
-  type TokenAttachment,
-  type TokenOptions,
-} from './attachment.js'
-import { installedUndici } from './certified-agent.js'
+  Trip,
+} from '@grantkit/core/kit'
+import { attachingBy, type CurrentAgent, installedUndici, orders } from './attaching.js'
 import { type Call, type FetchRequest, type Hop, readCall, urlOf } from './fetch-request.js'
-import { define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
+import { answerOf, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
+import type { TokenOptions } from './interceptor.js'
 
 export type { FetchRequest }
 
@@ -41,16 +34,16 @@ type Fetch = (input: unknown, init?: object) => Promise<Response>
  */
 export function fetchWithTokens<AnyFetch extends FetchLike>(
   fetch: AnyFetch,
-  source: SourceOf<FetchRequest> | readonly TokenAttachment<FetchRequest>[],
+  source: SourceOf<FetchRequest> | readonly SourceAttachment<FetchRequest>[],
   options: TokenOptions = {},
 ): AnyFetch {
   refuseSource('fetch', fetch, orders.fetchWithTokens)
   if (source === (globalThis.fetch as unknown))
     throw optionError('source', `is a fetch; the order is ${orders.fetchWithTokens}`)
   if (typeof fetch !== 'function') throw optionError('fetch', 'must be a function')
-  const all = readAttachments('fetchWithTokens', source, options)
+  const attachments = readAttachments(attachingBy('fetchWithTokens'), source, options)
   const fetcher = fetch as unknown as Fetch
-  if (all.some(({ agent }) => agent !== undefined) && fetcher !== (installedUndici().fetch as unknown))
+  if ([...attachments].some(({ agent }) => agent !== undefined) && fetcher !== (installedUndici().fetch as unknown))
     throw optionError('tls', "needs undici's own fetch: import { fetch } from 'undici'; no other takes a certificate")
   const isGlobal = fetcher === (globalThis.fetch as unknown)
   const wrapped: Fetch = async (input, init) => {
@@ -59,41 +52,34 @@ export function fetchWithTokens<AnyFetch extends FetchLike>(
         'dispatcher',
         'must not be given to the global fetch; wrap the fetch of the same undici instead',
       )
-    const attachment = findAttachment(all, urlOf(input))
-    return attachment === undefined ? fetcher(input, init) : send(fetcher, attachment, await readCall(input, init))
+    const trip = new Trip(attachments, { url: urlOf(input) })
+    if (trip.attachment === undefined) return fetcher(input, init)
+    return followAll({ fetch: fetcher, trip, call: await readCall(input, init) })
   }
   return wrapped as unknown as AnyFetch
 }
 
+/** One call, and what serves it. */
+interface Passage {
+  readonly fetch: Fetch
+  readonly trip: Trip<CurrentAgent>
+  readonly call: Call
+}
+
 /** Sends a request, and follows where it leads. */
-async function send(fetch: Fetch, attachment: Attachment<FetchRequest>, call: Call): Promise<Response> {
-  const attached = await attachTo(attachment, call)
+async function followAll(passage: Passage): Promise<Response> {
+  const { trip, call } = passage
   let hop = call.first
-  let strayed = false
   for (let hops = 0; ; hops++) {
-    strayed ||= !attachment.origins.has(hop.url)
-    attached?.allows(hop.url)
-    const response = await sendHop(
-      deliveryOf(fetch, call, strayed ? undefined : attachment),
-      hop,
-      strayed ? undefined : attached,
-    )
+    const response = await sendHop(passage, hop, hops === 0 ? 'first' : 'redirect')
     const next = call.redirect === 'manual' ? undefined : followed(hop, response, call.redirect, hops)
     if (next === undefined) {
       if (hops > 0) define(response, 'redirected', true)
-      return attached === undefined || strayed ? response : keptFromCaches(response)
+      return trip.attachment === undefined || trip.bringsOwn ? response : keptFromCaches(response)
     }
     discard(response)
     hop = next
   }
-}
-
-/** Nothing is added to a request that has a credential of its own. */
-async function attachTo(attachment: Attachment<FetchRequest>, { first, signal }: Call): Promise<Attached | undefined> {
-  const { username, password } = new URL(first.url)
-  if (username + password !== '' || first.headers.has('authorization')) return undefined
-  const source = await sourceFor(attachment, first)
-  return attach(source, attachment.origins, { method: first.method, url: first.url, signal })
 }
 
 function followed(hop: Hop, response: Response, redirect: string, hops: number): Hop | undefined {
@@ -108,23 +94,45 @@ function followed(hop: Hop, response: Response, redirect: string, hops: number):
   }
 }
 
-type Deliver = (hop: Hop, added: Readonly<Record<string, string>>) => Promise<Response>
-
-function deliveryOf(fetch: Fetch, { rest, signal }: Call, attachment: Attachment<FetchRequest> | undefined): Deliver {
-  const dispatcher = attachment?.agent?.current()
-  return ({ url, method, headers, body }, added) => {
-    const all = new Headers(headers)
-    for (const [name, value] of Object.entries(added)) if (!headers.has(name)) all.set(name, value)
-    return fetch(url, {
-      ...('authorization' in added && mayKeep(fetch) && { cache: 'no-store' }),
-      ...rest,
-      ...{ method, headers: Object.fromEntries(all), redirect: 'manual' },
-      ...(signal && { signal }),
-      ...(body !== undefined && { body }),
-      ...(!isRepeatableBody(body) && { duplex: 'half' }),
-      ...(dispatcher && { dispatcher }),
-    })
+/** Sends one hop, and once more if its token was rejected. */
+async function sendHop(passage: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
+  const { trip } = passage
+  let response = await deliver(passage, hop, attempt)
+  const answer = answerOf(response)
+  if (!trip.concerns(answer)) return response
+  const body = async () => {
+    const { text, intact } = await readBeginning(response)
+    response = intact
+    return text
   }
+  let again = false
+  try {
+    again = await trip.decide({ ...answer, body }, isRepeatableBody(hop.body))
+  } catch (error) {
+    discard(response)
+    throw error
+  }
+  if (!again) return response
+  discard(response)
+  return sendHop(passage, hop, 'replay')
+}
+
+async function deliver({ fetch, trip, call }: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
+  const { url, method, body } = hop
+  const headers = new Headers(hop.headers)
+  const has = (name: string) => hop.headers.has(name)
+  const ours = await trip.headersFor({ url, method, signal: call.signal, request: hop, has, mayBeKept: true }, attempt)
+  for (const [name, value] of Object.entries(ours)) headers.set(name, value)
+  const dispatcher = trip.attachment?.agent?.()
+  return fetch(url, {
+    ...('authorization' in ours && mayKeep(fetch) && { cache: 'no-store' }),
+    ...call.rest,
+    ...{ method, headers: Object.fromEntries(headers), redirect: 'manual' },
+    ...(call.signal && { signal: call.signal }),
+    ...(body !== undefined && { body }),
+    ...(!isRepeatableBody(body) && { duplex: 'half' }),
+    ...(dispatcher && { dispatcher }),
+  })
 }
 
 const keeping = new WeakMap<Fetch, boolean>()
@@ -136,38 +144,4 @@ function mayKeep(fetch: Fetch): boolean {
   const may = fetch !== (globalThis.fetch as unknown) && fetch !== (installedUndici().fetch as unknown)
   keeping.set(fetch, may)
   return may
-}
-
-async function sendHop(deliver: Deliver, hop: Hop, attached: Attached | undefined): Promise<Response> {
-  if (attached === undefined) return deliver(hop, {})
-  const first = await judge(attached, await deliver(hop, { ...uncachedRequest, ...attached.headers }), hop)
-  if (first.again === undefined) return first.response
-  discard(first.response)
-  const second = await judge(attached, await deliver(hop, { ...uncachedRequest, ...first.again }), hop)
-  return second.response
-}
-
-interface Judged {
-  /** Its body intact. */
-  readonly response: Response
-  /** The headers to send the request once more with. */
-  readonly again: Readonly<Record<string, string>> | undefined
-}
-
-async function judge(attached: Attached, answer: Response, hop: Hop): Promise<Judged> {
-  let response = answer
-  if (!attached.concerns(answer.status)) return { response, again: undefined }
-  const wwwAuthenticate = answer.headers.get('www-authenticate') ?? undefined
-  const body = async () => {
-    const { text, intact } = await readBeginning(answer)
-    response = intact
-    return text
-  }
-  try {
-    const again = await attached.replay({ status: answer.status, wwwAuthenticate, body }, isRepeatableBody(hop.body))
-    return { response, again }
-  } catch (error) {
-    discard(response)
-    throw error
-  }
 }

@@ -1,24 +1,25 @@
-/** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `attach()`. */
-import { attach, isRepeatableBody, optionError, originOf, uncachedRequest } from '@grantkit/core/kit'
+/** Attaches a token source to an undici dispatcher: undici's handlers translated to core's `Trip`. */
 import {
-  type Attachment,
-  findAttachment,
+  type AttachmentOptions,
+  type Attachments,
+  isRepeatableBody,
+  type OurHeaders,
+  optionError,
+  originOf,
   readAttachments,
+  type SourceAttachment,
   type SourceOf,
-  sourceFor,
-  type TokenAttachment,
-  type TokenOptions,
-} from './attachment.js'
-import type { Send } from './attempt.js'
-import { guarded, refuseSharing } from './caches-above.js'
-import type { CertifiedAgent } from './certified-agent.js'
-import { Exchange } from './exchange.js'
-import { type Dispatch, type DispatchOptions, forEither, fromLegacy, type Handler, isLegacy } from './handlers.js'
-import { asObject, hasHeader, repeatable, withHeaders } from './headers.js'
-import { Trips } from './trips.js'
+  Trip,
+} from '@grantkit/core/kit'
+import { attachingBy, type CurrentAgent } from './attaching.js'
+import { guarded, refuseSharing } from './caches.js'
+import { Chains } from './chains.js'
+import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
+import { Exchange, type Head, type Judge, type Send } from './exchange.js'
+import { type CallersHeaders, readHeaders } from './headers.js'
 
-/** What `compose()` takes, of any undici. */
-export type Interceptor = (dispatch: (options: never, handler: never) => boolean) => Dispatch
+/** Where tokens go. `tls` takes an agent of our own. */
+export type TokenOptions = AttachmentOptions
 
 /** Chooses a source for a request by what was given to `dispatch`. */
 export type DispatchSource = SourceOf<DispatchOptions>
@@ -35,10 +36,12 @@ export type DispatchSource = SourceOf<DispatchOptions>
  * @see RFC 6750 §2.1, §3.1
  */
 export function tokenInterceptor(
-  source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
+  source: DispatchSource | readonly SourceAttachment<DispatchOptions>[],
   options: TokenOptions = {},
 ): Interceptor {
-  const interceptor = attaching(readAttachments('tokenInterceptor', source, options), uncached)
+  const attachments = readAttachments(attachingBy('tokenInterceptor'), source, options)
+  // nobody knows what is beneath: a cache there is to leave the request alone
+  const interceptor = carryingTokens(attachments, { mayBeKept: true })
   return dispatch => interceptor(byCertificate(dispatch) as never)
 }
 
@@ -46,77 +49,44 @@ export function tokenInterceptor(
 const viaAgent = Symbol('agent')
 
 /** Sends requests that belong to origins with a client certificate by the agent that has it. */
-export const byCertificate: Interceptor = dispatch => (request, handler) => {
-  const agent = (request as { [viaAgent]?: CertifiedAgent })[viaAgent]
-  if (agent === undefined) return dispatch(request as never, handler as never)
-  return agent.current().dispatch(request as never, handler as never)
+export const byCertificate: Interceptor = beneath => {
+  const dispatch = beneath as Dispatch
+  return (request, handler) => {
+    const agent = (request as { [viaAgent]?: CurrentAgent })[viaAgent]
+    return agent === undefined ? dispatch(request, handler) : agent().dispatch(request as never, handler as never)
+  }
 }
 
-/** A request, as far as it has come. */
-interface Trip {
-  /** Where its token comes from. Gone once a redirect has left the origins: nothing of ours is sent from then on. */
-  attachment: Attachment<DispatchOptions> | undefined
-  /** The caller has a credential of their own. */
-  readonly bringsOwn: boolean
-}
-
-type Headers = DispatchOptions['headers']
-
-/** For who does not know what is beneath: a cache there is to leave the request alone. */
-function uncached(headers: Headers): Headers {
-  return asObject(headers, uncachedRequest)
-}
-
-/** The interceptor; {@link byCertificate} has to be somewhere beneath. `prepare` has the last word on headers with a token. */
-export function attaching(
-  all: readonly Attachment<DispatchOptions>[],
-  prepare: (headers: Headers) => Headers = headers => headers,
-): Interceptor {
+/** The interceptor; {@link byCertificate} has to be somewhere beneath. */
+export function carryingTokens(attachments: Attachments<CurrentAgent>, { mayBeKept = false } = {}): Interceptor {
   return beneath => {
     const dispatch = beneath as Dispatch
-    const trips = new Trips<Trip>()
+    const chains = new Chains<Trip<CurrentAgent>>()
     return (given, handler) => {
       if (given.upgrade || given.method === 'CONNECT') return dispatch(given, handler)
-      const request = { ...given, headers: repeatable(given.headers) }
+      const headers = readHeaders(given.headers)
+      const request = { ...given, headers: headers.given }
       const root = rootOf(request)
       const url = `${root}${request.path}`
-      let trip: Trip | undefined
+      let trip: Trip<CurrentAgent> | undefined
       const isPrivate = () => trip?.attachment !== undefined && !trip.bringsOwn
-      const receiver = guarded(handler, isPrivate)
-      const exchange = new Exchange(isLegacy(receiver) ? fromLegacy(receiver) : receiver, (head, complete) =>
-        trips.complete(trip, head, complete),
+      const exchange = new Exchange(guarded(handler, isPrivate), (head, complete) =>
+        chains.complete(trip, head, complete),
       )
       try {
-        trip = advance(trips.continuedBy(handler, url) ?? begin(all, request, root), request, root)
-        refuseSharing(handler, trip.attachment?.source)
+        const { trip: before, attempt } = chains.continuedBy(handler, url) ?? { attempt: 'first' }
+        trip = before ?? new Trip(attachments, { url: root })
+        refuseUnsafe(trip, request, root, handler)
+        chains.remember(handler, url, trip)
+        const { signal } = exchange
+        const sending = { method: request.method, url: root, signal, request, has: headers.has, mayBeKept }
+        return carry({ dispatch, trip, exchange, request, headers, sending, attempt })
       } catch (error) {
         exchange.fail(error)
         return true
       }
-      trips.remember(handler, url, trip)
-      const { attachment, bringsOwn } = trip
-      const sendAs = (headers: Headers) => (attempt: Handler) =>
-        dispatch(loaded(request, attachment, headers), forEither(attempt))
-      if (attachment === undefined || bringsOwn) return exchange.send(sendAs(request.headers))
-      const send = (added: Added) => sendAs(prepare(withHeaders(request.headers, added)))
-      exchange.begin()
-      if (exchange.isOver) return true
-      sendWithToken({ exchange, attachment, request, root, send }).catch(error => exchange.fail(error))
-      return true
     }
   }
-}
-
-/** @throws OriginError when this URL may not have a token and requests without one are refused */
-function begin(all: readonly Attachment<DispatchOptions>[], request: DispatchOptions, root: string): Trip {
-  return { attachment: findAttachment(all, root), bringsOwn: hasHeader(request.headers, 'authorization') }
-}
-
-/** @throws TypeError when a redirect would be followed where nobody could take the headers off */
-function advance(trip: Trip, { maxRedirections }: DispatchOptions, root: string): Trip {
-  if (!trip.attachment?.origins.has(root)) trip.attachment = undefined
-  else if (maxRedirections) throw optionError('maxRedirections', 'needs the redirect interceptor above the tokens')
-  return trip
 }
 
 /** The root of the server a request goes to; empty where its path names another one. */
@@ -126,36 +96,60 @@ function rootOf({ origin = '', path }: DispatchOptions): string {
   return path.startsWith('/') || originOf(path) === originOf(root) ? root : ''
 }
 
-type Added = Readonly<Record<string, string>>
-
-interface Passage {
-  readonly exchange: Exchange
-  readonly attachment: Attachment<DispatchOptions>
-  readonly request: DispatchOptions
-  readonly root: string
-  readonly send: (headers: Added) => Send
+/** @throws TypeError where a token would get to others: by a redirect below, or by an answer that is shared above */
+function refuseUnsafe(
+  { attachment }: Trip<CurrentAgent>,
+  { maxRedirections }: DispatchOptions,
+  root: string,
+  handler: object,
+): void {
+  if (maxRedirections && attachment?.origins.has(root))
+    throw optionError('maxRedirections', 'needs the redirect interceptor above the tokens')
+  refuseSharing(handler, attachment?.source)
 }
 
-async function sendWithToken({ exchange, attachment, request, root, send }: Passage): Promise<void> {
-  const source = await sourceFor(attachment, request)
-  const { method, body } = request
-  const attached = await attach(source, attachment.origins, { method, url: root, signal: exchange.signal })
-  exchange.send(send(attached.headers), {
-    concerns: status => attached.concerns(status),
-    async decide({ status, headers, body: beginning }) {
-      const wwwAuthenticate = [headers['www-authenticate'] ?? []].flat().join(', ')
-      const again = await attached.replay({ status, wwwAuthenticate, body: beginning }, isRepeatableBody(body))
-      return again && send(again)
-    },
-  })
+/** One dispatch that carries what its trip says. */
+interface Passage {
+  readonly dispatch: Dispatch
+  readonly trip: Trip<CurrentAgent>
+  readonly exchange: Exchange
+  readonly request: DispatchOptions
+  readonly headers: CallersHeaders
+  readonly sending: Parameters<Trip<CurrentAgent>['headersFor']>[0]
+  readonly attempt: Parameters<Trip<CurrentAgent>['headersFor']>[1]
+}
+
+function carry(passage: Passage): boolean {
+  const { trip, exchange, headers, sending, attempt } = passage
+  // who aborts while a token is awaited has to have been told of the request
+  if (trip.attachment !== undefined && !headers.has('authorization')) exchange.begin()
+  if (exchange.isOver) return true
+  const send = (ours: OurHeaders) => exchange.send(sendingWith(passage, ours), judgeOf(passage))
+  const ours = trip.headersFor(sending, attempt)
+  if (!(ours instanceof Promise)) return send(ours)
+  ours.then(send).catch(error => exchange.fail(error))
+  return true
 }
 
 /** What goes underneath. Nothing there follows redirects: it would take our headers along. */
-function loaded(
-  request: DispatchOptions,
-  attachment: Attachment<DispatchOptions> | undefined,
-  headers: Headers,
-): DispatchOptions {
-  if (attachment === undefined) return request
-  return { ...request, headers, ...{ maxRedirections: 0, [viaAgent]: attachment.agent } }
+function sendingWith({ dispatch, trip, request, headers }: Passage, ours: OurHeaders): Send {
+  const { attachment } = trip
+  if (attachment === undefined) return handler => dispatch(request, handler)
+  const own = { headers: { ...headers.all, ...ours }, maxRedirections: 0, [viaAgent]: attachment.agent }
+  return handler => dispatch({ ...request, ...own }, handler)
+}
+
+function judgeOf(passage: Passage): Judge {
+  const { trip, request, sending } = passage
+  return {
+    concerns: head => trip.concerns(answerOf(head)),
+    async decide(head, body) {
+      const again = await trip.decide({ ...answerOf(head), body }, isRepeatableBody(request.body))
+      return again ? sendingWith(passage, await trip.headersFor(sending, 'replay')) : undefined
+    },
+  }
+}
+
+function answerOf({ status, headers }: Head) {
+  return { status, header: (name: string) => headers[name]?.toString() }
 }

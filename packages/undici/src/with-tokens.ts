@@ -1,10 +1,10 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
-import { optionError, refuseSource } from '@grantkit/core/kit'
-import { orders, readAttachments, type TokenAttachment, type TokenOptions } from './attachment.js'
+import { optionError, readAttachments, refuseSource, type SourceAttachment } from '@grantkit/core/kit'
+import { attachingBy, orders } from './attaching.js'
+import { markPrivate } from './caches.js'
 import { detaching } from './detaching.js'
-import { type AnswerHeaders, type DispatchOptions, forEither, type Handler, isLegacy } from './handlers.js'
-import { hasHeader } from './headers.js'
-import { attaching, byCertificate, type DispatchSource, type Interceptor } from './interceptor.js'
+import type { DispatchOptions } from './dispatch.js'
+import { byCertificate, carryingTokens, type DispatchSource, type TokenOptions } from './interceptor.js'
 import { followingToItself } from './self-redirects.js'
 
 /** Interceptors of your undici, made by its `interceptors`. */
@@ -32,7 +32,7 @@ export interface Composable<Composed> {
  */
 export function withTokens<Composed>(
   dispatcher: Composable<Composed>,
-  source: DispatchSource | readonly TokenAttachment<DispatchOptions>[],
+  source: DispatchSource | readonly SourceAttachment<DispatchOptions>[],
   options: TokenOptions & InterceptorsAround = {},
 ): Composed {
   refuseSource('dispatcher', dispatcher, orders.withTokens)
@@ -40,45 +40,12 @@ export function withTokens<Composed>(
   for (const [name, value] of Object.entries({ redirect, retry, cache, deduplicate }))
     if (value !== undefined && typeof value !== 'function')
       throw optionError(name, `must be what interceptors.${name}() of your undici returns`)
-  const attachments = readAttachments('withTokens', source, own)
+  const attachments = readAttachments(attachingBy('withTokens'), source, own)
   if (typeof dispatcher?.compose !== 'function')
     throw optionError('dispatcher', 'must be an Agent or another dispatcher of your undici')
   const sharing = deduplicate && [deduplicate, detaching]
   const keeping = cache && [markPrivate, ...(sharing ?? []), cache]
   const following = redirect === undefined ? [] : [followingToItself, redirect]
-  const outward = [byCertificate, ...(keeping ?? sharing ?? []), attaching(attachments), retry, ...following]
+  const outward = [byCertificate, ...(keeping ?? sharing ?? []), carryingTokens(attachments), retry, ...following]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
-}
-
-/**
- * Beneath a cache: an answer to a request with a credential is for whoever has it. A shared cache does not keep it, a
- * private one keeps it for that credential alone, whatever the server says of it.
- *
- * @see RFC 9111 §3.5, §5.2.2.7
- */
-const markPrivate: Interceptor = dispatch => (request, handler) => {
-  // caches call handlers as undici 7 does; before that there is none
-  const isMarked = hasHeader(request.headers, 'authorization') && !isLegacy(handler)
-  const marked = isMarked ? marking(handler) : handler
-  return dispatch(request as never, marked as never)
-}
-
-function marking(handler: Handler): Handler {
-  return forEither({
-    ...forEither(handler),
-    onResponseStart: (controller, status, headers, message) =>
-      handler.onResponseStart?.(controller, status, markedPrivate(headers), message),
-  })
-}
-
-function markedPrivate(headers: AnswerHeaders): AnswerHeaders {
-  return {
-    ...headers,
-    'cache-control': appended(headers['cache-control'], 'private'),
-    vary: appended(headers.vary, 'authorization'),
-  }
-}
-
-function appended(value: string | string[] | undefined, more: string): string {
-  return [value ?? [], more].flat().join(', ')
 }

@@ -1,8 +1,7 @@
 /** What is beneath is held up as long as nobody takes what it brings. */
 import { expect, test } from 'vitest'
-import type { Send } from '../src/attempt.js'
-import { Exchange } from '../src/exchange.js'
-import type { Controller, Handler } from '../src/handlers.js'
+import { Exchange, type Send } from '../src/exchange.js'
+import type { Controller, Handler } from '../src/relay.js'
 
 /** An undici that does what the test says, and records how it is steered. */
 function beneath() {
@@ -19,7 +18,7 @@ function beneath() {
 }
 
 function begin(handler: Handler) {
-  const exchange = new Exchange(handler, (_, complete) => complete())
+  const exchange = new Exchange({ onRequestStart() {}, ...handler }, (_, complete) => complete())
   const { controller, steered } = beneath()
   let decide: (send: Send | undefined) => void = () => {}
   const decided = new Promise<Send | undefined>(resolve => {
@@ -31,9 +30,9 @@ function begin(handler: Handler) {
       attempt = handler
       return true
     },
-    { concerns: status => status === 401, decide: () => decided },
+    { concerns: ({ status }) => status === 401, decide: () => decided },
   )
-  attempt.onRequestStart?.(controller)
+  attempt.onRequestStart?.(controller, undefined)
   attempt.onResponseStart?.(controller, 401, {})
   return { exchange, attempt, controller, steered, decide, decided }
 }
@@ -107,7 +106,10 @@ test('an abort in a pause fails the request once', async () => {
 
 test('an abort without a reason has one that undici users know', () => {
   const errors: unknown[] = []
-  const exchange = new Exchange({ onResponseError: (_, error) => void errors.push(error) }, (_, complete) => complete())
+  const exchange = new Exchange(
+    { onRequestStart() {}, onResponseError: (_: unknown, error: unknown) => void errors.push(error) },
+    (_, complete) => complete(),
+  )
   exchange.abort()
   expect(errors).toMatchObject([{ name: 'AbortError', code: 'UND_ERR_ABORTED' }])
   expect(exchange.signal.aborted).toBe(true)

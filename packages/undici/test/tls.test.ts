@@ -128,6 +128,17 @@ for (const [name, attach] of Object.entries(ways))
     })
   })
 
+test('a Host header decides the name that is sent and verified, as in undici itself', async () => {
+  const port = await mutualTlsServer()
+  const dispatcher = withTokens<undici.Dispatcher>(agentOf(undici), authorizationServer().source, {
+    origins: [`https://localhost:${port}`],
+    tls: { ca: ca.cert },
+  })
+  const named = (host: string) => undici.request(`https://localhost:${port}/`, { dispatcher, headers: { host } })
+  expect(await (await named('api.example')).body.json()).toMatchObject({ servername: 'api.example' })
+  expect(await rejection(named('wrong.example'))).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+})
+
 test('a cache keeps what is answered to a client certificate too', async () => {
   const port = await mutualTlsServer()
   const dispatcher = withTokens<undici.Dispatcher>(agentOf(undici), authorizationServer().source, {
