@@ -38,6 +38,20 @@ describe('the properties hold, and everybody gets on', () => {
     '3 processes, held up at any moment, sent at most twice': [{ processes: 3, mishaps: 0, resends: 1 }, 12_000],
     '3 processes, 1 mishap, sent at most twice': [{ processes: 3, resends: 1 }, 130_000],
     '3 processes, 1 mishap, nobody held up': [{ processes: 3, pauses: false }, 500],
+    '2 processes, 1 mishap, a store that may fail': [{ storeFails: true, resends: 1 }, 40_000],
+    '2 processes, 2 mishaps, a store that may fail, nobody held up': [
+      { storeFails: true, mishaps: 2, pauses: false },
+      5_000,
+    ],
+    '3 processes, 1 mishap, a store that may fail, nobody held up': [
+      { storeFails: true, processes: 3, pauses: false },
+      600,
+    ],
+    '2 processes, 1 mishap, a store that may lose a lease before it is looked at again': [
+      { losesLease: true },
+      100_000,
+    ],
+    '2 processes, 1 mishap, a clock that is ahead': [{ ahead: 1, coolDown: 3, resends: 1 }, 150_000],
   }
   for (const [name, [changes, leastStates]] of Object.entries(settings))
     test(`${name}: more than ${leastStates} states`, () => {
@@ -48,7 +62,7 @@ describe('the properties hold, and everybody gets on', () => {
 })
 
 test('every step is gone through', () => {
-  const labels = [{}, { resends: 1 }].flatMap(changes =>
+  const labels = [{ storeFails: true }, { resends: 1 }].flatMap(changes =>
     [...explore(changes).labels].map(label => label.replace(/^p\d /, '')),
   )
   expect(labels).toEqual(expect.arrayContaining(everyStep))
@@ -57,32 +71,45 @@ test('every step is gone through', () => {
 /** With both ends of each. */
 const everyStep = [
   'lease: granted',
-  'lease: refused, decide: wait',
-  'lease: refused, decide: serve a1',
+  'lease: refused, re_read, decide: wait',
+  'lease: refused, re_read, serve a1',
+  'lease: unanswered',
   're_read, decide: wait',
   're_read, decide: send',
-  're_read, decide: serve a1',
+  're_read, serve a1',
   're_read, decide: rest',
   're_read, decide: send, but it rests',
-  're_read, decide: log_in (unknown_outcome)',
-  're_read, decide: log_in (invalid_grant)',
+  're_read, log_in (unknown_outcome)',
+  're_read, log_in (invalid_grant)',
+  're_read: fails',
   'check_lease: held',
   'check_lease: lost',
+  'check_lease: fails',
   'mark',
   'mark: there is a later word',
+  'mark: fails',
+  'mark: unanswered',
   'send r0',
   'send r1',
   'answer: answered',
   'answer: dead',
-  'save, serve a1',
-  'save: unsent',
-  'save: later',
-  'save: refused',
-  'save: unknown',
+  'save: answered, serve a1',
   'save: rescued',
   'save: there is a later word',
-  'end',
+  'save: fails',
+  'save: unanswered',
+  'save, by a timer',
+  'note: unsent',
+  'note: later',
+  'note: refused',
+  'note: unknown',
+  'note: there is a later word',
+  'note: fails',
+  'note: unanswered',
+  'end: dead, log_in (invalid_grant)',
   'end: there is a later word',
+  'end: fails',
+  'end: unanswered',
   'crashes before save',
   'time passes',
 ]
@@ -91,28 +118,31 @@ describe('what a step is there for is found when it is left out', () => {
   const findings: Readonly<Record<Omission, [property: string, changes?: Partial<Setting>]>> = {
     lease: [properties.a],
     re_read: [properties.login, { resends: 1 }],
-    still_leased: [properties.login, { resends: 1 }],
-    check_lease: [properties.a],
-    outlasts: [properties.a],
-    outlasts_deadline: [properties.overlap],
+    still_leased: [properties.login, { mishaps: 0, pauses: false, resends: 0 }],
+    cool_down: [properties.rest],
+    check_lease: [properties.a, { losesLease: true }],
     lapse: [properties.a],
     mark: [properties.a],
     mark_cas: [properties.a, { mishaps: 0 }],
-    save_cas: [properties.b],
-    save_first: [properties.d],
-    late_save: [properties.f],
-    rescue: [properties.b],
-    mark_identity: [properties.f],
-    end_re_read: [properties.login],
     count: [properties.counted, { resends: 1 }],
-    unknown: [properties.counted, { resends: 1 }],
-    nothing_done: [properties.login, { mishaps: 2, resends: 1 }],
-    unsent: [properties.login, { mishaps: 2, resends: 1 }],
-    rest: [properties.rest],
-    wait: [properties.login, { mishaps: 0, pauses: false, resends: 0 }],
+    outlasts: [properties.a],
+    outlasts_deadline: [properties.overlap],
+    save: [properties.d],
+    save_late: [properties.f],
+    save_mark: [properties.f],
+    save_cas: [properties.b],
+    save_rescued: [properties.b],
+    note: [properties.overlap],
+    note_unsent: [properties.login, { mishaps: 2, resends: 1 }],
+    note_later: [properties.login, { mishaps: 2, resends: 1 }],
+    note_unknown: [properties.counted, { resends: 1 }],
+    note_rest: [properties.rest],
+    end: [properties.b],
+    end_cas: [properties.login],
+    release: [properties.reuse, { storeFails: true }],
   }
   for (const [without, [property, changes]] of Object.entries(findings) as [Omission, [string, Partial<Setting>?]][])
-    test(`${omissions[without]}: ${property}`, () => {
+    test(`${omissions[without].what}: ${property}`, () => {
       const finding = explore({ ...changes, without })
       expect(finding.fault, storyOf(finding)).toBe(property)
     })
@@ -126,6 +156,7 @@ describe('the figures matter', () => {
       { leaseFor: deadline, without: 'outlasts_deadline' },
       properties.overlap,
     ],
+    'a clock that is ahead by as much as the cool-down is longer than a request': [{ ahead: 1 }, properties.overlap],
     'a cool-down that ends before a request that was given up': [{ coolDown: deadline }, properties.overlap],
     'a deadline beyond the lease': [{ deadline: leaseFor, coolDown: leaseFor + 1 }, stuck],
   }

@@ -1,8 +1,9 @@
 /** What happens to the processes of the model: the server, the network, time, crashes, and others who write. */
 import { answered, discarded, type LineageRecord, startingOver } from '../../../src/lifecycle/record.js'
-import { isHolder, learn, type Scene, steps, told } from './protocol.js'
+import { entry } from './flight.js'
+import { isHolder, type Scene, told } from './scene.js'
+import { doNext, learn, saveLate } from './steps.js'
 import {
-  entry,
   isHandedOut,
   isOver,
   kept,
@@ -26,7 +27,8 @@ export function transitions(state: State, setting: Setting): Transition[] {
   for (const [index, process] of state.processes.entries()) {
     const scene = { state, setting, index, process }
     next.push(...arrivals(scene))
-    if (!isOver(process)) next.push(...steps[process.step](scene), ...keptByTimer(scene), ...crashes(scene))
+    if (!isOver(process))
+      next.push(...doNext(scene), ...saveLate(scene), ...keptByTimer(scene), ...crashes(scene), ...losses(scene))
   }
   return next
 }
@@ -83,7 +85,7 @@ function grants({ issued, current }: State['server'], { keeps }: Setting): Answe
 
 /** A refresh token that was spent twice: some servers revoke all that came of it, some refuse just that one. */
 function refusals({ server, seen }: State, refresh: number): Answer[] {
-  const outcome = { kind: 'dead' } as const
+  const outcome = { kind: 'dead', refresh } as const
   if (refresh < server.first || server.revoked) return [{ label: 'invalid_grant', outcome }]
   const fault = seen.lost ? undefined : properties.reuse
   return [
@@ -110,7 +112,12 @@ function failures({ issued, current }: State['server'], refresh: number, isGood:
       isTrouble,
       server: { current: refresh + 1 },
     },
-    { label: 'invalid_grant, by the user', outcome: { kind: 'dead' }, isTrouble, server: { revoked: true, current } },
+    {
+      label: 'invalid_grant, by the user',
+      outcome: { kind: 'dead', refresh },
+      isTrouble,
+      server: { revoked: true, current },
+    },
   ]
 }
 
@@ -131,17 +138,30 @@ function arrive(
 
 /** A timer keeps the lease: in time, or not. */
 function keptByTimer(scene: Scene): Transition[] {
-  const { state, setting, index } = scene
+  const { state, setting, index, process } = scene
   if (!isHolder(scene) || state.lease.left === setting.leaseFor) return []
-  return [told(scene, 'keeps the lease', { ...state, lease: { holder: index, left: setting.leaseFor } })]
+  const { leaseFor } = setting
+  const lease = { holder: index, left: leaseFor }
+  // what has run out is not ours again by being granted again
+  const leased = process.leased > 0 ? leaseFor : 0
+  return [told(scene, 'keeps the lease', put({ ...state, lease }, index, { ...process, leased }))]
+}
+
+/** The store loses a lease whose holder has yet to ask for it again. After that no client can know. */
+function losses(scene: Scene): Transition[] {
+  const { state, setting, process } = scene
+  const isToAsk = process.flight.next.step === 're_read' || process.flight.next.step === 'check_lease'
+  if (!setting.losesLease || state.mishaps === 0 || !isHolder(scene) || !isToAsk) return []
+  const lost = { ...state, mishaps: state.mishaps - 1, lease: { holder: undefined, left: 0 } }
+  return [told(scene, 'has its lease lost by the store', lost)]
 }
 
 /** A process vanishes, and is started again with nothing, or not. */
 function crashes(scene: Scene): Transition[] {
-  const { state, index, process } = scene
+  const { state, setting, index, process } = scene
   const { mishaps, store, lease, seen } = state
-  const { wants, request, outcome } = process
-  const isIdle = process.step === 'lease' && !isHolder(scene) && process.rest === 0
+  const { wants, ahead, request, outcome, flight } = process
+  const isIdle = flight.next.step === 'lease' && !isHolder(scene) && process.rest === 0
   if (mishaps === 0 || isIdle) return []
   const left = request?.answer === undefined && request !== undefined ? { ...request, abandoned: true } : undefined
   const isLost = (request !== undefined && !request.abandoned) || isHandedOut(outcome)
@@ -152,10 +172,10 @@ function crashes(scene: Scene): Transition[] {
     lease: isHolder(scene) ? { ...lease, holder: 'gone' } : lease,
     seen: { ...seen, lost: seen.lost || isLost },
   }
-  const again = { ...waking(wants), request: left }
+  const again = { ...waking(wants, setting.resends, ahead), request: left }
   return [
-    told(scene, `crashes before ${process.step}, starts again`, put(gone, index, again)),
-    told(scene, `crashes before ${process.step}`, put(gone, index, { ...again, step: 'dead' })),
+    told(scene, `crashes before ${flight.next.step}, starts again`, put(gone, index, again)),
+    told(scene, `crashes before ${flight.next.step}`, put(gone, index, { ...again, end: 'dead' })),
   ]
 }
 
@@ -200,10 +220,10 @@ function ticks(state: State, { pauses }: Setting): Transition[] {
 }
 
 function later(process: Process): Process {
-  const { known, rest, request } = process
-  if (rest === 0 && request === undefined && nearer(known) === known) return process
+  const { rest, leased, request } = process
+  if (rest === 0 && leased === 0 && request === undefined) return process
   const left = Math.max(-1, (request?.left ?? 0) - 1)
-  return { ...process, known: nearer(known), rest: less(rest), request: request && { ...request, left } }
+  return { ...process, leased: less(leased), rest: less(rest), request: request && { ...request, left } }
 }
 
 /** A record a tick later. */

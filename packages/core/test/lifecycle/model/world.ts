@@ -5,8 +5,10 @@
  * Time stands still at 0 and instants move: a tick brings each of them one nearer. A version is never used twice, so all
  * that matters of one that a process knows is whether the store still has it.
  */
+
 import { answered, emptyRecord, type LineageRecord } from '../../../src/lifecycle/record.js'
 import { TokenSet } from '../../../src/token-set.js'
+import { entry, type Flight, takeOff } from './flight.js'
 import type { Omission } from './omissions.js'
 
 /** How much can happen. */
@@ -29,44 +31,46 @@ export interface Setting {
   readonly leaseFor: number
   readonly deadline: number
   readonly coolDown: number
+  /** How far the clock of the first process is ahead of all others, in ticks. Default 0. */
+  readonly ahead?: number
+  /** Whether the store may fail, as a mishap, and nobody knows whether it has done what it was asked for. Default `false`. */
+  readonly storeFails?: boolean
+  /** Whether the store may, as a mishap, lose a lease whose holder has yet to look at it again. Default `false`. */
+  readonly losesLease?: boolean
   /** What is left out of the protocol. */
   readonly without?: Omission | undefined
 }
 
-const stepNames = [
-  'lease',
-  're_read',
-  'check_lease',
-  'mark',
-  'send',
-  'answer',
-  'save',
-  'end',
-  'served',
-  'log_in',
-  'dead',
-] as const
-
-/** What a process does next. */
-export type Step = (typeof stepNames)[number]
-
-const failureKinds = ['unsent', 'later', 'refused', 'unknown', 'dead'] as const
-const outcomeKinds = [...failureKinds, 'answered', 'rescued'] as const
+const failureKinds = ['unsent', 'later', 'refused', 'unknown'] as const
+const outcomeKinds = [...failureKinds, 'dead', 'answered', 'rescued'] as const
 
 /** What came of a request, or of not sending it; as in `refresh.ts`. */
 export type Outcome =
   | { readonly kind: 'answered'; readonly token: number; readonly refresh: number | undefined }
-  | { readonly kind: 'rescued'; readonly refresh: number }
+  | { readonly kind: 'rescued' | 'dead'; readonly refresh: number }
   | { readonly kind: (typeof failureKinds)[number] }
 
+const ends = [undefined, 'served', 'log_in', 'dead'] as const
+
 export interface Process {
-  readonly step: Step
+  /** Where it is in the protocol. */
+  readonly flight: Flight
+  /** Why it asks for nothing any more. */
+  readonly end: (typeof ends)[number]
   /** The least number of an access token that serves. */
   readonly wants: number
-  readonly known: LineageRecord
+  /** How far its clock is ahead. */
+  readonly ahead: number
+  /** Ticks for which it believes to have the lease. */
+  readonly leased: number
   /** Whether the version it has read or written last is still the store's. */
   readonly isCurrent: boolean
+  /** What it has read last, where nothing is read again. */
+  readonly readBefore: LineageRecord | undefined
+  /** What came of its last request, as long as its flight lasts. */
   readonly outcome: Outcome | undefined
+  /** The step that failed and is still to be done, and what it is to save. */
+  readonly unsaved: Pick<Process, 'flight' | 'outcome'> | undefined
   /** Ticks left of the cool-down that this process has learnt of itself. */
   readonly rest: number
   readonly request: Request | undefined
@@ -130,7 +134,7 @@ export interface Transition {
 
 export const properties = {
   a: '(a) a refresh token was sent without its mark in the store',
-  b: '(b) a refresh token was sent after the store knew it to be over',
+  b: '(b) a refresh token was sent after it was known to be over',
   c: '(c) a refresh token was sent too often with its outcome unknown',
   counted: '(c) a refresh token was sent more often than its mark says',
   rest: '(c) a refresh token was sent during its cool-down',
@@ -147,36 +151,37 @@ export function isHandedOut(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'answered' || outcome?.kind === 'rescued'
 }
 
-/** The key of the one access token there is at a time. */
-export const entry = 'entry'
-
 /** A login was just saved; every process wants the token after it. */
-export function initialState({ processes, mishaps }: Setting): State {
+export function initialState({ processes, mishaps, resends, ahead = 0 }: Setting): State {
   return {
     store: { record: kept(answered(emptyRecord, entry, tokenSet(0, 0))), markedBy: undefined },
     lease: { holder: undefined, left: 0 },
     server: { current: 0, first: 0, revoked: false, issued: 0 },
-    processes: Array.from({ length: processes }, () => waking(1)),
+    processes: Array.from({ length: processes }, (_, index) => waking(1, resends, index === 0 ? ahead : 0)),
     mishaps,
     seen: { settled: 0, sends: 0, marks: 0, rest: 0, saved: 1, lost: false },
   }
 }
 
 /** A process at the beginning of a flight. */
-export function waking(wants: number): Process {
+export function waking(wants: number, resends: number, ahead: number): Process {
   return {
-    step: 'lease',
+    flight: takeOff(wants, resends, ahead),
+    end: undefined,
     wants,
-    known: emptyRecord,
+    ahead,
+    leased: 0,
     isCurrent: false,
+    readBefore: undefined,
     outcome: undefined,
+    unsaved: undefined,
     rest: 0,
     request: undefined,
   }
 }
 
-export function isOver({ step }: Process): boolean {
-  return step === 'served' || step === 'log_in' || step === 'dead'
+export function isOver({ end }: Process): boolean {
+  return end !== undefined
 }
 
 /** Replaces one process. */
@@ -215,28 +220,47 @@ export function tokenSet(token: number, refresh: number | undefined): TokenSet {
   })
 }
 
-/** Of `a3` or `r3`; -1 where there is none. */
-export function numberOf(token: string | undefined): number {
-  return token === undefined ? -1 : Number(token.slice(1))
-}
-
 const records = new Map<string, LineageRecord>()
 const numbers = new Map<LineageRecord, number>()
 
-/** Beyond this a count decides nothing any more: states that differ in it alone are one. */
+/** Beyond this a count decides nothing any more: states that differ in it alone are one. Where nothing is counted, beyond 1. */
 export const most = 2
 
-/** The one object that stands for all records that say the same. */
+/**
+ * The one object that stands for all records that say the same, as far as it matters here: not how often in a row a refresh
+ * token has failed, which makes its rests longer; nor whose the mark is, which is `markedBy`.
+ */
 export function kept(record: LineageRecord): LineageRecord {
-  const { sending } = record
-  if (sending !== undefined && sending.sends > most) return kept({ ...record, sending: { ...sending, sends: most } })
   if (numbers.has(record)) return record
-  const text = JSON.stringify(record)
+  const { sending } = record
+  const mark = sending && {
+    hash: sending.hash,
+    holder: '',
+    at: sending.at,
+    sends: Math.min(sending.sends, most + 1),
+    restUntil: sending.restUntil,
+  }
+  const plain = { ...record, sending: mark }
+  const text = JSON.stringify(plain)
   const same = records.get(text)
   if (same !== undefined) return same
-  records.set(text, record)
-  numbers.set(record, numbers.size)
-  return record
+  records.set(text, plain)
+  numbers.set(plain, numbers.size)
+  return plain
+}
+
+interface Found<K, V> {
+  get(key: K): V | undefined
+  set(key: K, value: V): unknown
+}
+
+/** What was found for a key before; else it is found now. */
+export function once<K, V>(found: Found<K, V> | undefined, key: K, find: () => V): V {
+  const known = found?.get(key)
+  if (known !== undefined) return known
+  const value = find()
+  found?.set(key, value)
+  return value
 }
 
 /**
@@ -266,15 +290,18 @@ export function encode({ store, lease, server, processes, mishaps, seen }: State
 }
 
 function encodeProcess(process: Process, has: number): string {
-  const { step, wants, known, isCurrent, outcome, rest, request } = process
+  const { flight, end, ahead, leased, isCurrent, readBefore, unsaved, rest, request } = process
   return String.fromCharCode(
     has,
-    stepNames.indexOf(step),
-    wants,
+    flight.id & 0xffff,
+    flight.id >> 16,
+    ends.indexOf(end),
     bits(isCurrent, request?.abandoned === true),
-    numbers.get(known) ?? 0,
+    unsaved === undefined ? 0 : unsaved.flight.id + 1,
+    ahead,
+    leased,
     rest,
-    encodeOutcome(outcome),
+    readBefore === undefined ? 0 : (numbers.get(readBefore) ?? 0) + 1,
     request === undefined ? 0 : request.refresh + 1,
     request === undefined ? 0 : request.left + 1,
     encodeOutcome(request?.answer),
@@ -285,7 +312,7 @@ function encodeOutcome(outcome: Outcome | undefined): number {
   if (outcome === undefined) return 0
   const kind = outcomeKinds.indexOf(outcome.kind) + 1
   const token = outcome.kind === 'answered' ? outcome.token : 0
-  const refresh = outcome.kind === 'answered' || outcome.kind === 'rescued' ? (outcome.refresh ?? -1) + 1 : 0
+  const refresh = 'refresh' in outcome ? (outcome.refresh ?? -1) + 1 : 0
   return kind + 16 * (token + 16 * refresh)
 }
 
