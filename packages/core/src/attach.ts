@@ -5,7 +5,7 @@
 import { isTokenRejected, isUnexplained, mayReject } from './challenge.js'
 import { systemClock } from './clock.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
-import { notify } from './events.js'
+import { tell } from './events.js'
 import { type Origins, originOf } from './origins.js'
 import type { ApiRefusal, Provider } from './provider.js'
 import { sha256 } from './secret.js'
@@ -123,7 +123,7 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
       tokenSet = next
       replayed = replayable
       if (!replayable && doubted !== undefined) leaveOpen(doubted)
-      tell(source, url, replayed)
+      tellOfRejection(source, url, replayed)
       return replayed ? headersOf(source, tokenSet) : undefined
     },
   }
@@ -151,17 +151,9 @@ async function refusalOf({ status, wwwAuthenticate, body }: AttachResponse): Pro
   return { status, wwwAuthenticate: wwwAuthenticate ?? '', body: await body() }
 }
 
-function tell({ client }: TokenSource, url: string | URL, replayed: boolean): void {
-  if (client === undefined) return
-  const at = client.clock.now()
-  notify(client.onEvent, {
-    type: 'token_rejected',
-    level: 'debug',
-    at,
-    provider: client.provider.name,
-    origin: originOf(url) ?? '',
-    replayed,
-  })
+function tellOfRejection({ client }: TokenSource, url: string | URL, replayed: boolean): void {
+  if (client !== undefined)
+    tell(client, { type: 'token_rejected', level: 'debug', origin: originOf(url) ?? '', replayed })
 }
 
 /**

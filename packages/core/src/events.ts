@@ -1,5 +1,5 @@
 /** What happened, step by step, for logs and metrics: typed, and without secrets. */
-
+import type { Clock } from './clock.js'
 import type { LoginReason } from './errors.js'
 
 /** Why a token was asked for. */
@@ -23,28 +23,36 @@ export interface TokenEvent {
   readonly at: number
   /** The provider's `name`. */
   readonly provider: string
+  /** The client's id at that server. */
+  readonly clientId: string
   /** `debug`: routine. `warn`: will be tried again. `error`: somebody has to act. */
   readonly level: 'debug' | 'warn' | 'error'
 }
 
-/** A request to the token endpoint goes out. */
-export interface TokenRequestedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_requested'
+/** What is said of one request for a token: when it goes out, and when it has come to something. It may be sent twice. */
+interface TokenRequestEvent extends TokenEvent {
+  /** The same for both; a UUID. */
+  readonly requestId: string
+  /** Where it goes, by its name in the metadata (RFC 8414), such as `token_endpoint`. */
+  readonly endpoint: string
+  /** The URL of that, without a query. */
+  readonly url: string
   /** `grant_type` of the request. */
   readonly grantType: string
   /** Why a token was asked for. */
   readonly reason: RenewalReason
 }
 
+/** A request to the token endpoint goes out. */
+export interface TokenRequestedEvent extends TokenRequestEvent {
+  /** Tells it from the other events. */
+  readonly type: 'token_requested'
+}
+
 /** The token endpoint answered with a token set. */
-export interface TokenReceivedEvent extends TokenEvent {
+export interface TokenReceivedEvent extends TokenRequestEvent {
   /** Tells it from the other events. */
   readonly type: 'token_received'
-  /** `grant_type` of the request. */
-  readonly grantType: string
-  /** Why a token was asked for. */
-  readonly reason: RenewalReason
   /** From before the request was sent, in milliseconds: what a waiting caller waited. */
   readonly durationMs: number
   /** When the access token expires, in milliseconds since the epoch; `undefined` when the server did not say. */
@@ -56,13 +64,9 @@ export interface TokenReceivedEvent extends TokenEvent {
 }
 
 /** No token set could be had. */
-export interface TokenRequestFailedEvent extends TokenEvent {
+export interface TokenRequestFailedEvent extends TokenRequestEvent {
   /** Tells it from the other events. */
   readonly type: 'token_request_failed'
-  /** `grant_type` of the request. */
-  readonly grantType: string
-  /** Why a token was asked for. */
-  readonly reason: RenewalReason
   /** From before the request was sent, in milliseconds. */
   readonly durationMs: number
   /** `code` of the error the callers got, such as `ERR_TRANSPORT`. */
@@ -73,6 +77,37 @@ export interface TokenRequestFailedEvent extends TokenEvent {
   readonly error: string | undefined
   /** Whether the same request can succeed later without anybody changing anything. */
   readonly retryable: boolean
+}
+
+/**
+ * A caller of `getTokenSet()` had to wait: for a request, its own or one that it joined; for another process; or for the
+ * store. Told when the wait is over. Who finds a good token waits for nothing, and nothing is told.
+ */
+export interface TokenAwaitedEvent extends TokenEvent {
+  /** Tells it from the other events. */
+  readonly type: 'token_awaited'
+  /** The user, as `for(subject)` names them; `undefined` for an application's own token. */
+  readonly subject: string | undefined
+  /** Why the token that was held did not do; `undefined` when it did, once it was compared with the store. */
+  readonly reason: RenewalReason | undefined
+  /** The request whose end it waited for; `undefined` when there was none, as when another process made it. */
+  readonly requestId: string | undefined
+  /** How long it waited, in milliseconds. */
+  readonly durationMs: number
+  /** What came of it; `aborted` by the caller's own signal. */
+  readonly outcome: 'served' | 'failed' | 'aborted'
+}
+
+/** A renewal had to wait for another process, which had the lease. Told when that wait is over. */
+export interface LeaseAwaitedEvent extends TokenEvent {
+  /** Tells it from the other events. */
+  readonly type: 'lease_awaited'
+  /** The user, as `for(subject)` names them; `undefined` for an application's own token. */
+  readonly subject: string | undefined
+  /** How long it waited, in milliseconds. */
+  readonly durationMs: number
+  /** Whether it had the lease in the end; if not, the other process has renewed the token, or has held it for too long. */
+  readonly granted: boolean
 }
 
 /** An API rejected a token with a challenge that a new one may answer. */
@@ -104,6 +139,8 @@ export interface ScopeNarrowedEvent extends TokenEvent {
   readonly type: 'scope_narrowed'
   /** The user, as `for(subject)` names them. */
   readonly subject: string
+  /** The request that brought it. */
+  readonly requestId: string | undefined
   /** What is left, single blanks between its values. */
   readonly scope: string
   /** What is gone. */
@@ -119,6 +156,8 @@ export interface LoginRequiredEvent extends TokenEvent {
   readonly type: 'login_required'
   /** The user, as `for(subject)` names them. */
   readonly subject: string
+  /** The request whose refusal ended the session; `undefined` when it ended otherwise, or another process met it. */
+  readonly requestId: string | undefined
   /** Why only the user can help. */
   readonly reason: LoginReason
 }
@@ -144,6 +183,8 @@ export interface TokensUnsavedEvent extends TokenEvent {
   readonly type: 'tokens_unsaved'
   /** The user, as `for(subject)` names them. */
   readonly subject: string
+  /** The request that brought them. */
+  readonly requestId: string | undefined
 }
 
 /** One step of what a client and its token sources do; `type` says which. */
@@ -151,6 +192,8 @@ export type GrantKitEvent =
   | TokenRequestedEvent
   | TokenReceivedEvent
   | TokenRequestFailedEvent
+  | TokenAwaitedEvent
+  | LeaseAwaitedEvent
   | TokenRejectedEvent
   | RefreshTokenExpiringEvent
   | ScopeNarrowedEvent
@@ -160,6 +203,25 @@ export type GrantKitEvent =
 
 /** Called with every event. What it throws, or rejects with, is ignored. */
 export type EventListener = (event: GrantKitEvent) => void
+
+/** A client, as far as it tells of something. */
+interface Teller {
+  readonly id: string
+  readonly provider: { readonly name: string }
+  readonly clock: Clock
+  readonly onEvent: EventListener | undefined
+}
+
+/** An event without what the client knows; `at` is now unless it says otherwise. */
+type Untold<Event extends GrantKitEvent = GrantKitEvent> = Event extends GrantKitEvent
+  ? Omit<Event, 'at' | 'provider' | 'clientId'> & { readonly at?: number }
+  : never
+
+/** Tells a client's listener what happened. */
+export function tell({ id, provider, clock, onEvent }: Teller, event: Untold): void {
+  if (onEvent === undefined) return
+  notify(onEvent, { at: clock.now(), provider: provider.name, clientId: id, ...event } as GrantKitEvent)
+}
 
 /** Tells a listener; one that throws or rejects changes nothing for the caller. */
 export function notify(listener: EventListener | undefined, event: GrantKitEvent): void {

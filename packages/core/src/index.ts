@@ -20,6 +20,7 @@ export {
 export type {
   EventListener,
   GrantKitEvent,
+  LeaseAwaitedEvent,
   LoginRequiredEvent,
   RefreshTokenExpiringEvent,
   ScopeNarrowedEvent,

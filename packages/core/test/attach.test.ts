@@ -238,6 +238,7 @@ describe('replay', () => {
         level: 'debug',
         at: start,
         provider: 'example',
+        clientId: setup.client.id,
         origin: 'https://api.example',
         replayed: true,
       },

@@ -9,6 +9,7 @@ const event: GrantKitEvent = {
   level: 'debug',
   at: 0,
   provider: 'example',
+  clientId: 'app',
   origin: 'https://api.example.com',
   replayed: true,
 }
@@ -48,6 +49,7 @@ test('a token request is told before and after, with its reason and without its 
   expect(events).toMatchObject([
     { type: 'token_requested', level: 'debug', provider: 'example', grantType: 'client_credentials', reason: 'cold' },
     { type: 'token_received', level: 'debug', reason: 'cold', scope: 'a', missingScope: [] },
+    { type: 'token_awaited', level: 'debug', reason: 'cold', outcome: 'served' },
   ])
   expect(JSON.stringify(events)).not.toMatch(/at-1|s3cret/)
 })

@@ -475,8 +475,8 @@ test('no event shows a secret', async () => {
   })
   const wwwAuthenticate = 'Bearer error="invalid_token", error_description="mkr"'
   await thrown('replay', () => attached.replay({ status: 401, wwwAuthenticate, body: async () => 'mkr' }, true))
-  const types = ['token_requested', 'token_received', 'token_requested', 'token_request_failed']
-  expect(events.map(({ type }) => type)).toEqual(types)
+  const types = ['token_requested', 'token_received', 'token_awaited', 'token_requested', 'token_request_failed']
+  expect(events.map(({ type }) => type)).toEqual([...types, 'token_awaited'])
   expectNoLeak(events.map(value => ({ name: value.type, value })))
 })
 

@@ -68,7 +68,7 @@ export function stateMovedBy(state: CardState, ms: number): CardState {
 
 function afterAnswer(
   state: CardState,
-  event: Extract<GrantKitEvent, { durationMs: number }>,
+  event: Extract<GrantKitEvent, { grantType: string; durationMs: number }>,
   failure: string | undefined,
 ): CardState {
   const { at, grantType, durationMs } = event

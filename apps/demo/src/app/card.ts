@@ -55,7 +55,8 @@ export async function createCard(row: Row, { sandbox, tell, lifetimeMs, changed 
   const place = `${row.row} ${row.system}`
   let state = initialState
   const onEvent = (event: GrantKitEvent) => {
-    tell({ from: 'grantkit', place, ...toldOf(event, state.expiresAt) })
+    const line = toldOf(event, state.expiresAt)
+    if (line !== undefined) tell({ from: 'grantkit', place, ...line })
     state = afterEvent(state, event)
     changed()
   }

@@ -3,14 +3,14 @@ import type { GrantKitEvent, RenewalReason } from '@grantkit/core'
 import type { NewLine } from './log.js'
 
 /**
- * What a line of the log says of an event.
+ * What a line of the log says of an event; `undefined` where the lines around it say as much.
  *
  * @param expiresAt when the last token ends, as far as the card knew before the event
  */
 export function toldOf(
   event: GrantKitEvent,
   expiresAt: number | undefined,
-): Pick<NewLine, 'text' | 'outcome' | 'tone' | 'counted'> {
+): Pick<NewLine, 'text' | 'outcome' | 'tone' | 'counted'> | undefined {
   switch (event.type) {
     case 'token_requested':
       return { text: `asks for a token (${event.grantType}): ${whyOf(event, expiresAt)}`, tone: 'plain' }
@@ -22,6 +22,9 @@ export function toldOf(
       const next = event.retryable ? 'rests, then asks again when somebody needs one' : 'somebody has to act'
       return { text: `got no token: ${next}`, outcome: String(event.status ?? event.code), tone: 'bad' }
     }
+    case 'token_awaited':
+    case 'lease_awaited':
+      return undefined
     case 'token_rejected': {
       const next = event.replayed ? 'renews it and sends the call again' : 'hands the answer on'
       return { text: `met a rejected token: ${next}`, tone: 'warn', counted: true }

@@ -9,7 +9,7 @@ import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
 import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
 import type { Entry } from './lineage.js'
-import { tellIfStoreFailed } from './notices.js'
+import { tellIfStoreFailed, tellOfWait, type Wait } from './notices.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
 import type { Renew } from './renewal.js'
 import { singleFlight } from './single-flight.js'
@@ -53,6 +53,8 @@ interface Schedule {
 /** What the reading side of a token source is made of. */
 export interface CachedOptions {
   readonly client: Client
+  /** Whose tokens they are; `undefined` for an application's own. */
+  readonly subject: string | undefined
   /** Finds the entry to read from. Called again when the certificate changed, or its lineage was let go of. */
   readonly entry: () => Entry
   readonly renew: Renew
@@ -67,7 +69,7 @@ export interface CachedOptions {
 
 /** The `getTokenSet()` of a source. */
 export function cached(options: CachedOptions) {
-  const { client, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
+  const { client, subject, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
   const { clock, tls } = client
   let entry: Entry | undefined
   /** The number of the copy looked at last. Not the copy: a token that is forgotten must not stay in memory here. */
@@ -89,14 +91,34 @@ export function cached(options: CachedOptions) {
     return decide(options)
   }
 
-  async function decide({ signal, force = false, rejected }: GetTokenSetOptions): Promise<TokenSet> {
+  /** Whoever has to wait is told of when the wait is over; nothing is made for those who have not. */
+  function decide(options: GetTokenSetOptions): Promise<TokenSet> {
+    const wait: Wait = { subject, since: clock.now(), hasBegun: false, reason: undefined, flight: undefined }
+    const answer = find(options, wait)
+    return wait.hasBegun ? awaited(answer, wait, options.signal) : answer
+  }
+
+  async function awaited(answer: Promise<TokenSet>, wait: Wait, signal?: AbortSignal): Promise<TokenSet> {
+    try {
+      const tokenSet = await answer
+      tellOfWait(client, wait, 'served')
+      return tokenSet
+    } catch (error) {
+      tellOfWait(client, wait, signal?.aborted ? 'aborted' : 'failed')
+      throw error
+    }
+  }
+
+  async function find({ signal, force = false, rejected }: GetTokenSetOptions, wait: Wait): Promise<TokenSet> {
     signal?.throwIfAborted()
     let found = look()
     if (force || found.copy === undefined || clock.now() >= found.copy.goodUntil) {
+      wait.hasBegun = true
       await detachable(compareWithStore(found), signal)
       found = look()
     }
     if (!force && rejected !== undefined && found.copy?.tokenSet.accessToken === rejected) {
+      wait.hasBegun = true
       await detachable(drop(found, rejected), signal)
       found = look()
     }
@@ -107,10 +129,12 @@ export function cached(options: CachedOptions) {
     if (reason === undefined) return tokenSet as TokenSet
     const serves = servesInstead(found)
     const servedUntil = reason === 'soft' ? scheduleOf(tokenSet as TokenSet, client, thresholds).hardAt : undefined
-    const flight = singleFlight(found, () => renew(found, { reason, serves, servedUntil, checkOpen }))
-    started(flight)
+    const flight = singleFlight(found, named => renew(found, { reason, serves, servedUntil, checkOpen, named }))
+    started(flight.answer)
     if (reason === 'soft') return tokenSet as TokenSet
-    return reason === 'hard' ? orStale(found, detachable(flight, signal), signal) : detachable(flight, signal)
+    Object.assign(wait, { hasBegun: true, reason, flight } satisfies Partial<Wait>)
+    const renewed = detachable(flight.answer, signal)
+    return reason === 'hard' ? orStale(found, renewed, signal) : renewed
   }
 
   /** Finds the entry, and notes until when its copy can be handed out without another look. */

@@ -19,6 +19,8 @@ export interface Lease {
   check(): Promise<boolean>
   /** Whether it surely holds for so many milliseconds more. */
   outlasts(milliseconds: number): boolean
+  /** How long somebody else was waited for, if anybody was, in milliseconds; and whether it was had in the end. */
+  readonly waited: { readonly durationMs: number; readonly granted: boolean } | undefined
   /**
    * Gives it back.
    *
@@ -43,6 +45,8 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   let mayBeOurs = false
   let pauseMs = 25
   let isFirst = true
+  let waitingSince: number | undefined
+  let grantedAt: number | undefined
   let asking: Promise<boolean> | undefined
   let keeper: NodeJS.Timeout | undefined
 
@@ -73,6 +77,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
 
   /** Waits for a change or a moment; whether the record is worth reading then, or only the lease to be asked for again. */
   async function wait(): Promise<boolean> {
+    waitingSince ??= performance.now()
     if (performance.now() >= giveUpAt) throw new TokenStoreError(takenByOthers(waitMs), { operation: 'lease' })
     const isTold = await lineage.underWay.changeWithin(pauseMs * (0.5 + Math.random()))
     // the store's notice of a change may get lost: at the longest pause the record is read without one
@@ -100,6 +105,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
       const { changes } = lineage
       for (;;) {
         if (await take()) {
+          grantedAt ??= performance.now()
           keeper ??= outOfContext(() => setInterval(() => check().catch(() => {}), durationMs / 3).unref())
           return true
         }
@@ -110,6 +116,11 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
       }
     },
     check,
+    get waited() {
+      if (waitingSince === undefined) return undefined
+      const durationMs = Math.round((grantedAt ?? performance.now()) - waitingSince)
+      return { durationMs, granted: grantedAt !== undefined }
+    },
     outlasts: milliseconds => oursUntil > performance.now() + milliseconds,
     release: isReady => end(isReady),
   }

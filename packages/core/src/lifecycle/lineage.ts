@@ -20,6 +20,13 @@ export interface Place {
   readonly isToldOfChanges: boolean
 }
 
+/** A renewal under way. */
+export interface Flight {
+  readonly answer: Promise<TokenSet>
+  /** The request it has made last, by its name in events; `undefined` while it has made none. */
+  readonly requestId: string | undefined
+}
+
 /** One access token, and the request that will replace it. */
 export interface Entry {
   readonly key: string
@@ -27,7 +34,7 @@ export interface Entry {
   /** Changed by the verbs of the lineage alone. */
   readonly copy: Copy | undefined
   /** Changed by `single-flight.ts`, and by the lineage when its tokens are forgotten. */
-  flight: Promise<TokenSet> | undefined
+  flight: Flight | undefined
 }
 
 type OwnEntry = { -readonly [Member in keyof Entry]: Entry[Member] }

@@ -8,11 +8,12 @@ import {
   TokenStoreError,
   TransportError,
 } from '../errors.js'
-import { notify } from '../events.js'
+import { type RenewalReason, tell } from '../events.js'
 import { splitScope } from '../grants/grant.js'
 import { sha256 } from '../secret.js'
 import type { TokenSet } from '../token-set.js'
-import type { Lineage } from './lineage.js'
+import type { Lease } from './lease.js'
+import type { Flight, Lineage } from './lineage.js'
 import type { KeptToken, Mark } from './record.js'
 
 /**
@@ -41,23 +42,23 @@ const problems: Readonly<Record<LoginReason, string>> = {
   forgotten: 'the tokens were forgotten',
 }
 
+/** Why a session is over, and what said so. */
+export interface SessionEnd {
+  readonly reason: LoginReason
+  readonly cause?: unknown
+  readonly requestId: string | undefined
+}
+
 /** Tells the listener when the session ends, and makes the error for everybody who asks from then on. */
-export function loginRequired(client: Client, lineage: Lineage, subject: string, reason: LoginReason, cause?: unknown) {
-  const { provider, clock, onEvent } = client
+export function loginRequired(client: Client, lineage: Lineage, subject: string, sessionEnd: SessionEnd) {
+  const { reason, cause, requestId } = sessionEnd
   const { refreshToken, spent = [] } = lineage.known?.record ?? {}
   const end = `${reason} ${refreshToken === undefined ? spent.at(-1) : sha256(refreshToken)}`
   const isLoss = reason !== 'no_refresh_token' && reason !== 'forgotten'
   if (isLoss && lineage.tellOnce('login_required', end))
-    notify(onEvent, {
-      type: 'login_required',
-      level: 'error',
-      at: clock.now(),
-      provider: provider.name,
-      subject,
-      reason,
-    })
+    tell(client, { type: 'login_required', level: 'error', subject, requestId, reason })
   const message = `The user must log in: ${problems[reason]}`
-  return new LoginRequiredError(message, { provider: provider.name, subject, reason, cause })
+  return new LoginRequiredError(message, { provider: client.provider.name, subject, reason, cause })
 }
 
 /** For callers who need a record that the store has lost, while other processes may still have it and put it back. */
@@ -67,9 +68,33 @@ export function missing(): TokenStoreError {
 }
 
 /** Tells that the store refuses a user's tokens, so that they are lost when this process ends. */
-export function tellOfUnsaved({ provider, clock, onEvent }: Client, subject: string): void {
-  const event = { at: clock.now(), provider: provider.name, subject }
-  notify(onEvent, { type: 'tokens_unsaved', level: 'error', ...event })
+export function tellOfUnsaved(client: Client, subject: string, requestId: string | undefined): void {
+  tell(client, { type: 'tokens_unsaved', level: 'error', subject, requestId })
+}
+
+/** One call, which may have to wait. */
+export interface Wait {
+  readonly subject: string | undefined
+  /** By the client's clock. */
+  readonly since: number
+  hasBegun: boolean
+  /** Why a renewal is waited for; `undefined` where it is the store alone. */
+  reason: RenewalReason | undefined
+  /** The renewal that is waited for. */
+  flight: Flight | undefined
+}
+
+/** Tells that a caller's wait is over. */
+export function tellOfWait(client: Client, wait: Wait, outcome: 'served' | 'failed' | 'aborted'): void {
+  const { subject, reason, since, flight } = wait
+  const durationMs = client.clock.now() - since
+  const requestId = flight?.requestId
+  tell(client, { type: 'token_awaited', level: 'debug', subject, reason, requestId, durationMs, outcome })
+}
+
+/** Tells that a renewal had to wait for another process, if it had to. */
+export function tellOfLease(client: Client, { waited }: Pick<Lease, 'waited'>, subject: string | undefined): void {
+  if (waited !== undefined) tell(client, { type: 'lease_awaited', level: 'debug', subject, ...waited })
 }
 
 /** Errors of a store, with the name of the provider that its tokens are of. */
@@ -96,29 +121,22 @@ const toldFailures = new WeakSet<object>()
  * Whether an error is the store's. If so it is given the provider's name, and the listener is told: once for each failure,
  * however many callers meet it.
  */
-export function tellIfStoreFailed({ provider, clock, onEvent }: Client, error: unknown): boolean {
+export function tellIfStoreFailed(client: Client, error: unknown): boolean {
   if (!isStoreError(error)) return false
-  named(error, provider.name)
+  named(error, client.provider.name)
   const failure = typeof error.cause === 'object' && error.cause !== null ? error.cause : error
   if (toldFailures.has(failure)) return true
   toldFailures.add(failure)
   const { operation, message, retryable } = error
   const level = retryable ? 'warn' : 'error'
-  notify(onEvent, {
-    type: 'store_failed',
-    level,
-    at: clock.now(),
-    provider: provider.name,
-    operation,
-    message,
-    retryable,
-  })
+  tell(client, { type: 'store_failed', level, operation, message, retryable })
   return true
 }
 
 /** A user's token and the one before it. */
 export interface Succession {
   readonly subject: string
+  readonly requestId: string | undefined
   /** `undefined` when there was none, or it was dropped before the refresh. */
   readonly before: KeptToken | undefined
   readonly answer: TokenSet
@@ -127,27 +145,24 @@ export interface Succession {
 }
 
 /** Tells that a refresh brought less scope than there was. An answer without scope brings what was asked for, or all. */
-export function tellOfNarrowing({ provider, clock, onEvent }: Client, succession: Succession): void {
-  const { subject, before, answer, asked } = succession
+export function tellOfNarrowing(client: Client, succession: Succession): void {
+  const { subject, requestId, before, answer, asked } = succession
   const { scope } = answer
   if (before?.scope === undefined || scope === undefined) return
   const left = new Set(splitScope(scope))
   const wanted = asked === undefined ? undefined : splitScope(asked)
   const lostScope = splitScope(before.scope).filter(one => !left.has(one) && (wanted?.includes(one) ?? true))
-  if (lostScope.length === 0) return
-  const event = { at: clock.now(), provider: provider.name, subject, scope, lostScope }
-  notify(onEvent, { type: 'scope_narrowed', level: 'warn', ...event })
+  if (lostScope.length > 0)
+    tell(client, { type: 'scope_narrowed', level: 'warn', subject, requestId, scope, lostScope })
 }
 
 /** Tells, once for each refresh token, that its end is near; returns the instant from when on it will be. */
-export function tellOfExpiry({ provider, clock, onEvent }: Client, lineage: Lineage, subject: string): number {
+export function tellOfExpiry(client: Client, lineage: Lineage, subject: string): number {
   const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt } = lineage.known?.record ?? {}
   if (refreshToken === undefined || refreshTokenExpiresAt === undefined || refreshTokenWarnAt === undefined)
     return Number.POSITIVE_INFINITY
-  const at = clock.now()
-  if (at < refreshTokenWarnAt) return refreshTokenWarnAt
+  if (client.clock.now() < refreshTokenWarnAt) return refreshTokenWarnAt
   if (!lineage.tellOnce('refresh_token_expiring', sha256(refreshToken))) return Number.POSITIVE_INFINITY
-  const event = { at, provider: provider.name, subject, expiresAt: refreshTokenExpiresAt }
-  notify(onEvent, { type: 'refresh_token_expiring', level: 'warn', ...event })
+  tell(client, { type: 'refresh_token_expiring', level: 'warn', subject, expiresAt: refreshTokenExpiresAt })
   return Number.POSITIVE_INFINITY
 }

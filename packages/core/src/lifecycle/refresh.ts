@@ -10,7 +10,15 @@ import { othersAreServed, refuseWhileResting } from './cooldown.js'
 import { type Decision, decide } from './decision.js'
 import { type Lease, leaseOf } from './lease.js'
 import type { Entry, Lineage } from './lineage.js'
-import { loginRequired, missing, restingError, tellIfStoreFailed, tellOfNarrowing, tellOfUnsaved } from './notices.js'
+import {
+  loginRequired,
+  missing,
+  restingError,
+  tellIfStoreFailed,
+  tellOfLease,
+  tellOfNarrowing,
+  tellOfUnsaved,
+} from './notices.js'
 import { type Change, type Results, refreshing, type Sent, type Step, type Steps, type Verdict } from './protocol.js'
 import { emptyRecord, type KeptToken } from './record.js'
 import { type Ask, type Renew, sharedTokenSet } from './renewal.js'
@@ -32,11 +40,16 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   const now = () => client.clock.now()
   const grantOf = (token: string) => refreshToken({ refreshToken: token, scope })
 
-  async function renew(entry: Entry, { reason, checkOpen, ...wanted }: Ask): Promise<TokenSet> {
+  async function renew(entry: Entry, { reason, checkOpen, named, ...wanted }: Ask): Promise<TokenSet> {
     const { lineage } = entry
     const lease = leaseOf(lineage, leaseMs, 2 * leaseMs)
     const attemptOf = (token: string) => attemptFor(client, entry, grantOf(token))
     let before: KeptToken | undefined
+    let requestId: string | undefined
+    const nameOf = (name: string) => {
+      requestId = name
+      named?.(name)
+    }
 
     async function send(token: string, beforeSending: () => Promise<void>): Promise<Sent> {
       before = lineage.known?.record.accessTokens[entry.key] ?? (reason === 'rejected' ? lineage.rejected : undefined)
@@ -46,7 +59,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
         hasLeft = true
       }
       try {
-        return { answer: await requestToken(client, entry, grantOf(token), reason, { beforeSending: goAhead }) }
+        const options = { beforeSending: goAhead, named: nameOf }
+        return { answer: await requestToken(client, entry, grantOf(token), reason, options) }
       } catch (error) {
         return { error, hasLeft }
       }
@@ -54,7 +68,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
 
     const does: Does = {
       ...underLease(lineage, lease, client),
-      ...inStore(lineage),
+      ...inStore(lineage, () => requestId),
       cool_down: ({ refreshToken: token }) => refuseWhileResting(attemptOf(token)),
       send: ({ refreshToken: token, beforeSending }) => send(token, () => run(beforeSending(), does)),
     }
@@ -69,37 +83,42 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
         isHeld: answer => entry.copy?.token.accessToken === answer.accessToken,
       }),
       does,
-    )
-    if (verdict.step === 'answered') tellOfNarrowing(client, { subject, before, answer: verdict.answer, asked: scope })
-    return tokenOf(entry, verdict)
+    ).finally(() => tellOfLease(client, lease, subject))
+    if (verdict.step === 'answered')
+      tellOfNarrowing(client, { subject, requestId, before, answer: verdict.answer, asked: scope })
+    return tokenOf(entry, verdict, requestId)
   }
 
   /** Where a record that was read a moment ago says that there will be no token, nobody has to wait for a lease. */
   function throwIfKnown(lineage: Lineage, decision: Decision): void {
     if (!lineage.isFresh) return
-    if (decision.step === 'rest' || decision.step === 'log_in') throw errorOf(lineage, decision)
+    if (decision.step === 'rest' || decision.step === 'log_in') throw errorOf(lineage, decision, undefined)
   }
 
-  function tokenOf(entry: Entry, verdict: Verdict): TokenSet {
+  function tokenOf(entry: Entry, verdict: Verdict, requestId: string | undefined): TokenSet {
     if (verdict.step === 'serve') return sharedTokenSet(entry, verdict.known, verdict.token)
     if (verdict.step === 'answered') return entry.copy?.tokenSet ?? verdict.answer
-    throw errorOf(entry.lineage, verdict)
+    throw errorOf(entry.lineage, verdict, requestId)
   }
 
-  function errorOf(lineage: Lineage, verdict: Exclude<Verdict, { step: 'serve' | 'answered' }>): Error {
+  function errorOf(
+    lineage: Lineage,
+    verdict: Exclude<Verdict, { step: 'serve' | 'answered' }>,
+    requestId: string | undefined,
+  ): Error {
     if (verdict.step === 'rest') return restingError(client, verdict.mark, verdict.until - now())
-    if (verdict.step === 'log_in') return loginRequired(client, lineage, subject, verdict.reason, verdict.cause)
+    if (verdict.step === 'log_in') return loginRequired(client, lineage, subject, { ...verdict, requestId })
     return verdict.step === 'ask' ? missing() : keepsChanging('compareAndSet')
   }
 
   /** The steps that read and write the record. */
-  function inStore(lineage: Lineage) {
+  function inStore(lineage: Lineage, requestId: () => string | undefined) {
     const stored = new StoredLineage(lineage, client.clock)
     const saving = ({ change, mayReplace }: Change, patience: number) => stored.save(change, mayReplace, patience)
     return {
       re_read: () => stored.read(),
       mark: async ({ over, record }) => (await stored.write(over, record)) !== undefined,
-      save: step => saving(step, patienceMs).catch(error => keepUnsaved(stored, lineage, step, error)),
+      save: step => saving(step, patienceMs).catch(error => keepUnsaved(stored, lineage, step, error, requestId())),
       note: step => saving(step, 0).catch(() => {}),
       end: step => saving(step, 0),
     } satisfies Partial<Does>
@@ -111,12 +130,13 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     lineage: Lineage,
     { change }: Change,
     error: Partial<TokenStoreError>,
+    requestId: string | undefined,
   ): true {
     if (error.retryable !== false) throw error
     const { version, record } = lineage.known ?? nothing
     stored.learn({ version, record: change(record) })
     tellIfStoreFailed(client, error)
-    tellOfUnsaved(client, subject)
+    tellOfUnsaved(client, subject, requestId)
     return true
   }
 

@@ -8,7 +8,7 @@ import type { Grant } from '../grants/grant.js'
 import { TokenSet } from '../token-set.js'
 import { leaseOf } from './lease.js'
 import type { Entry } from './lineage.js'
-import { tellIfStoreFailed } from './notices.js'
+import { tellIfStoreFailed, tellOfLease } from './notices.js'
 import { answered, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
 import { StoredLineage } from './stored.js'
 import { requestToken } from './token-request.js'
@@ -22,6 +22,8 @@ export interface Ask {
   readonly servedUntil?: number | undefined
   /** Called when another process is renewing; throws when nobody wants to wait for it any more. */
   readonly checkOpen: () => void
+  /** Told what a request is called in events, before it goes out. */
+  readonly named?: ((requestId: string) => void) | undefined
 }
 
 /** Puts a new token set in place of an entry's and returns it. */
@@ -35,7 +37,7 @@ const leaseMs = 10_000
 
 /** Renews by the same grant each time: an application's token. A store that fails does not stop it. */
 export function byGrant(client: Client, grant: Grant): Renew {
-  async function renew(entry: Entry, { reason, serves, checkOpen }: Ask): Promise<TokenSet> {
+  async function renew(entry: Entry, { reason, serves, checkOpen, named }: Ask): Promise<TokenSet> {
     const stored = new StoredLineage(entry.lineage, client.clock)
     const lease = leaseOf(entry.lineage, leaseMs, client.timeoutMs + leaseMs)
     try {
@@ -44,17 +46,18 @@ export function byGrant(client: Client, grant: Grant): Renew {
         const known = await stored.read()
         const token = known.record.accessTokens[entry.key]
         if (token !== undefined && serves(token)) return sharedTokenSet(entry, known, token)
-        if (leased) return await keep(entry, known, await ask(entry, reason))
+        if (leased) return await keep(entry, known, await ask(entry, reason, named))
         checkOpen()
       }
     } finally {
+      tellOfLease(client, lease, undefined)
       await lease.release()
     }
   }
 
   /** Its refresh token, if a server sends one against RFC 6749 §4.4.3, is of no use: the grant can be repeated. */
-  async function ask(entry: Entry, reason: RenewalReason): Promise<TokenSet> {
-    const answer = await requestToken(client, entry, grant, reason)
+  async function ask(entry: Entry, reason: RenewalReason, named: Ask['named']): Promise<TokenSet> {
+    const answer = await requestToken(client, entry, grant, reason, { named })
     const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope, additional } = answer
     return new TokenSet({ accessToken, idToken, obtainedAt, expiresAt, scope, missingScope, additional })
   }
@@ -85,7 +88,7 @@ export function byGrant(client: Client, grant: Grant): Renew {
     } catch (error) {
       if (!tellIfStoreFailed(client, error)) throw error
       // without its store an application's token is renewed all the same, and kept by this process alone
-      return keep(entry, nothing, await ask(entry, wanted.reason))
+      return keep(entry, nothing, await ask(entry, wanted.reason, wanted.named))
     }
   }
 }

@@ -1,9 +1,10 @@
 /** One request for a token, unless its endpoint rests; told to the listener before and after. */
+import { randomUUID } from 'node:crypto'
 import { type Client, endpointFor } from '../client.js'
 import type { Outgoing } from '../endpoint-request.js'
 import { type AskOptions, askTokenEndpoint } from '../endpoints/token.js'
 import { type AuthorizationServerError, isGrantKitError } from '../errors.js'
-import { notify, type RenewalReason } from '../events.js'
+import { type RenewalReason, tell } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { attemptKey } from '../token-key.js'
 import type { TokenSet } from '../token-set.js'
@@ -22,6 +23,11 @@ export function attemptFor(client: Client, { key, lineage }: Entry, grant: Grant
   }
 }
 
+interface RequestTokenOptions extends AskOptions {
+  /** Told what the request is called in events, before it goes out. */
+  readonly named?: ((requestId: string) => void) | undefined
+}
+
 /**
  * Asks the token endpoint.
  *
@@ -33,10 +39,12 @@ export function requestToken(
   entry: Entry,
   grant: Grant,
   reason: RenewalReason,
-  { beforeSending }: AskOptions = {},
+  { beforeSending, named }: RequestTokenOptions = {},
 ): Promise<TokenSet> {
-  return withCooldown(attemptFor(client, entry, grant), async () => {
-    const telling = teller(client, grant, reason)
+  const attempt = attemptFor(client, entry, grant)
+  return withCooldown(attempt, async () => {
+    const telling = teller(attempt, reason)
+    named?.(telling.requestId)
     let heldBack: unknown
     const goAhead = async (outgoing: Outgoing) => {
       const headers = await beforeSending?.(outgoing).catch(error => {
@@ -61,12 +69,16 @@ export function requestToken(
 }
 
 /** Tells the listener of one request: that it was made, once, however often it is sent; then what came of it. */
-function teller({ clock, onEvent, provider }: Client, { grantType }: Grant, reason: RenewalReason) {
+function teller({ client, endpoint, grant }: Attempt, reason: RenewalReason) {
+  const { clock } = client
+  const { grantType } = grant
   const startedAt = clock.now()
-  const base = { provider: provider.name, grantType, reason }
+  const requestId = randomUUID()
+  const url = endpoint.replace(/\?.*/s, '')
+  const base = { requestId, endpoint: 'token_endpoint', url, grantType, reason }
   let isTold = false
   const requested = () => {
-    if (!isTold) notify(onEvent, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
+    if (!isTold) tell(client, { type: 'token_requested', level: 'debug', at: startedAt, ...base })
     isTold = true
   }
   const since = () => {
@@ -74,14 +86,15 @@ function teller({ clock, onEvent, provider }: Client, { grantType }: Grant, reas
     return { at, ...base, durationMs: at - startedAt }
   }
   return {
+    requestId,
     requested,
     received({ expiresAt, scope, missingScope }: TokenSet) {
       const level = missingScope.length === 0 ? 'debug' : 'warn'
-      notify(onEvent, { type: 'token_received', level, ...since(), expiresAt, scope, missingScope })
+      tell(client, { type: 'token_received', level, ...since(), expiresAt, scope, missingScope })
     },
     failed(failure: unknown) {
       requested()
-      notify(onEvent, { type: 'token_request_failed', ...since(), ...describe(failure) })
+      tell(client, { type: 'token_request_failed', ...since(), ...describe(failure) })
     },
   }
 }

@@ -45,6 +45,8 @@ export interface RenewingTokenSource extends TokenSource {
 
 /** What a source works with. */
 export interface Parts {
+  /** Whose tokens they are; `undefined` for an application's own. */
+  readonly subject?: string | undefined
   /** Of its store. */
   readonly holdings: Holdings
   /** Finds where its token is held. */
@@ -60,9 +62,9 @@ const ofHeaders = { members: ['authorization'], enumerable: true }
 /** The source of these parts; its options were checked. */
 export function renewingSource(options: SourceOptions, parts: Parts): RenewingTokenSource {
   const { client, origins } = options
-  const { holdings, entry, renew, state, tellWhatIsDue } = parts
+  const { subject, holdings, entry, renew, state, tellWhatIsDue } = parts
   const { started, check: checkOpen } = state
-  const read = cached({ client, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
+  const read = cached({ client, subject, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
   const allowed = origins && parseOrigins(origins)
   const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
     if (allowed === undefined)

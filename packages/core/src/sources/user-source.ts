@@ -43,7 +43,7 @@ export function userSource(
   const renew = byRefreshToken(client, scope, subject)
   const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
   return {
-    ...renewingSource(options, { holdings, entry, state, renew, tellWhatIsDue }),
+    ...renewingSource(options, { subject, holdings, entry, state, renew, tellWhatIsDue }),
     redeem: grant => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
     async import(tokens) {
       state.check()

@@ -224,6 +224,8 @@ describe('what the user passes in', () => {
       ['token_requested', first],
       ['secret', first],
       ['token_received', first],
+      ['token_awaited', first],
+      ['token_awaited', second],
     ])
   })
 })

@@ -30,7 +30,7 @@ describe('holdingsOf', () => {
     const oldest = holdings.entry('oldest', 'e')
     oldest.lineage.learn({ version: '1', record: recordOf() }, 0)
     const busy = holdings.entry('busy', 'e')
-    busy.flight = Promise.resolve(tokenSet())
+    busy.flight = { answer: Promise.resolve(tokenSet()), requestId: undefined }
     for (let index = 0; index < 100_000; index++) holdings.entry(`application ${index}`, 'e')
     expect(oldest.copy).toBeUndefined()
     expect(oldest.lineage.isLetGo).toBe(true)

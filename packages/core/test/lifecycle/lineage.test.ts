@@ -112,7 +112,7 @@ test('forget leaves the lineage where it is, and nothing in it', () => {
   const holdings = holdingsOf(memoryStore())
   const entry = holdings.entry('l', 'e')
   entry.lineage.learn({ version: '1', record: recordOf() }, 0)
-  entry.flight = Promise.resolve(tokenSet())
+  entry.flight = { answer: Promise.resolve(tokenSet()), requestId: undefined }
   entry.lineage.forget()
   expect(entry).toMatchObject({ copy: undefined, flight: undefined })
   expect(entry.lineage.known?.record).toEqual(emptyRecord)
@@ -123,7 +123,7 @@ describe('letGo', () => {
   test('is refused while a request is under way', () => {
     const lineage = lineageOf()
     const entry = lineage.entry('e')
-    entry.flight = Promise.resolve(tokenSet())
+    entry.flight = { answer: Promise.resolve(tokenSet()), requestId: undefined }
     expect([lineage.letGo(), lineage.isLetGo]).toEqual([false, false])
     entry.flight = undefined
     expect([lineage.letGo(), lineage.isLetGo]).toEqual([true, true])

@@ -38,7 +38,9 @@ describe('a refresh', () => {
       level: 'warn',
       at: setup.clock.now(),
       provider: 'example',
+      clientId: setup.client.id,
       subject: 'alice',
+      requestId: expect.any(String),
       scope: 'read',
       lostScope: ['write'],
     }

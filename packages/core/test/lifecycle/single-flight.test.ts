@@ -231,6 +231,6 @@ test('singleFlight empties its entry whatever the outcome', async () => {
   const flight = singleFlight(entry, () => promise)
   expect(singleFlight(entry, () => Promise.reject(new Error('a second flight')))).toBe(flight)
   reject(new Error('no'))
-  await expect(flight).rejects.toThrow('no')
+  await expect(flight.answer).rejects.toThrow('no')
   expect(entry.flight).toBeUndefined()
 })

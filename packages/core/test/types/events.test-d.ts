@@ -32,6 +32,13 @@ switch (event.type) {
     expectTypeOf(event.retryable).toEqualTypeOf<boolean>()
     expectTypeOf(event.status).toEqualTypeOf<number | undefined>()
     break
+  case 'token_awaited':
+    expectTypeOf(event.outcome).toEqualTypeOf<'served' | 'failed' | 'aborted'>()
+    expectTypeOf(event.requestId).toEqualTypeOf<string | undefined>()
+    break
+  case 'lease_awaited':
+    expectTypeOf(event.granted).toEqualTypeOf<boolean>()
+    break
   case 'token_rejected':
     expectTypeOf(event.replayed).toEqualTypeOf<boolean>()
     break
