@@ -106,6 +106,15 @@ for (const copy of copies) {
       expect(elsewhere.bytes()).not.toMatch(/secret/)
     })
 
+    test('redirect above: a call is sent once more at most, however many hops it has', async () => {
+      const { api, server, dispatcher } = await setUp(copy, ok, { redirect: redirects })
+      api.handler = inTurn(invalidToken, redirect(302, '/next'), invalidToken)
+      const { statusCode } = await undici.request(`${api.origin}/`, { dispatcher })
+      expect(statusCode).toBe(401)
+      expect(api.requests.map(({ url }) => url)).toEqual(['/', '/', '/next'])
+      expect(server.requests).toBe(2)
+    })
+
     testWhere(interceptors.dump !== undefined)('dump above', async () => {
       const { api, server, dispatcher } = await setUp(copy, inTurn(invalidToken, ok))
       const dumping = dispatcher.compose(interceptors.dump() as Interceptor)
