@@ -56,7 +56,7 @@ export function counted({ store, seen }: State, refresh: number | undefined, mor
 }
 
 export function isNothingDone({ kind }: Outcome): boolean {
-  return kind === 'unsent' || kind === 'later' || kind === 'refused'
+  return kind === 'unmarked' || kind === 'unsent' || kind === 'later' || kind === 'refused'
 }
 
 /** What the observer remembers of what was written. */

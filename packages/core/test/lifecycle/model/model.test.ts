@@ -43,6 +43,10 @@ describe('the properties hold, and everybody gets on', () => {
       { storeFails: true, mishaps: 2, pauses: false },
       5_000,
     ],
+    '2 processes, 2 mishaps, a store that may fail, a provider that forbids to send again': [
+      { storeFails: true, mishaps: 2, resends: 0 },
+      15_000,
+    ],
     '3 processes, 1 mishap, a store that may fail, nobody held up': [
       { storeFails: true, processes: 3, pauses: false },
       600,
@@ -100,6 +104,7 @@ const everyStep = [
   'save: unanswered',
   'save, by a timer',
   'note: unsent',
+  'note: unmarked',
   'note: later',
   'note: refused',
   'note: unknown',
@@ -133,6 +138,7 @@ describe('what a step is there for is found when it is left out', () => {
     save_cas: [properties.b],
     save_rescued: [properties.b],
     note: [properties.overlap],
+    note_mark: [properties.login, { storeFails: true, resends: 0 }],
     note_unsent: [properties.login, { mishaps: 2, resends: 1 }],
     note_later: [properties.login, { mishaps: 2, resends: 1 }],
     note_unknown: [properties.counted, { resends: 1 }],

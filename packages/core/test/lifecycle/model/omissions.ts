@@ -59,6 +59,10 @@ export const omissions = {
     instead: { save: after('rescued', (_, before) => before) },
   },
   note: { what: 'what a failure has left is not written down', answers: { note: yes } },
+  note_mark: {
+    what: 'a mark that could not be written is left there, if it is there',
+    instead: { note: after('unmarked', (_, before) => before) },
+  },
   note_unsent: {
     what: 'what never left counts as sent',
     instead: { note: after('unsent', (_, before) => before) },

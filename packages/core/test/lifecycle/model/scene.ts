@@ -32,9 +32,14 @@ export function endFlight(scene: Scene, wants = scene.process.wants, end?: Proce
   const { state, setting, index, process } = scene
   const { rest, request, ahead } = process
   const next = put(state, index, { ...waking(wants, setting.resends, ahead), rest, request, end })
-  const markedBy = state.store.markedBy === index ? undefined : state.store.markedBy
+  const isMine = state.store.markedBy === index
+  const markedBy = isMine ? undefined : state.store.markedBy
+  // a mark of what was not sent, with nobody left to take it back: whoever ends the session by it is wrong
+  const isLeftThere = isMine && process.outcome?.kind === 'unmarked'
+  const marks = Math.max(0, next.seen.marks - (isLeftThere ? 1 : 0))
   return {
     ...next,
+    seen: { ...next.seen, marks },
     store: { ...state.store, markedBy },
     lease: isHolder(scene) ? { holder: undefined, left: 0 } : state.lease,
   }

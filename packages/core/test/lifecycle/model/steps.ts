@@ -129,7 +129,7 @@ function writeMark(step: Extract<Next, { step: 'mark' }>, scene: Scene): Transit
   return [
     goOn(at(scene, marked), 'mark', { result: true }),
     ...fails(scene, 'mark: fails'),
-    ...fails(scene, 'mark: unanswered', marked),
+    ...fails(changed(scene, { outcome: { kind: 'unmarked' } }), 'mark: unanswered', marked),
   ]
 }
 

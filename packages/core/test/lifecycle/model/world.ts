@@ -41,7 +41,7 @@ export interface Setting {
   readonly without?: Omission | undefined
 }
 
-const failureKinds = ['unsent', 'later', 'refused', 'unknown'] as const
+const failureKinds = ['unmarked', 'unsent', 'later', 'refused', 'unknown'] as const
 const outcomeKinds = [...failureKinds, 'dead', 'answered', 'rescued'] as const
 
 /** What came of a request, or of not sending it; as in `refresh.ts`. */
