@@ -1,6 +1,7 @@
 /**
  * The public API of every package as a reviewer reads it: one page in `docs/api/` for each entry, made from the build.
- * With `--check` nothing is written; the exit code tells of a page that differs.
+ * Says what of it has no docstring, and which types a user can meet and not name. With `--check` nothing is written, and
+ * a page that differs is told as well.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -9,6 +10,7 @@ import { CompilerState, Extractor, ExtractorConfig } from '@microsoft/api-extrac
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const pages = join(root, 'docs/api')
+const fresh = join(root, 'node_modules/.cache/api')
 const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.base.json'), 'utf8'))
 // looked for beside the working directory alone otherwise
 const typeRoots = [join(root, 'node_modules/@types')]
@@ -21,7 +23,8 @@ const [first, ...others] = entries.map(configOf)
 const additionalEntryPoints = others.map(config => config.mainEntryPointFilePath)
 const compilerState = CompilerState.create(first, { additionalEntryPoints })
 
-const problems = [...[first, ...others].flatMap(problemsOf), ...pagesLeft().flatMap(leave)]
+const reports = [first, ...others].map(report)
+const problems = [...reports.flatMap(problemsOf), ...pagesLeft().flatMap(leave)]
 for (const problem of problems) console.log(problem)
 if (problems.length > 0) process.exit(1)
 
@@ -47,7 +50,7 @@ function configOf({ project, types, name }) {
         enabled: true,
         reportFileName: name,
         reportFolder: pages,
-        reportTempFolder: join(root, 'node_modules/.cache/api'),
+        reportTempFolder: fresh,
       },
       docModel: { enabled: false },
       dtsRollup: { enabled: false },
@@ -59,20 +62,43 @@ function configOf({ project, types, name }) {
   })
 }
 
-/** Writes an entry's page, or says how it differs. */
-function problemsOf(config) {
-  const found = []
+/** Writes an entry's page, and gathers what is to be said of it. */
+function report(config) {
+  const messages = []
   const { apiReportChanged } = Extractor.invoke(config, {
     compilerState,
     localBuild: !checks,
     printApiReportDiff: checks,
     messageCallback(message) {
       message.handled = true
-      if (message.messageId === 'console-api-report-diff') found.push(message.text)
+      messages.push(message)
     },
   })
   const page = relative(root, config.reportFilePath)
-  return checks && apiReportChanged ? [`${page} differs from the build; run \`npm run api\``, ...found] : []
+  const named = readFileSync(config.reportTempFilePath, 'utf8').matchAll(/^export (?:abstract )?[a-z]+ (\w+)/gm)
+  const difference = `${page} differs from the build; run \`npm run api\``
+  return {
+    folder: config.projectFolder,
+    names: [...named].map(([, name]) => name),
+    messages,
+    differences: checks && apiReportChanged ? [difference, ...textsOf(messages, 'console-api-report-diff')] : [],
+  }
+}
+
+function problemsOf({ folder, messages, differences }) {
+  const named = reports.filter(other => other.folder === folder).flatMap(({ names }) => names)
+  const isNamed = ({ text }) => named.includes(/"(.+?)"/.exec(text)?.[1])
+  const unnamed = messages.filter(({ messageId }) => messageId === 'ae-forgotten-export').filter(it => !isNamed(it))
+  const undocumented = messages.filter(({ messageId }) => messageId === 'ae-undocumented')
+  return [...differences, ...[...unnamed, ...undocumented].map(inSource)]
+}
+
+function textsOf(messages, id) {
+  return messages.filter(({ messageId }) => messageId === id).map(({ text }) => text)
+}
+
+function inSource({ sourceFilePath, sourceFileLine, text }) {
+  return `${relative(root, sourceFilePath)}:${sourceFileLine}: ${text}`
 }
 
 /** Pages of entries that are no more. */

@@ -4,7 +4,8 @@ import { secureContext, serverIdentityCheck, type TlsOptions } from './certifica
 import { openSocket, openTunnel, type ProxyFor } from './proxy.js'
 import { endAtFirstError } from './transport-error.js'
 
-type Undici = typeof import('undici')
+/** undici as a module, whichever copy of it. */
+export type Undici = typeof import('undici')
 
 /** What connections are made with. */
 export interface ConnectionSettings {

@@ -30,7 +30,7 @@ export interface TokenEvent {
 }
 
 /** What is said of one request for a token: when it goes out, and when it has come to something. It may be sent twice. */
-interface TokenRequestEvent extends TokenEvent {
+export interface TokenRequestEvent extends TokenEvent {
   /** The same for both; a UUID. */
   readonly requestId: string
   /** Where it goes, by its name in the metadata (RFC 8414), such as `token_endpoint`. */

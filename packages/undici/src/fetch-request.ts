@@ -3,8 +3,11 @@ import { detachable, parseUrl, peek } from '@grantkit/core/kit'
 
 /** A request as a function that chooses its token source sees it. */
 export interface FetchRequest {
+  /** In capitals. */
   readonly method: string
+  /** Absolute. */
   readonly url: string
+  /** The caller's own: the token is not among them. */
   readonly headers: Headers
 }
 

@@ -21,6 +21,7 @@ export interface InterceptorsAround {
 
 /** What is composed upon: an `Agent`, or a dispatcher that has interceptors already. */
 export interface Composable<Composed> {
+  /** Puts interceptors on it, as undici's own does. */
   compose(interceptors: never): Composed
 }
 

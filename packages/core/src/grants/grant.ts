@@ -51,6 +51,7 @@ export interface Grant {
 
 /** Who asks, and where. */
 export interface GrantContext {
+  /** The client that asks, with its clock and its provider. */
   readonly client: Client
   /** The URL of the token endpoint. */
   readonly endpoint: string

@@ -15,9 +15,13 @@ import { certificates } from './certificates.js'
 
 /** A request as it arrived, its body whole. */
 export interface Received {
+  /** In capitals. */
   readonly method: string
+  /** Path and query, as they stood in the request. */
   readonly url: string
+  /** By name in small letters. */
   readonly headers: IncomingHttpHeaders
+  /** Its bytes. */
   readonly body: Buffer
   /** Fingerprint of the client certificate, if one was presented. */
   readonly certificate: string | undefined
@@ -25,11 +29,16 @@ export interface Received {
   readonly number: number
 }
 
+/** Answers one request. */
 export type Handler = (request: Received, response: ServerResponse) => void
 
+/** A running server on 127.0.0.1. */
 export interface RecordingServer {
+  /** Scheme, host and port. */
   readonly origin: string
+  /** The port on 127.0.0.1. */
   readonly port: number
+  /** What came in, oldest first. */
   readonly requests: readonly Received[]
   /** How it answers from now on. */
   handler: Handler
@@ -39,10 +48,15 @@ export interface RecordingServer {
   readonly certificates: readonly string[]
   /** Resolves once so many requests have come in. */
   arrived(count: number): Promise<void>
+  /** Ends it, and the connections to it. */
   close(): Promise<void>
 }
 
-/** @param scheme with `https`, a client certificate is asked for, and none is needed */
+/**
+ * Starts a server that keeps what it receives, down to the bytes.
+ *
+ * @param scheme with `https`, a client certificate is asked for, and none is needed
+ */
 export async function recordingServer(handler: Handler, scheme: 'http' | 'https' = 'http'): Promise<RecordingServer> {
   const chunks: Buffer[] = []
   const requests: Received[] = []
