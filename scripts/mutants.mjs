@@ -53,10 +53,7 @@ const tests = {
   exclude: ['**/lifecycle/model/model.test.ts', '**/heap.test.ts'],
 }
 
-const targets = files.map(file => {
-  const text = readFileSync(file, 'utf8')
-  return { file, textHash: hash(text), ...mutantsOf(file, text) }
-})
+const targets = files.map(file => ({ file, ...mutantsOf(file, readFileSync(file, 'utf8')) }))
 const all = targets.flatMap(({ mutants }) => mutants)
 const numbers = new Map(all.map(({ id }, index) => [id, index]))
 const wanted = all.filter(isWanted())

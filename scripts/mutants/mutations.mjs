@@ -19,10 +19,10 @@ import { parseSync } from 'oxc-parser'
  *
  * @param {string} file its path from the root
  * @param {string} text
- * @returns {{ mutants: Mutant[], instrumented(numberOf: (id: string) => number): string }}
+ * @returns {{ textHash: string, mutants: Mutant[], instrumented(numberOf: (id: string) => number): string }}
  */
 export function mutantsOf(file, text) {
-  const { program, errors } = parseSync(file, text)
+  const { program, comments, errors } = parseSync(file, text)
   if (errors.length > 0) throw new Error(`${file}: ${errors[0].message}`)
   /** @type {{ start: number, end: number, to?: string, kind: 'expression' | 'statement' | 'body', change: string }[]} */
   const changes = []
@@ -38,22 +38,39 @@ export function mutantsOf(file, text) {
     })
   }
   visit(program, [], change, text)
-  const mutants = named(file, text, program, changes)
-  return { mutants, instrumented: numberOf => instrument(text, changes, index => numberOf(mutants[index].id)) }
+  const bare = (start, end) => withoutComments(text, comments, start, end)
+  const mutants = named(file, text, program, changes, bare)
+  const textHash = hash(bare(0, text.length))
+  return {
+    textHash,
+    mutants,
+    instrumented: numberOf => instrument(text, changes, index => numberOf(mutants[index].id)),
+  }
 }
 
-/** Gives each change its name: where it is, which one of its kind, in a declaration with this text. */
-function named(file, text, program, changes) {
-  const seen = new Map()
+/** Gives each change its name: which one it is of a declaration with this text. */
+function named(file, text, program, changes, bare) {
+  const counts = new Map()
   return changes.map(({ start, change }) => {
     const declaration = program.body.find(one => one.start <= start && start < one.end)
-    const source = text.slice(declaration.start, declaration.end)
-    const key = hash(`${file}\n${source}\n${start - declaration.start}\n${change}`)
-    const count = (seen.get(key) ?? 0) + 1
-    seen.set(key, count)
+    const count = (counts.get(declaration) ?? 0) + 1
+    counts.set(declaration, count)
+    const id = hash(`${file} ${bare(declaration.start, declaration.end)} ${count}`)
     const line = text.slice(0, start).split('\n').length
-    return { id: `${key}${count === 1 ? '' : `-${count}`}`, file, line, within: nameOf(declaration), change }
+    return { id, file, line, within: nameOf(declaration), change }
   })
+}
+
+/** The same for a text in which comments and blanks alone are others. */
+function withoutComments(text, comments, start, end) {
+  let bare = ''
+  let at = start
+  for (const comment of comments)
+    if (comment.start >= at && comment.end <= end) {
+      bare += text.slice(at, comment.start)
+      at = comment.end
+    }
+  return (bare + text.slice(at, end)).replace(/\s+/g, ' ')
 }
 
 function nameOf(declaration) {

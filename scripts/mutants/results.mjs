@@ -1,6 +1,6 @@
 /**
  * What is known from earlier runs, in `node_modules/.cache`. Which tests reach what holds while the test file and the files
- * it reaches are the same; a mutant that a test file killed stays killed while that file and the declaration are the same;
+ * it reaches are the same but for comments; a mutant that a test file killed stays killed while that file and the declaration are the same;
  * one that survived stays alive while its file and all test files that reach it are the same.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
