@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { clientCredentials, createTokenSource, createUserTokenSources } from '../src/index.js'
+import {
+  clientCredentials,
+  createTokenSource,
+  createUserTokenSources,
+  type GetTokenSetOptions,
+  TokenSet,
+  type TokenSource,
+} from '../src/index.js'
 import { type AttachResponse, attach, parseOrigins } from '../src/kit.js'
 import { issue, refuse, rotate, type Setup, setUp, start } from './scripted-server.js'
 
@@ -66,6 +73,55 @@ describe('allows', () => {
     attached.allows('https://evil.example/')
     expect(await attached.replay(unauthorized(), true)).toBeUndefined()
     expect(setup.server.requests).toHaveLength(1)
+  })
+})
+
+describe('tokens that were new and rejected all the same', () => {
+  /** A source that has one token, whatever is asked; how often it was asked for another. */
+  const stubborn = ({ client }: Pick<Setup, 'client'>, token: string) => {
+    let asked = 0
+    const getTokenSet = async ({ rejected }: GetTokenSetOptions = {}) => {
+      if (rejected !== undefined) asked++
+      return new TokenSet({ accessToken: token, obtainedAt: start })
+    }
+    const source: TokenSource = { client, getTokenSet }
+    const reject = async () => {
+      const attached = await attach(source, origins, get)
+      await attached.replay(unauthorized(), true)
+      return asked
+    }
+    return { reject }
+  }
+
+  test('are remembered of a thousand at most, the latest', async () => {
+    const setup = setUp()
+    const sources = Array.from({ length: 1_001 }, (_, number) => stubborn(setup, `token ${number}`))
+    const [first, second] = sources as [(typeof sources)[0], (typeof sources)[0]]
+    for (const { reject } of sources.slice(0, 1_000)) expect(await reject()).toBe(1)
+    expect(await sources[999]?.reject()).toBe(1)
+    expect(await sources[1_000]?.reject()).toBe(1)
+    expect(await second.reject()).toBe(1)
+    expect(await first.reject()).toBe(2)
+  })
+
+  test('are asked about again after ten seconds', async () => {
+    const setup = setUp()
+    const { reject } = stubborn(setup, 'one token')
+    expect(await reject()).toBe(1)
+    setup.clock.advance(9_999)
+    expect(await reject()).toBe(1)
+    setup.clock.advance(1)
+    expect(await reject()).toBe(2)
+  })
+
+  test('make room for others once their ten seconds are over', async () => {
+    const setup = setUp()
+    for (let number = 0; number < 1_000; number++) await stubborn(setup, `old ${number}`).reject()
+    setup.clock.advance(10_000)
+    const fresh = stubborn(setup, 'fresh')
+    await fresh.reject()
+    for (let number = 0; number < 999; number++) await stubborn(setup, `new ${number}`).reject()
+    expect(await fresh.reject()).toBe(1)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { hasUserInformation } from '../src/attachments.js'
 import { type TlsOptions, TokenSet, type TokenSource } from '../src/index.js'
 import {
   type Attaching,
@@ -60,6 +61,56 @@ describe('options', () => {
     expect(read(source, { origins, tls: { ca: undefined } }).agent).toEqual({ tls: { ca: undefined } })
     expect(read(source, { origins }).agent).toBeUndefined()
   })
+})
+
+describe('a single source', () => {
+  test('is read as a list of one', () => {
+    const [only, ...others] = readAttachments(attaching, source, { origins })
+    expect(only).toMatchObject({ source, listed: origins, otherOrigins: 'refuse' })
+    expect(others).toEqual([])
+  })
+})
+
+describe('advice', () => {
+  const cases: Readonly<Record<string, [attach: () => unknown, advice: string]>> = {
+    'origins nowhere': [() => read(source), 'origins: is needed: the source does not say where its tokens may go'],
+    'an unknown policy': [
+      () => read(source, { origins, otherOrigins: 'allow' as never }),
+      'otherOrigins: must be refuse or pass-through',
+    ],
+    'an empty list': [() => readAttachments(attaching, [], {}), 'source: must not be an empty list'],
+    'options beside a list': [
+      () => readAttachments(attaching, [{ source, origins }], { otherOrigins: 'refuse' }),
+      'otherOrigins: belongs to each source of the list',
+    ],
+  }
+  for (const [name, [attach, advice]] of Object.entries(cases))
+    test(`says what to do about ${name}`, () => {
+      expect(attach).toThrow(advice)
+    })
+
+  test('of a function without a source is no more than that where every request has to have one', async () => {
+    const { withoutToken: _, ...strict } = attaching
+    const { sourceFor } = readAttachment(strict, (() => undefined) as unknown as SourceOf<never>, { origins })
+    await expect(sourceFor({} as never)).rejects.toThrow(/^source: must return a token source$/)
+  })
+})
+
+describe('a URL with a credential in it', () => {
+  const urls: Readonly<Record<string, boolean>> = {
+    'https://user@a.example/': true,
+    'https://:password@a.example/': true,
+    'https://user:password@a.example/': true,
+    'https://a.example/': false,
+    'https://a.example/@user': false,
+    'https://@a.example/': false,
+    '/@relative': false,
+  }
+  for (const [url, has] of Object.entries(urls))
+    test(`${url}: ${has}`, () => {
+      expect(hasUserInformation(url)).toBe(has)
+      if (URL.canParse(url)) expect(hasUserInformation(new URL(url))).toBe(has)
+    })
 })
 
 describe('the source of a request', () => {
