@@ -189,7 +189,9 @@ describe('a session that is over', () => {
       const { client, clock, events } = setUp()
       const reason = name as LoginReason
       const cause = new Error('why')
-      expect(loginRequired(client, lineageWith({ refreshToken: 'r' }), 'alice', reason, cause)).toMatchObject({
+      expect(
+        loginRequired(client, lineageWith({ refreshToken: 'r' }), 'alice', { reason, cause, requestId: 'q' }),
+      ).toMatchObject({
         code: 'ERR_LOGIN_REQUIRED',
         message: `The user must log in: ${problem}`,
         provider: 'example',
@@ -205,13 +207,13 @@ describe('a session that is over', () => {
         subject: 'alice',
         reason,
       }
-      expect(events).toEqual(isLoss ? [event] : [])
+      expect(events).toMatchObject(isLoss ? [{ ...event, requestId: 'q' }] : [])
     })
 
   test('is told once for each refresh token and reason', () => {
     const { client, events } = setUp()
     const lineage = lineageWith({ refreshToken: 'r' })
-    const end = (reason: LoginReason) => loginRequired(client, lineage, 'alice', reason)
+    const end = (reason: LoginReason) => loginRequired(client, lineage, 'alice', { reason, requestId: 'q' })
     for (const reason of ['refused', 'refused', 'invalid_grant', 'invalid_grant'] as const) end(reason)
     expect(events).toMatchObject([{ reason: 'refused' }, { reason: 'invalid_grant' }])
     lineage.learn({ version: '2', record: { ...emptyRecord, refreshToken: 'another' } }, 0)
@@ -222,7 +224,7 @@ describe('a session that is over', () => {
   test('is told by the refresh token that was the last, once it is taken out', () => {
     const { client, events } = setUp()
     const lineage = lineageWith({ spent: ['first', 'last'] })
-    const end = () => loginRequired(client, lineage, 'alice', 'invalid_grant')
+    const end = () => loginRequired(client, lineage, 'alice', { reason: 'invalid_grant', requestId: 'q' })
     end()
     lineage.learn({ version: '2', record: { ...emptyRecord, spent: ['before', 'last'] } }, 0)
     end()
@@ -249,7 +251,7 @@ describe('what a store does', () => {
       operation: 'get',
       message: 'get: it is down',
     }
-    expect(events).toEqual([{ ...told, level: 'warn', retryable: true }])
+    expect(events).toMatchObject([{ ...told, level: 'warn', retryable: true }])
   })
 
   test('for good is told as an error', () => {
@@ -279,7 +281,7 @@ describe('what a store does', () => {
       new TransportError('ERR_TRANSPORT', 'x', { neverSent: true }),
     ])
       expect(tellIfStoreFailed(client, error)).toBe(false)
-    expect(events).toEqual([])
+    expect(events).toMatchObject([])
   })
 
   test('wrong is thrown with the name of the provider; another name, and other errors, stay', async () => {
@@ -305,9 +307,9 @@ describe('what a store does', () => {
 
   test('by refusing tokens is told as an error', () => {
     const { client, clock, events } = setUp()
-    tellOfUnsaved(client, 'alice')
+    tellOfUnsaved(client, 'alice', 'q')
     const event = { at: clock.now(), provider: 'example', subject: 'alice' }
-    expect(events).toEqual([{ type: 'tokens_unsaved', level: 'error', ...event }])
+    expect(events).toMatchObject([{ type: 'tokens_unsaved', level: 'error', ...event }])
   })
 })
 
@@ -326,11 +328,11 @@ describe('the end of a refresh token', () => {
     expect(tell()).toBe(start + 100)
     clock.advance(99)
     expect(tell()).toBe(start + 100)
-    expect(events).toEqual([])
+    expect(events).toMatchObject([])
     clock.advance(1)
     expect([tell(), tell()]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])
     const event = { at: start + 100, provider: 'example', subject: 'alice', expiresAt: start + 1_000 }
-    expect(events).toEqual([{ type: 'refresh_token_expiring', level: 'warn', ...event }])
+    expect(events).toMatchObject([{ type: 'refresh_token_expiring', level: 'warn', ...event }])
   })
 
   test('is told again of another refresh token', () => {
@@ -349,7 +351,7 @@ describe('the end of a refresh token', () => {
       clock.advance(500)
       const lineage = lineageWith({ ...ending, [missingMember]: undefined })
       expect(tellOfExpiry(client, lineage, 'alice')).toBe(Number.POSITIVE_INFINITY)
-      expect(events).toEqual([])
+      expect(events).toMatchObject([])
     })
 
   test('of what was never read is never told', () => {
@@ -363,12 +365,18 @@ describe('a grant that shrinks', () => {
   const narrowing = (before: string | undefined, scope: string | undefined, asked?: string) => {
     const { client, events } = setUp()
     const kept = { accessToken: 'a', obtainedAt: 0, scope: before, missingScope: [] }
-    tellOfNarrowing(client, { subject: 'alice', before: kept, answer: new TokenSet({ ...kept, scope }), asked })
+    tellOfNarrowing(client, {
+      subject: 'alice',
+      requestId: 'q',
+      before: kept,
+      answer: new TokenSet({ ...kept, scope }),
+      asked,
+    })
     return events
   }
 
   test('is told with what there is and what there was', () => {
-    expect(narrowing('a b c', 'b')).toEqual([
+    expect(narrowing('a b c', 'b')).toMatchObject([
       {
         type: 'scope_narrowed',
         level: 'warn',
@@ -390,7 +398,7 @@ describe('a grant that shrinks', () => {
     expect([narrowing(undefined, 'a'), narrowing('a', undefined)]).toEqual([[], []])
     const { client, events } = setUp()
     const answer = new TokenSet({ accessToken: 'a', obtainedAt: 0, scope: 'a' })
-    tellOfNarrowing(client, { subject: 'alice', before: undefined, answer, asked: undefined })
-    expect(events).toEqual([])
+    tellOfNarrowing(client, { subject: 'alice', requestId: 'q', before: undefined, answer, asked: undefined })
+    expect(events).toMatchObject([])
   })
 })
