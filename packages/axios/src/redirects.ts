@@ -52,17 +52,16 @@ function dropAgent(options: Redirected, ours: object, callers: object | undefine
   options.agents = { ...options.agents, https: callers }
 }
 
-/** A request and where it goes. */
-export interface Step {
-  readonly config: Config
-  readonly url: string
-}
-
 /**
  * For axios's fetch adapter, which never asks, so that we walk: the next step, or `undefined` when the answer is to be
  * handed on. So is a redirect that cannot be followed: one too many, a body that cannot be sent twice.
  */
-export function nextStep({ config, url }: Step, response: Response, hops: number): Step | undefined {
+export function nextStep(
+  config: Config,
+  url: string,
+  response: Response,
+  hops: number,
+): { readonly config: Config; readonly url: string } | undefined {
   if (!isOurs(config, response)) return undefined
   const { method = 'get', data } = config
   const request = { method: method.toUpperCase(), url, repeatable: isRepeatableBody(data) }

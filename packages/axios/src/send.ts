@@ -16,7 +16,7 @@ import {
 import { answerOf, conceal, concealResponse, giveBack } from './answer.js'
 import { type Config, copyOf, type Response, type Workings } from './axios-like.js'
 import { keepFromCache } from './caching.js'
-import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep, type Step } from './redirects.js'
+import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep } from './redirects.js'
 
 /** An instance with sources attached. */
 export interface Attached extends Workings {
@@ -35,14 +35,13 @@ export function send(attached: Attached, config: Config): Promise<Response> {
 }
 
 async function sendUntil(signal: AbortSignal | undefined, attached: Attached, config: Config): Promise<Response> {
-  const url = attached.join(config)
-  const trip = new Trip(attached.attachments, targetOf(config, url))
+  const sending = sendingOf(config, attached.join(config), signal)
+  const trip = new Trip(attached.attachments, sending)
   if (trip.attachment === undefined) return passedThrough(await outcomeOf(attached.dispatch(config)), config)
   if (trip.attachment.agent !== undefined) checkPresentable(config)
   for (const agent of [config.httpAgent, config.httpsAgent]) concealAgent(agent)
-  const passage = { attached, trip, signal }
   for (let attempt: Attempt = 'first'; ; attempt = 'replay') {
-    const outcome = await exchange(passage, { config, url }, attempt)
+    const outcome = await exchange(attached, trip, { config, sending }, attempt)
     if (!(await isSentAgain(trip, outcome, config))) return concealed(outcome, config)
     discard(outcome.response?.data)
   }
@@ -50,18 +49,18 @@ async function sendUntil(signal: AbortSignal | undefined, attached: Attached, co
 
 /** The source a request would get a token from, as far as its config tells by now; `undefined` where it will have none. */
 export function sourceOf({ attachments, join }: Attached, config: Config): Attachment<object> | undefined {
-  return attachmentFor(attachments, sendingOf({ config, url: join(config) }, config.signal as AbortSignal | undefined))
+  return attachmentFor(attachments, sendingOf(config, join(config), undefined))
 }
 
-function targetOf(config: Config, url: string): Pick<Sending, 'url' | 'isSocket'> {
-  return { url, isSocket: leadsToSocket(config, config.httpAgent, config.httpsAgent) }
-}
-
-function sendingOf({ config, url }: Step, signal: AbortSignal | undefined): Sending {
-  const { method = 'get', headers, auth } = config
+function sendingOf(config: Config, url: string, signal: AbortSignal | undefined): Step['sending'] {
+  const { method = 'get', headers, auth, httpAgent, httpsAgent } = config
   return {
-    ...targetOf(config, url),
-    ...{ method: method.toUpperCase(), signal, request: config, mayBeKept: mayKeep(config) },
+    url,
+    isSocket: leadsToSocket(config, httpAgent, httpsAgent),
+    method: method.toUpperCase(),
+    signal,
+    request: config,
+    mayBeKept: mayKeep(config),
     has: name => headers?.has(name) || (name === 'authorization' && Boolean(auth)),
   }
 }
@@ -79,10 +78,10 @@ function checkPresentable({ adapter, httpVersion }: Config): void {
   if (Number(httpVersion ?? 1) !== 1) throw optionError('tls', 'needs HTTP/1.1; axios takes no agent for HTTP/2')
 }
 
-interface Passage {
-  readonly attached: Attached
-  readonly trip: Trip<object>
-  readonly signal: AbortSignal | undefined
+/** A request, and what core is told of it. */
+interface Step {
+  readonly config: Config
+  readonly sending: Sending & { readonly url: string }
 }
 
 /** An answer, or what came instead; a status that axios rejects is both. */
@@ -92,18 +91,16 @@ interface Outcome {
 }
 
 /** Sends, and follows where the adapter leaves that to us. */
-async function exchange(passage: Passage, start: Step, attempt: Attempt): Promise<Outcome> {
-  const { attached, trip, signal } = passage
+async function exchange({ dispatch }: Attached, trip: Trip<object>, start: Step, attempt: Attempt): Promise<Outcome> {
   let step = start
   for (let hops = 0; ; hops++) {
-    const sending = sendingOf(step, signal)
-    const headers = await trip.headersFor(sending, hops === 0 ? attempt : 'redirect')
-    const outcome = await outcomeOf(attached.dispatch(loaded(step, cargoOf(trip, sending, headers))))
-    const next = outcome.response && nextStep(step, outcome.response, hops)
+    const headers = await trip.headersFor(step.sending, hops === 0 ? attempt : 'redirect')
+    const outcome = await outcomeOf(dispatch(loaded(step, cargoOf(trip, step.sending, headers))))
+    const next = outcome.response && nextStep(step.config, step.sending.url, outcome.response, hops)
     if (outcome.response === undefined || next === undefined) return outcome
     trip.concerns(answerOf(outcome.response))
     discard(outcome.response.data)
-    step = next
+    step = { config: next.config, sending: sendingOf(next.config, next.url, start.sending.signal) }
   }
 }
 
@@ -124,7 +121,7 @@ function cargoOf(trip: Trip<object>, sending: Sending, headers: OurHeaders): Car
  * The config an adapter gets: the caller's, with our headers on it. What was checked is what is requested: the joined
  * URL stands in for its parts, except for an adapter of the caller's own, which may go by the parts.
  */
-function loaded({ config, url }: Step, cargo: Cargo): Config {
+function loaded({ config, sending: { url } }: Step, cargo: Cargo): Config {
   const copy = copyOf(config)
   if (typeof config.adapter !== 'function') Object.assign(copy, { url, baseURL: undefined })
   if (cargo.agent !== undefined) copy.httpsAgent = cargo.agent
