@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { decide, type Wanted } from '../../src/lifecycle/decision.js'
 import {
   answered,
+  asking,
   emptyRecord,
   ended,
   forgotten,
   type KeptToken,
   type LineageRecord,
+  type Mark,
   marked,
   unknown,
 } from '../../src/lifecycle/record.js'
@@ -104,5 +106,56 @@ describe('decide', () => {
   test('does not mind a mark of another refresh token', () => {
     const { sending } = sentTimes(5)
     expect(decide({ ...recordOf({ refreshToken: 'another' }), sending }, wanted()).step).toBe('send')
+  })
+
+  test('waits twelve seconds for whoever may put back a record that is missed, whoever’s clock runs ahead', () => {
+    const steps = [-12_000, -11_999, 0, 11_999, 12_000].map(later => decide(asking(now), wanted({ now: now + later })))
+    const login = { step: 'log_in', reason: 'no_refresh_token' }
+    expect(steps).toEqual([login, { step: 'ask' }, { step: 'ask' }, { step: 'ask' }, login])
+  })
+
+  test('does not believe in a rest that was written a minute ahead: that clock is wrong', () => {
+    const ahead = (ms: number) => {
+      const mark = marked(recordOf(), 'a holder', now + ms)
+      return unknown(mark, { failure: undefined, restUntil: now + 3_600_000 })
+    }
+    expect(decide(ahead(59_999), wanted())).toMatchObject({ step: 'rest', until: now + 3_600_000 })
+    expect(decide(ahead(60_000), wanted())).toEqual({ step: 'send', refreshToken: 'refresh-1' })
+  })
+
+  describe('in the background, while callers have a token that serves', () => {
+    const servedUntil = now + 60_000
+    /** The refresh token failed so often, was sent so often, and does not rest any more. */
+    const failed = (failures: number | undefined, sends = 1): LineageRecord => {
+      const record = marked(recordOf(), 'a holder', now - 1_000)
+      return { ...record, sending: { ...(record.sending as Mark), failures, sends, restUntil: now } }
+    }
+    const background = (changes: Partial<Wanted> = {}) => wanted({ servedUntil, resends: 5, ...changes })
+
+    test('tries again when there is time for the rest after another failure', () => {
+      expect(decide(failed(3), background({ servedUntil: now + 8_000 })).step).toBe('send')
+    })
+
+    test('leaves it for the moment when it is needed, where callers would have to wait for the end of a rest', () => {
+      const record = failed(3)
+      const rest = { step: 'rest', mark: record.sending, until: now + 7_999 }
+      expect(decide(record, background({ servedUntil: now + 7_999 }))).toEqual(rest)
+    })
+
+    test('leaves the last try that is allowed for the moment when it is needed', () => {
+      const record = failed(1, 2)
+      expect(decide(record, background({ resends: 3 })).step).toBe('send')
+      expect(decide(record, background({ resends: 2 }))).toEqual({
+        step: 'rest',
+        mark: record.sending,
+        until: servedUntil,
+      })
+      expect(decide(record, background({ resends: 2, servedUntil: undefined })).step).toBe('send')
+    })
+
+    test('leaves nothing for later that has not failed', () => {
+      for (const failures of [undefined, 0])
+        expect(decide(failed(failures, 2), background({ resends: 2, servedUntil: now })).step).toBe('send')
+    })
   })
 })

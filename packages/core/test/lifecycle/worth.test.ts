@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   answered,
+  asking,
   discarded,
   emptyRecord,
   ended,
@@ -8,7 +9,7 @@ import {
   type LineageRecord,
   startingOver,
 } from '../../src/lifecycle/record.js'
-import { isEmpty, keepForMs } from '../../src/lifecycle/worth.js'
+import { isEmpty, isMissing, keepForMs } from '../../src/lifecycle/worth.js'
 import { TokenSet, type TokenSetMembers } from '../../src/token-set.js'
 
 const now = 1_700_000_000_000
@@ -17,6 +18,8 @@ const dayMs = 24 * hourMs
 
 const answerOf = (members: Partial<TokenSetMembers> = {}) =>
   new TokenSet({ accessToken: 'access-1', refreshToken: 'refresh-1', obtainedAt: now, ...members })
+/** With a member that this release does not know. */
+const ofLaterRelease = (record: LineageRecord): LineageRecord => Object.assign({ ...record }, { device: 'd' })
 /** After a login that brought `access-1` and `refresh-1`. */
 const recordOf = (members?: Partial<TokenSetMembers>): LineageRecord => answered(emptyRecord, 'e', answerOf(members))
 
@@ -40,6 +43,16 @@ describe('keepForMs', () => {
     expect(keepForMs(ended(recordOf({ expiresAt: now + 31 * dayMs }), 'invalid_grant'), now)).toBe(31 * dayMs)
   })
 
+  test('keeps the question who has a record for a minute, and a second where there is nothing to keep', () => {
+    expect(keepForMs(asking(now), now)).toBe(60_000)
+    expect(keepForMs(emptyRecord, now)).toBe(1_000)
+  })
+
+  test('keeps what only a later release understands for a day, beyond the end of the tokens beside it', () => {
+    expect(keepForMs(ofLaterRelease(emptyRecord), now)).toBe(dayMs)
+    expect(keepForMs(ofLaterRelease(recordOf({ refreshToken: undefined, expiresAt: now + 5_000 })), now)).toBe(dayMs)
+  })
+
   test('is a whole number of milliseconds, and never less than a second', () => {
     expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now + 1_234.5 }), now)).toBe(1_235)
     expect(keepForMs(recordOf({ refreshToken: undefined, expiresAt: now }), now + dayMs)).toBe(1_000)
@@ -53,5 +66,27 @@ describe('isEmpty', () => {
     expect(isEmpty(discarded(recordOf({ refreshToken: undefined }), 'e', 'access-1'))).toBe(true)
     const records = [recordOf(), recordOf({ refreshToken: undefined }), forgotten, startingOver(recordOf())]
     for (const record of records) expect(isEmpty(record)).toBe(false)
+  })
+
+  test('is false of the question who has a record', () => {
+    expect(isEmpty(asking(now))).toBe(false)
+  })
+})
+
+describe('isMissing', () => {
+  test('is true of what says no more than no record would: the question who has it, and where a login once came from', () => {
+    const records = [emptyRecord, asking(now), { ...emptyRecord, origins: ['a hash'] }]
+    for (const record of records) expect(isMissing(record)).toBe(true)
+  })
+
+  test('is false of a refresh token, an access token, an end, a token used up, and of what a later release keeps', () => {
+    const records: LineageRecord[] = [
+      { ...emptyRecord, refreshToken: 'r' },
+      recordOf({ refreshToken: undefined }),
+      { ...emptyRecord, ended: 'refused' },
+      { ...emptyRecord, spent: ['a hash'] },
+      ofLaterRelease(emptyRecord),
+    ]
+    for (const record of records) expect(isMissing(record)).toBe(false)
   })
 })
