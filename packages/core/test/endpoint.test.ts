@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { json, jwt } from '../src/answer-shape.js'
 import { clientSecretBasic } from '../src/client-auth/client-secret-basic.js'
 import { clientSecretJwt } from '../src/client-auth/client-secret-jwt.js'
 import { clientSecretPost } from '../src/client-auth/client-secret-post.js'
+import { none } from '../src/client-auth/none.js'
 import { privateKeyJwt } from '../src/client-auth/private-key-jwt.js'
+import { discoverMetadata } from '../src/discovery.js'
+import { sendToEndpoint } from '../src/endpoint.js'
+import type { EndpointRequest } from '../src/endpoint-request.js'
 import { requestTokenSet } from '../src/endpoints/token.js'
 import { AuthorizationServerError, GrantKitError, TokenResponseError, TransportError } from '../src/errors.js'
 import { authorizationCode } from '../src/grants/authorization-code.js'
@@ -10,8 +15,9 @@ import { clientCredentials } from '../src/grants/client-credentials.js'
 import type { Grant } from '../src/grants/grant.js'
 import { refreshToken } from '../src/grants/refresh-token.js'
 import { optionError } from '../src/options.js'
-import type { Conform, Refusal } from '../src/provider.js'
-import { type Answer, answering, clientOf, failure, formOf, granted, provider } from './answering.js'
+import { type Conform, defineProvider, type Refusal } from '../src/provider.js'
+import { keepReceived } from '../src/received.js'
+import { type Answer, answering, clientOf, endpoint, failure, formOf, granted, issuer, provider } from './answering.js'
 
 const grants: Readonly<Record<string, Grant>> = {
   client_credentials: clientCredentials(),
@@ -432,5 +438,156 @@ describe("somebody else's code", () => {
   test("an error of the transport's own comes through as it is", async () => {
     const error = new TokenResponseError('too large')
     expect((await ask([error])).error).toBe(error)
+  })
+})
+
+describe('an error about a request that never left says so', () => {
+  const request = (more: Partial<EndpointRequest<unknown>> = {}): EndpointRequest<unknown> => ({
+    endpoint: 'token_endpoint',
+    resend: 'never',
+    accepts: [json(async ({ body }) => body)],
+    ...more,
+  })
+  async function ofUnsent(more: Partial<EndpointRequest<unknown>>, options: Parameters<typeof clientOf>[1] = {}) {
+    const { transport, requests } = answering(granted)
+    const error = await failure(sendToEndpoint(clientOf(transport, options), request(more)))
+    expect(requests).toEqual([])
+    return error
+  }
+  const ours = () => new GrantKitError('ERR_TOKEN_STORE', 'away')
+
+  test('when the secret could not be had, with the reason in its words', async () => {
+    const clientSecret = () => Promise.reject(new Error('sealed'))
+    expect(await ofUnsent({}, { clientSecret })).toMatchObject({
+      message: 'client_secret_basic: the secret, or what signs, could not be had',
+      neverSent: true,
+      retryable: true,
+    })
+  })
+
+  test('when there is no secret, with the name of the provider', async () => {
+    const clientSecret = async () => ''
+    expect(await ofUnsent({}, { clientSecret })).toMatchObject({ provider: 'example', neverSent: true })
+  })
+
+  test('when an option turns out wrong', async () => {
+    const authenticate = () => Promise.reject(optionError('clientSecret', 'must be another'))
+    const error = await ofUnsent({ auth: { method: 'of_its_own', authenticate } })
+    expect(error).toMatchObject({ name: 'TypeError', option: 'clientSecret', neverSent: true })
+  })
+
+  test.each([
+    ['the parameters', { parameters: () => Promise.reject(ours()) }],
+    ['who holds it back', { beforeSending: () => Promise.reject(ours()) }],
+  ])('when it is one of ours, thrown by %s', async (_, more) => {
+    expect(await ofUnsent(more)).toMatchObject({ code: 'ERR_TOKEN_STORE', neverSent: true })
+  })
+
+  test.each([
+    ['the parameters', (error: unknown) => ({ parameters: () => Promise.reject(error) })],
+    ['who holds it back', (error: unknown) => ({ beforeSending: () => Promise.reject(error) })],
+  ])("but not when it is somebody else's, thrown by %s: that stays as it is", async (_, throwing) => {
+    const theirs = Object.freeze(Object.assign(new Error('stopped'), { code: 'ERR_STOPPED' }))
+    const error = await ofUnsent(throwing(theirs))
+    expect(error).toBe(theirs)
+    expect(error).not.toHaveProperty('neverSent')
+  })
+})
+
+describe('whoever salvages', () => {
+  const salvaging = (...answers: (Answer | Error)[]) => {
+    const { transport, requests } = answering(...answers)
+    const seen: { readonly isWhole: boolean; readonly text: string; readonly sent: object; readonly error: unknown }[] =
+      []
+    const sending = sendToEndpoint(clientOf(transport, { auth: clientSecretPost('s3cret') }), {
+      endpoint: 'token_endpoint',
+      resend: 'always',
+      parameters: () => ({ grant_type: 'x' }),
+      accepts: [json(async () => Promise.reject(new TokenResponseError('odd')))],
+      salvage: async (error, { isWhole, body }, sent) => {
+        await Promise.resolve()
+        seen.push({ isWhole, text: Buffer.from(body).toString(), sent, error })
+      },
+    })
+    return { sending, seen, requests }
+  }
+
+  test('is shown a whole answer and what was sent, before the error is thrown', async () => {
+    const { sending, seen } = salvaging({ body: '{"odd":1}' })
+    const error = await failure(sending)
+    const sent = { grant_type: 'x', client_id: 'client-1', client_secret: 's3cret' }
+    expect(seen).toEqual([{ isWhole: true, text: '{"odd":1}', sent, error }])
+  })
+
+  test('is shown the part of an answer that came, as such', async () => {
+    const part = { status: 200, headers: new Headers(), body: Buffer.from('{"od'), isWhole: false }
+    const cut = keepReceived(new TransportError('ERR_TRANSPORT', 'cut', { neverSent: false, retryable: false }), part)
+    const { sending, seen } = salvaging(cut)
+    await failure(sending)
+    expect(seen).toMatchObject([{ isWhole: false, text: '{"od' }])
+  })
+
+  test('is not asked where nothing came', async () => {
+    const { sending, seen, requests } = salvaging(lost(), lost())
+    await failure(sending)
+    expect([requests.length, seen]).toEqual([2, []])
+  })
+})
+
+describe('what an endpoint is asked for', () => {
+  test('names each media type once, the preferred one first', async () => {
+    const { transport, requests } = answering(granted)
+    const read = async () => 'read'
+    const accepts = [jwt('application/jwt', read), json(read), json(read)]
+    const asked = { endpoint: 'token_endpoint', resend: 'always', accepts } as const
+    expect(await sendToEndpoint(clientOf(transport), asked)).toBe('read')
+    expect(requests[0]?.headers.accept).toBe('application/jwt, application/json')
+  })
+
+  test.each([
+    ['always', false],
+    ['unsent', true],
+    ['never', true],
+  ] as const)('by GET, good for sending %s, has no body', async (resend, fresh) => {
+    const { transport, requests } = answering({ status: 404 })
+    const accepts = [json(async () => 'read')]
+    const asked = { endpoint: 'token_endpoint', method: 'GET', resend, accepts } as const
+    const error = await failure(sendToEndpoint(clientOf(transport, { auth: none() }), asked))
+    expect(error.message).toContain('; GET https://as.example.com/token answered 404')
+    const headers = { accept: 'application/json', 'user-agent': 'grantkit/0.0.0' }
+    const url = 'https://as.example.com/token'
+    expect(requests).toEqual([{ method: 'GET', url, headers, fresh, signal: expect.any(AbortSignal) }])
+  })
+})
+
+describe('the methods that a discovered document lists', () => {
+  async function toldOf(listed: string[], more: Partial<EndpointRequest<unknown>> = {}) {
+    const document = { issuer, token_endpoint: endpoint, token_endpoint_auth_methods_supported: listed }
+    const metadata = await discoverMetadata({ issuer, transport: answering({ body: document }).transport })
+    const { transport } = answering({ status: 400, body: { error: 'invalid_client' } })
+    const client = clientOf(transport, { provider: defineProvider({ name: 'example', metadata }), auth: none() })
+    const asked = { endpoint: 'token_endpoint', resend: 'never', accepts: [json(async () => 'read')], ...more } as const
+    return (await failure(sendToEndpoint(client, asked))).message
+  }
+
+  test('are named to a client that is refused with another', async () => {
+    expect(await toldOf(['private_key_jwt', 'tls_client_auth'])).toMatch(
+      /; its metadata lists private_key_jwt, tls_client_auth, not none$/,
+    )
+  })
+
+  test('are named up to 200 characters', async () => {
+    expect(await toldOf(['m'.repeat(300)])).toMatch(/; its metadata lists m{200}, not none$/)
+  })
+
+  test.each([
+    ['with one of them', ['none', 'private_key_jwt'], {}],
+    [
+      'that carried other credentials',
+      ['private_key_jwt'],
+      { auth: { method: 'bearer', authenticate: async () => ({ parameters: {}, headers: {} }) } },
+    ],
+  ])('are not named to a request %s', async (_, listed, more) => {
+    expect(await toldOf(listed, more)).not.toContain('metadata lists')
   })
 })
