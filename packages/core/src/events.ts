@@ -18,7 +18,9 @@ export type RenewalReason =
   | 'login'
 
 /** What every event says. */
-export interface TokenEvent {
+export interface TokenEvent<Type extends string = string> {
+  /** What happened, such as `token_received`: each event's type has its own, by which TypeScript tells them apart. */
+  readonly type: Type
   /** Milliseconds since the epoch. */
   readonly at: number
   /** The provider's `name`. */
@@ -30,7 +32,7 @@ export interface TokenEvent {
 }
 
 /** What is said of one request for a token: when it goes out, and when it has come to something. It may be sent twice. */
-export interface TokenRequestEvent extends TokenEvent {
+export interface TokenRequestEvent<Type extends string> extends TokenEvent<Type> {
   /** The same for both; a UUID. */
   readonly requestId: string
   /** Where it goes, by its name in the metadata (RFC 8414), such as `token_endpoint`. */
@@ -44,15 +46,10 @@ export interface TokenRequestEvent extends TokenEvent {
 }
 
 /** A request to the token endpoint goes out. */
-export interface TokenRequestedEvent extends TokenRequestEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_requested'
-}
+export interface TokenRequestedEvent extends TokenRequestEvent<'token_requested'> {}
 
 /** The token endpoint answered with a token set. */
-export interface TokenReceivedEvent extends TokenRequestEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_received'
+export interface TokenReceivedEvent extends TokenRequestEvent<'token_received'> {
   /** From before the request was sent, in milliseconds: what a waiting caller waited. */
   readonly durationMs: number
   /** When the access token expires, in milliseconds since the epoch; `undefined` when the server did not say. */
@@ -64,9 +61,7 @@ export interface TokenReceivedEvent extends TokenRequestEvent {
 }
 
 /** No token set could be had. */
-export interface TokenRequestFailedEvent extends TokenRequestEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_request_failed'
+export interface TokenRequestFailedEvent extends TokenRequestEvent<'token_request_failed'> {
   /** From before the request was sent, in milliseconds. */
   readonly durationMs: number
   /** `code` of the error the callers got, such as `ERR_TRANSPORT`. */
@@ -83,9 +78,7 @@ export interface TokenRequestFailedEvent extends TokenRequestEvent {
  * A caller of `getTokenSet()` had to wait: for a request, its own or one that it joined; for another process; or for the
  * store. Told when the wait is over. Who finds a good token waits for nothing, and nothing is told.
  */
-export interface TokenAwaitedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_awaited'
+export interface TokenAwaitedEvent extends TokenEvent<'token_awaited'> {
   /** The user, as `for(subject)` names them; `undefined` for an application's own token. */
   readonly subject: string | undefined
   /** Why the token that was held did not do; `undefined` when it did, once it was compared with the store. */
@@ -99,9 +92,7 @@ export interface TokenAwaitedEvent extends TokenEvent {
 }
 
 /** A renewal had to wait for another process, which had the lease. Told when that wait is over. */
-export interface LeaseAwaitedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'lease_awaited'
+export interface LeaseAwaitedEvent extends TokenEvent<'lease_awaited'> {
   /** The user, as `for(subject)` names them; `undefined` for an application's own token. */
   readonly subject: string | undefined
   /** How long it waited, in milliseconds. */
@@ -111,9 +102,7 @@ export interface LeaseAwaitedEvent extends TokenEvent {
 }
 
 /** An API rejected a token with a challenge that a new one may answer. */
-export interface TokenRejectedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'token_rejected'
+export interface TokenRejectedEvent extends TokenEvent<'token_rejected'> {
   /** Scheme, host and port of the API. */
   readonly origin: string
   /** Whether the request is sent once more. */
@@ -121,9 +110,7 @@ export interface TokenRejectedEvent extends TokenEvent {
 }
 
 /** A user's refresh token comes near its end: time to log in before it does. Told once for each, by every process. */
-export interface RefreshTokenExpiringEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'refresh_token_expiring'
+export interface RefreshTokenExpiringEvent extends TokenEvent<'refresh_token_expiring'> {
   /** The user, as `for(subject)` names them. */
   readonly subject: string
   /** When the refresh token expires, in milliseconds since the epoch. */
@@ -134,9 +121,7 @@ export interface RefreshTokenExpiringEvent extends TokenEvent {
  * A refresh brought less scope than the token before had, although no less was asked for: the grant has shrunk, at many
  * servers because another request with the same refresh token asked for less. A login brings the rest back.
  */
-export interface ScopeNarrowedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'scope_narrowed'
+export interface ScopeNarrowedEvent extends TokenEvent<'scope_narrowed'> {
   /** The user, as `for(subject)` names them. */
   readonly subject: string
   /** The request that brought it. */
@@ -151,9 +136,7 @@ export interface ScopeNarrowedEvent extends TokenEvent {
  * A user's session is over: nothing but a login brings another token. Told once for each end, by every process that meets
  * it.
  */
-export interface LoginRequiredEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'login_required'
+export interface LoginRequiredEvent extends TokenEvent<'login_required'> {
   /** The user, as `for(subject)` names them. */
   readonly subject: string
   /** The request whose refusal ended the session; `undefined` when it ended otherwise, or another process met it. */
@@ -163,9 +146,7 @@ export interface LoginRequiredEvent extends TokenEvent {
 }
 
 /** The token store failed. An application's tokens go on without it, a refresh token waits for it. */
-export interface StoreFailedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'store_failed'
+export interface StoreFailedEvent extends TokenEvent<'store_failed'> {
   /** What was asked of it, such as `compareAndSet`. */
   readonly operation: string
   /** What it said, without secrets. */
@@ -178,9 +159,7 @@ export interface StoreFailedEvent extends TokenEvent {
  * The store refuses a user's new tokens for good: a record that it cannot read is in the way. They are served from this
  * process, which keeps the lease and goes on trying; the session ends with it. Make the store readable before that.
  */
-export interface TokensUnsavedEvent extends TokenEvent {
-  /** Tells it from the other events. */
-  readonly type: 'tokens_unsaved'
+export interface TokensUnsavedEvent extends TokenEvent<'tokens_unsaved'> {
   /** The user, as `for(subject)` names them. */
   readonly subject: string
   /** The request that brought them. */

@@ -94,7 +94,7 @@ export interface RequestReceived {
 
 /** An answer in place of the server's own. */
 export interface SpoiltAnswer {
-  /** Tells it from other faults of `@grantkit/sandbox`. */
+  /** The one kind of fault that the contract asks for, as `@grantkit/sandbox` names it. */
   readonly kind: 'status'
   /** The HTTP status. */
   readonly status: number

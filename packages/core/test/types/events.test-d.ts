@@ -1,6 +1,13 @@
 /** Events as a listener meets them: `npm run typecheck` compiles this, nothing runs it. */
 import { expectTypeOf } from 'vitest'
-import type { EventListener, GrantKitEvent, LoginReason, RenewalReason, TokenEvent } from '../../src/index.js'
+import type {
+  EventListener,
+  GrantKitEvent,
+  LoginReason,
+  RenewalReason,
+  TokenEvent,
+  TokenReceivedEvent,
+} from '../../src/index.js'
 
 declare const event: GrantKitEvent
 
@@ -61,6 +68,9 @@ switch (event.type) {
     // every type has been named
     expectTypeOf(event).toBeNever()
 }
+
+// by its type an event is found, without its name
+expectTypeOf<Extract<GrantKitEvent, TokenEvent<'token_received'>>>().toEqualTypeOf<TokenReceivedEvent>()
 
 // a listener may return anything, and wait for nothing
 const counting: EventListener = ({ type }) => counts.push(type)
