@@ -33,7 +33,7 @@ export interface Wanted {
   readonly servedUntil?: number | undefined
 }
 
-/** Step `decide`: what is to be done, going by the record alone. */
+/** Asked after `re_read`; and once before the lease is asked for, whether there is anything to wait for. */
 export function decide(record: LineageRecord, wanted: Wanted): Decision {
   const { entry, serves, now, leased, resends } = wanted
   const token = record.accessTokens[entry]

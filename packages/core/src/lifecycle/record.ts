@@ -99,7 +99,7 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
   return { ...withRefreshToken(record, answer), accessTokens: { ...Object.fromEntries(alive), [entry]: token } }
 }
 
-/** Step `unsent`: it never left; what was known before the mark is what is known. */
+/** The request never left: what was known before the mark is what is known. */
 export function unsent(record: LineageRecord, before: LineageRecord): LineageRecord {
   return { ...record, sending: before.sending }
 }
@@ -107,7 +107,7 @@ export function unsent(record: LineageRecord, before: LineageRecord): LineageRec
 /** What a failure adds to the mark. */
 export type Failed = Pick<Mark, 'failure' | 'failures' | 'refusals' | 'failingSince' | 'restUntil'>
 
-/** Step `nothing_done`: the server refused without using it up, and may want to be left alone until an instant. */
+/** The server refused and did not use it up; it may want to be left alone until an instant. */
 export function nothingDone(record: LineageRecord, failed: Failed): LineageRecord {
   const { sending } = record
   if (sending === undefined) return record
@@ -116,13 +116,13 @@ export function nothingDone(record: LineageRecord, failed: Failed): LineageRecor
   return { ...record, sending: isOver ? undefined : { ...sending, ...failed, sends } }
 }
 
-/** Step `unknown`: nobody can tell whether it was used up. It still counts as sent. */
+/** Nobody can tell whether it was used up. It still counts as sent. */
 export function unknown(record: LineageRecord, failed: Failed): LineageRecord {
   const { sending } = record
   return sending === undefined ? record : { ...record, sending: { ...sending, ...failed } }
 }
 
-/** Step `rescued`: a new refresh token came with an answer that is of no use otherwise. It rests as the old one would. */
+/** A new refresh token came with an answer that is of no use otherwise. It rests as the old one would. */
 export function rescued(
   record: LineageRecord,
   brought: BroughtRefreshToken & { readonly refreshToken: string },
