@@ -3,14 +3,13 @@
  * answer is returned or the request sent once more. An integration translates its library's hooks to these calls.
  */
 import { isTokenRejected, isUnexplained, mayReject } from './challenge.js'
-import { systemClock } from './clock.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
 import { tell } from './events.js'
 import { type Origins, originOf } from './origins.js'
 import type { ApiRefusal, Provider } from './provider.js'
 import { sha256 } from './secret.js'
 import type { TokenSet } from './token-set.js'
-import type { TokenSource } from './token-source.js'
+import { nowOf, type TokenSource } from './token-source.js'
 
 /** A request about to be sent; `url` is the final one, after every join. */
 export interface AttachRequest {
@@ -167,15 +166,15 @@ function hopelessKey(token: string, url: string | URL): string {
   return sha256(`${token} ${originOf(url)}`)
 }
 
-function giveUp(key: string, { client }: TokenSource): undefined {
-  const now = (client?.clock ?? systemClock).now()
+function giveUp(key: string, source: TokenSource): undefined {
+  const now = nowOf(source)
   if (hopeless.size >= 1_000)
     for (const [old, until] of hopeless) if (until <= now || hopeless.size >= 1_000) hopeless.delete(old)
   hopeless.set(key, now + hopelessForMs)
   return undefined
 }
 
-function isHopeless(key: string, { client }: TokenSource): boolean {
+function isHopeless(key: string, source: TokenSource): boolean {
   const until = hopeless.get(key)
-  return until !== undefined && (client?.clock ?? systemClock).now() < until
+  return until !== undefined && nowOf(source) < until
 }

@@ -1,9 +1,8 @@
 /** Token sources attached to an HTTP client: their options, read once, and which of them serves a request. */
 import { checkTls, type TlsOptions } from './certificate.js'
-import { systemClock } from './clock.js'
 import { checkOptions, optionError, parseUrl } from './options.js'
 import { type Origins, originOf, parseOrigins, socketError } from './origins.js'
-import { checkSource, refuseSource, type TokenSource } from './token-source.js'
+import { checkSource, nowOf, refuseSource, type TokenSource } from './token-source.js'
 
 /** A token source, or a function that chooses one for each request. */
 export type SourceOf<Request> = TokenSource | ((request: Request) => TokenSource | Promise<TokenSource>)
@@ -125,7 +124,7 @@ function attachmentOf<Agent>(
   if (!['refuse', 'pass-through'].includes(otherOrigins))
     throw optionError('otherOrigins', 'must be refuse or pass-through')
   const own = typeof source === 'function' ? undefined : source
-  if (tls !== undefined) checkTls(maker, tls, (own?.client?.clock ?? systemClock).now())
+  if (tls !== undefined) checkTls(maker, tls, nowOf(own ?? {}))
   const listed = origins ?? own?.origins ?? defaultOrigins()
   return {
     source,

@@ -3,14 +3,13 @@
  * its own. What they are worth is found out once for each origin. One token request is risked on it, whoever asks; when
  * the new token is refused alike, nothing there is renewed for some minutes.
  */
-import { systemClock } from './clock.js'
 import { isGrantKitError, type LoginRequiredError } from './errors.js'
 import { originOf } from './origins.js'
 import { identityOf, sha256 } from './secret.js'
 import { whenAborted } from './signal.js'
 import { lineageKey } from './token-key.js'
 import type { TokenSet } from './token-set.js'
-import type { TokenSource } from './token-source.js'
+import { nowOf, type TokenSource } from './token-source.js'
 
 /** A token that was refused without a reason. */
 export interface Doubted {
@@ -76,7 +75,7 @@ export async function replacementFor(doubted: Doubted): Promise<TokenSet | undef
 /** What came of a replacement: whether it was taken, or refused without a reason too. */
 export function conclude(doubted: Doubted, helped: boolean): void {
   const standing = standingOf(doubted)
-  const now = nowFor(doubted.source)
+  const now = nowOf(doubted.source)
   standing.proven = helped
   standing.believedUntil = helped ? now + believedForMs : 0
   standing.doubtedUntil = helped ? 0 : now + doubtedForMs
@@ -91,7 +90,7 @@ export function leaveOpen(doubted: Doubted): void {
 
 /** Whether a token request may be made; if nobody has found out yet, this one will. */
 async function isWorthIt({ source, token, signal }: Doubted, standing: Standing): Promise<boolean> {
-  const now = nowFor(source)
+  const now = nowOf(source)
   const hash = sha256(token)
   const { trial } = standing
   if (now < standing.believedUntil || trial?.hash === hash) return true
@@ -127,7 +126,7 @@ function outcomeOf({ waiting, awaitedUntil }: Trial, signal: AbortSignal | undef
 /** The token request failed. */
 function giveUp({ source, token }: Doubted, standing: Standing): void {
   if (standing.trial?.hash !== sha256(token)) return
-  standing.doubtedUntil = nowFor(source) + doubtedAfterFailureForMs
+  standing.doubtedUntil = nowOf(source) + doubtedAfterFailureForMs
   end(standing, false)
 }
 
@@ -169,8 +168,4 @@ function dropOldest(): void {
     standings.delete(oldest)
     return
   }
-}
-
-function nowFor({ client }: TokenSource): number {
-  return (client?.clock ?? systemClock).now()
 }

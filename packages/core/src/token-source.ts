@@ -1,5 +1,6 @@
 /** The contract every caller knows, and nothing else: a token set on request. */
 import type { Client } from './client.js'
+import { systemClock } from './clock.js'
 import { checkBoolean, checkOptions, checkText, optionError, refusePromise } from './options.js'
 import type { TokenSet } from './token-set.js'
 
@@ -39,6 +40,11 @@ export interface TokenSource {
   readonly client?: Client | undefined
   /** The origins the token may be sent to, where the source names them. */
   readonly origins?: readonly string[] | undefined
+}
+
+/** Now, by the clock of the client that a source's tokens belong to; the system's where it names none. */
+export function nowOf({ client }: Pick<TokenSource, 'client'>): number {
+  return (client?.clock ?? systemClock).now()
 }
 
 /**
