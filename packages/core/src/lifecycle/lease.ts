@@ -45,8 +45,10 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   let mayBeOurs = false
   let pauseMs = 25
   let isFirst = true
+  let isGranted = false
   let waitingSince: number | undefined
-  let grantedAt: number | undefined
+  /** Of the waits that are over: a lease that is lost is waited for again. */
+  let waitedMs: number | undefined
   let asking: Promise<boolean> | undefined
   let keeper: NodeJS.Timeout | undefined
 
@@ -86,6 +88,10 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     return isTold || isLong || !isToldOfChanges
   }
 
+  function msWaited(): number | undefined {
+    return waitingSince === undefined ? waitedMs : (waitedMs ?? 0) + performance.now() - waitingSince
+  }
+
   async function end(isReady = () => true, untilAt = performance.now() + durationMs): Promise<void> {
     // an answer that the store can never take is in this process alone, and has replaced the refresh token that the store
     // shows: nobody may send that one while this process lives
@@ -105,7 +111,9 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
       const { changes } = lineage
       for (;;) {
         if (await take()) {
-          grantedAt ??= performance.now()
+          waitedMs = msWaited()
+          waitingSince = undefined
+          isGranted = true
           keeper ??= outOfContext(() => setInterval(() => check().catch(() => {}), durationMs / 3).unref())
           return true
         }
@@ -117,9 +125,8 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     },
     check,
     get waited() {
-      if (waitingSince === undefined) return undefined
-      const durationMs = Math.round((grantedAt ?? performance.now()) - waitingSince)
-      return { durationMs, granted: grantedAt !== undefined }
+      const durationMs = msWaited()
+      return durationMs === undefined ? undefined : { durationMs: Math.round(durationMs), granted: isGranted }
     },
     outlasts: milliseconds => oursUntil > performance.now() + milliseconds,
     release: isReady => end(isReady),

@@ -288,6 +288,29 @@ describe('a lease that somebody else has', () => {
     expect(outlasts(0)).toBe(true)
   })
 
+  test('all that it was waited for is told, though it was lost on the way and waited for again', async () => {
+    const { store, lease } = leased()
+    const waiting = lease()
+    expect(waiting.waited).toBeUndefined()
+    store.grants = false
+    await waiting.takeOrWait()
+    const first = waiting.takeOrWait()
+    await vi.advanceTimersByTimeAsync(0)
+    store.grants = true
+    await vi.advanceTimersByTimeAsync(25)
+    await first
+    expect(waiting.waited).toEqual({ durationMs: 25, granted: true })
+    await vi.advanceTimersByTimeAsync(100)
+    store.grants = false
+    expect(await waiting.check()).toBe(false)
+    const again = waitingFor(waiting.takeOrWait())
+    await vi.advanceTimersByTimeAsync(30)
+    expect(waiting.waited).toEqual({ durationMs: 55, granted: true })
+    store.grants = true
+    await vi.advanceTimersByTimeAsync(7.5)
+    expect([again.result, waiting.waited]).toEqual([true, { durationMs: 63, granted: true }])
+  })
+
   test('is waited for no longer than was said, and the error says how long', async () => {
     const { store, lease } = leased()
     store.grants = false
