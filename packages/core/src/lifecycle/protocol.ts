@@ -119,8 +119,13 @@ const again = { step: 'again' } as const
 /** Others have the last word now and then, not so often. */
 const mostRounds = 20
 
-/** The protocol: rounds, until one has a token or knows why there is none; under a lease that is given back in any case. */
-export function* refreshing(refresh: Refresh): Steps<Verdict> {
+/**
+ * The protocol: rounds, until one has a token or knows why there is none; under a lease that is given back in any case.
+ *
+ * @param conclude makes of the verdict what the caller gets, before the lease is given back: that takes a while where the
+ *   store is slow, and others may change by then what is known
+ */
+export function* refreshing<T>(refresh: Refresh, conclude: (verdict: Verdict) => T): Steps<T> {
   let isAsked = false
   try {
     for (let rounds = 0; rounds < mostRounds; ) {
@@ -131,9 +136,9 @@ export function* refreshing(refresh: Refresh): Steps<Verdict> {
         isAsked = true
         yield* take({ step: 'release' })
         yield* take({ step: 'wait_for_change' })
-      } else return verdict
+      } else return conclude(verdict)
     }
-    return again
+    return conclude(again)
   } finally {
     yield* take({ step: 'release' })
   }

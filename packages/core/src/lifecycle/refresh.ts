@@ -74,19 +74,22 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
     }
     const refresh = { ...wanted, entry: entry.key, resends, holder: lease.holder, now, checkOpen }
     throwIfKnown(lineage, decide(lineage.known?.record ?? emptyRecord, { ...refresh, now: now(), leased: false }))
-    const verdict = await run(
-      refreshing({
+    const conclude = (verdict: Verdict) => {
+      if (verdict.step === 'answered')
+        tellOfNarrowing(client, { subject, requestId, before, answer: verdict.answer, asked: scope })
+      return tokenOf(entry, verdict, requestId)
+    }
+    const protocol = refreshing(
+      {
         ...refresh,
         isToldOfChanges: lineage.place.isToldOfChanges,
         servesOthers: (token, since) => othersAreServed(attemptOf(token), since),
         isEarlier: ({ version }) => lineage.hasReplaced(version),
         isHeld: answer => entry.copy?.token.accessToken === answer.accessToken,
-      }),
-      does,
-    ).finally(() => tellOfLease(client, lease, subject))
-    if (verdict.step === 'answered')
-      tellOfNarrowing(client, { subject, requestId, before, answer: verdict.answer, asked: scope })
-    return tokenOf(entry, verdict, requestId)
+      },
+      conclude,
+    )
+    return run(protocol, does).finally(() => tellOfLease(client, lease, subject))
   }
 
   /** Where a record that was read a moment ago says that there will be no token, nobody has to wait for a lease. */

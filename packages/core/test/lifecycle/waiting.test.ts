@@ -6,8 +6,9 @@ import {
   createUserTokenSources,
   type GrantKitEvent,
   memoryStore,
+  type TokenStore,
 } from '../../src/index.js'
-import { gate, issue, refuse, rotate, setUp } from '../scripted-server.js'
+import { deferred, gate, issue, refuse, rotate, setUp } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf } from './processes.js'
 
 type Type = GrantKitEvent['type']
@@ -151,4 +152,29 @@ describe('who waits', () => {
     ])
     expect(ofType(other.events, 'token_awaited')).toMatchObject([{ requestId: undefined, outcome: 'served' }])
   })
+})
+
+test('what a refresh came to is settled before its lease is given back: a login meanwhile is no part of it', async () => {
+  const { client, server, events } = setUp(refuse(400, 'invalid_grant'))
+  const store = memoryStore()
+  const [reached, opened] = [deferred(), deferred()]
+  const slow: TokenStore = {
+    ...store,
+    async release(...args) {
+      reached.resolve()
+      await opened.promise
+      return store.release(...args)
+    },
+  }
+  const user = createUserTokenSources({ client, store: slow }).for('alice')
+  await user.import({ refreshToken: 'refresh-0' })
+  const first = outcomeOf(user.getTokenSet())
+  await reached.promise
+  await user.import({ refreshToken: 'refresh-1' })
+  opened.resolve()
+  expect(await first).toBe('ERR_LOGIN_REQUIRED')
+
+  expect(await outcomeOf(user.getTokenSet())).toBe('ERR_LOGIN_REQUIRED')
+  expect(server.requests.map(({ form }) => form.refresh_token)).toEqual(['refresh-0', 'refresh-1'])
+  expect(ofType(events, 'login_required')).toHaveLength(2)
 })

@@ -103,7 +103,7 @@ function shortened(refresh: Refresh, told: readonly Told[]): readonly Told[] {
 
 /** Tells a new generator all of it. */
 function follow(refresh: Refresh, told: readonly Told[]): Next {
-  const steps = inTwo(refreshing(refresh))
+  const steps = inTwo(refreshing(refresh, verdict => verdict))
   try {
     let next = steps.next()
     for (const one of told) next = 'error' in one ? steps.throw(one.error) : steps.next(one.result)
