@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AuthorizationServerError, type GrantKitError, TransportError } from '../../src/index.js'
+import { AuthorizationServerError, GrantKitError, TokenResponseError, TransportError } from '../../src/index.js'
 import { type Attempt, othersAreServed, refuseWhileResting, withCooldown } from '../../src/lifecycle/cooldown.js'
 import { type Setup, setUp } from '../scripted-server.js'
 
@@ -203,4 +203,117 @@ describe('an answer that is still to come', () => {
     expect(await isResting(attempt)).toBe(true)
     expect(await isResting(attemptOf(setup, { key: 'other' }))).toBe(false)
   })
+})
+
+describe('who rests', () => {
+  const failedToSend = (code: TransportError['code'], options: { neverSent: boolean; retryable?: boolean }) =>
+    new TransportError(code, 'x', options)
+  const refused = (serverStatus: number, kind: AuthorizationServerError['kind'], retryAfterMs?: number) =>
+    new AuthorizationServerError({ serverStatus, kind, retryAfterMs })
+  const polled = { grantType: 'device_code', polled: true }
+
+  async function whoRests(error: GrantKitError, grant: Attempt['grant'] = { grantType: 'refresh_token' }) {
+    const setup = setUp()
+    const attempt = attemptOf(setup, { grant })
+    expect(await fail(attempt, error)).toBe(error)
+    const others = [
+      attemptOf(setup, { key: 'other' }),
+      attemptOf({ client: setup.another({ clientId: 'b' }) }, { key: 'third' }),
+    ]
+    const [itself, sameClient, otherClient] = await Promise.all([attempt, ...others].map(isResting))
+    if (otherClient) return 'everybody'
+    if (sameClient) return 'its client'
+    return itself ? 'it alone' : 'nobody'
+  }
+
+  const cases: readonly (readonly [who: string, error: GrantKitError])[] = [
+    ['everybody', failedToSend('ERR_TRANSPORT', { neverSent: true })],
+    ['everybody', failedToSend('ERR_TRANSPORT_TIMEOUT', { neverSent: true })],
+    ['everybody', refused(429, 'transient')],
+    ['everybody', refused(503, 'transient')],
+    ['everybody', refused(500, 'transient', 5_000)],
+    ['its client', refused(401, 'invalid_client')],
+    ['its client', failedToSend('ERR_TRANSPORT_TLS', { neverSent: true, retryable: false })],
+    ['its client', failedToSend('ERR_TRANSPORT_TLS', { neverSent: false, retryable: false })],
+    ['it alone', failedToSend('ERR_TRANSPORT', { neverSent: false })],
+    ['it alone', failedToSend('ERR_TRANSPORT_CLOSED', { neverSent: false })],
+    ['it alone', refused(500, 'transient')],
+    ['it alone', refused(502, 'transient')],
+    ['it alone', refused(400, 'terminal')],
+    ['it alone', refused(400, 'invalid_grant')],
+    ['it alone', refused(400, 'invalid_scope')],
+    ['it alone', new TokenResponseError('odd')],
+    ['nobody', failedToSend('ERR_TRANSPORT_CLOSED', { neverSent: true })],
+    ['nobody', new GrantKitError('ERR_CLIENT_AUTHENTICATION', 'sealed', { neverSent: true, retryable: true })],
+    ['nobody', new GrantKitError('ERR_TOKEN_STORE', 'away', { neverSent: true })],
+  ]
+  test.each(cases)('is %s, after %s', async (who, error) => expect(await whoRests(error)).toBe(who))
+
+  test('is the one who polls, after a refusal that is more than not yet', async () => {
+    expect(await whoRests(refused(400, 'terminal'), polled)).toBe('it alone')
+    expect(await whoRests(refused(400, 'pending'), polled)).toBe('nobody')
+  })
+
+  test('is nobody after an error that is not ours, and it comes out as it is', async () => {
+    const attempt = attemptOf(setUp())
+    const theirs = Object.assign(new Error('x'), { code: 'ERR_TRANSPORT', retryable: true, neverSent: false })
+    expect(await withCooldown(attempt, () => Promise.reject(theirs)).catch(error => error)).toBe(theirs)
+    expect(await isResting(attempt)).toBe(false)
+  })
+
+  test('is settled when the failure is told, however long it takes to name the credentials', async () => {
+    const { client } = setUp()
+    const fingerprint = () => new Promise<string>(resolve => setImmediate(resolve, 'first'))
+    const attempt = attemptOf({ client: { ...client, auth: { ...client.auth, fingerprint } } })
+    await fail(attempt, refused(401, 'invalid_client'))
+    expect(await isResting(attempt)).toBe(true)
+  })
+
+  test('is nobody any more once other credentials are there, where one refresh token alone was refused', async () => {
+    let secret = 'first'
+    const { client } = setUp()
+    const attempt = attemptOf({ client: { ...client, auth: { ...client.auth, fingerprint: async () => secret } } })
+    await fail(attempt, refused(400, 'terminal'))
+    expect(await isResting(attempt)).toBe(true)
+    secret = 'second'
+    expect(await isResting(attempt)).toBe(false)
+  })
+
+  test.each([
+    ['the client, after two odd answers', new TokenResponseError('odd'), undefined, true],
+    ['nobody else, after two odd answers to codes', new TokenResponseError('odd'), aloneAt, false],
+    ['nobody else, after two refusals', refused(400, 'terminal'), undefined, false],
+    ['everybody, after two lost answers', failedToSend('ERR_TRANSPORT', { neverSent: false }), undefined, true],
+    [
+      'nobody else, after two lost answers to codes',
+      failedToSend('ERR_TRANSPORT', { neverSent: false }),
+      aloneAt,
+      false,
+    ],
+  ] as const)('is %s', async (_, error, grant, isMore) => {
+    const setup = setUp()
+    for (const key of ['first', 'second']) await fail(attemptOf(setup, { key, ...(grant && { grant }) }), error)
+    expect(await isResting(attemptOf(setup, { key: 'third' }))).toBe(isMore)
+  })
+})
+
+describe('one who has failed while another was served', () => {
+  async function alone(error: GrantKitError) {
+    const setup = setUp()
+    const [one, other] = ['one', 'other'].map(key => attemptOf(setup, { key })) as [Attempt, Attempt]
+    await fail(one, refusal(500, 'transient'))
+    await serve(other)
+    setup.clock.advance(10_000)
+    await fail(one, error)
+    return isResting(other)
+  }
+  const asking = (serverStatus: number, retryAfterMs?: number) =>
+    new AuthorizationServerError({ serverStatus, kind: 'transient', retryAfterMs })
+
+  test.each([
+    ['makes nobody else wait at 503', asking(503), false],
+    ['makes all wait at 503 when the server says how long', asking(503, 5_000), true],
+    ['makes all wait at 429', asking(429), true],
+    ['makes all wait when there is no connection', new TransportError('ERR_TRANSPORT', 'x', { neverSent: true }), true],
+  ] as const)('%s', async (_, error, isEverybody) => expect(await alone(error)).toBe(isEverybody))
 })
