@@ -163,3 +163,26 @@ test('nothing is over while anything goes on', async () => {
   await vi.advanceTimersByTimeAsync(250)
   expect(timesOver()).toBe(1)
 })
+
+test.each<[string, (underWay: UnderWay) => unknown]>([
+  ['a renewal', underWay => underWay.inTurn(() => new Promise(() => {}))],
+  ['a read', underWay => underWay.joinRead(() => new Promise(() => {}))],
+  ['somebody who waits', underWay => underWay.changeWithin(1_000)],
+  ['a timer', underWay => underWay.writeLater(async () => {})],
+])('%s alone is enough for it not to be over', (_, begin) => {
+  const { underWay, timesOver } = watched()
+  begin(underWay)
+  underWay.withdraw(unsavedOf())
+  expect(timesOver()).toBe(0)
+})
+
+test('it is not over before what the timer writes is written', async () => {
+  const { underWay, timesOver } = watched()
+  const written = deferred()
+  underWay.writeLater(() => written.promise)
+  await vi.advanceTimersByTimeAsync(250)
+  expect(timesOver()).toBe(0)
+  written.resolve()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(timesOver()).toBe(1)
+})
