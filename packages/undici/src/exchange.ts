@@ -129,6 +129,11 @@ export class Exchange extends Between {
 
   resume(): void {
     this.paused = false
+    this.#goOn()
+  }
+
+  /** Hands on what was held back, unless the handler wants nothing now. */
+  #goOn(): void {
     if (this.#held !== undefined) return
     this.#handOnWaiting()
     if (!this.#isAnswered && !this.paused) this.#beneath?.resume()
@@ -161,7 +166,7 @@ export class Exchange extends Between {
     this.#held = undefined
     if (send !== undefined) this.#drop()
     try {
-      if (send === undefined) this.resume()
+      if (send === undefined) this.#goOn()
       else this.send(send, this.#judge)
     } catch (error) {
       this.fail(error)

@@ -71,6 +71,20 @@ test('a handler that pauses at the head of a held answer holds up the rest', asy
   expect([seen, steered.at(-1)]).toEqual([['head', '65536'], 'resume'])
 })
 
+test('a handler that pauses before the answer is there is given none of it before it resumes', async () => {
+  const seen: string[] = []
+  const { exchange, attempt, controller, decide, decided } = begin({
+    onRequestStart: controller => controller.pause(),
+    onResponseStart: () => void seen.push('head'),
+  })
+  attempt.onResponseData?.(controller, kibibytes(64))
+  decide(undefined)
+  await decided
+  expect(seen).toEqual([])
+  exchange.resume()
+  expect(seen).toEqual(['head'])
+})
+
 test('what is handed on in a pause comes in order when it ends', async () => {
   const seen: string[] = []
   const { exchange, attempt, controller, decide, decided } = begin({
