@@ -9,6 +9,7 @@ import {
 } from '@grantkit/core'
 import { checkOptions, checkSecureUrl } from '@grantkit/core/kit'
 
+/** Where the token service is. */
 export interface TemplateOptions {
   /** Such as `https://login.template.example/v1/token`. */
   readonly tokenEndpoint: string

@@ -4,7 +4,9 @@ import type { StoredRecord } from '@grantkit/core/kit'
 
 /** As much of a database as is used; those of `node:sqlite` and `better-sqlite3` have it. */
 export interface SqliteDatabase {
+  /** Runs statements whose answers nobody wants. */
   exec(sql: string): unknown
+  /** Compiles one statement, to be run with values in place of its question marks. */
   prepare(sql: string): {
     get(...values: (string | number)[]): unknown
     run(...values: (string | number)[]): { readonly changes: number | bigint }
