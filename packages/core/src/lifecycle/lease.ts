@@ -51,6 +51,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   let waitedMs: number | undefined
   let asking: Promise<boolean> | undefined
   let keeper: NodeJS.Timeout | undefined
+  let givingBack: NodeJS.Timeout | undefined
 
   /** A lease that ran out may have been somebody else's since: then a check says no, and only taking it anew says yes. */
   async function ask(isTaken: boolean): Promise<boolean> {
@@ -70,11 +71,16 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     return asking
   }
 
+  /** Goes on giving it back in a moment, unless it is taken again before. */
+  function giveBackLater(again: () => Promise<void>): void {
+    givingBack = outOfContext(() => setTimeout(again, 250).unref())
+  }
+
   /** A store that fails is asked again until the lease has run out by itself. */
   async function giveBack(untilAt: number): Promise<void> {
-    const again = () => giveBack(untilAt)
-    const later = () => void (performance.now() < untilAt && outOfContext(() => setTimeout(again, 250).unref()))
-    await store.release(key, holder).catch(later)
+    await store.release(key, holder).catch(() => {
+      if (performance.now() < untilAt) giveBackLater(() => giveBack(untilAt))
+    })
   }
 
   /** Waits for a change or a moment; whether the record is worth reading then, or only the lease to be asked for again. */
@@ -96,7 +102,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
     // an answer that the store can never take is in this process alone, and has replaced the refresh token that the store
     // shows: nobody may send that one while this process lives
     const isInTime = performance.now() < untilAt || lineage.unsaved?.isRefused === true
-    if (!isReady() && isInTime) return outOfContext(() => void setTimeout(end, 250, isReady, untilAt).unref())
+    if (!isReady() && isInTime) return giveBackLater(() => end(isReady, untilAt))
     clearInterval(keeper)
     keeper = undefined
     await asking?.catch(() => {})
@@ -108,6 +114,7 @@ export function leaseOf(lineage: Lineage, durationMs: number, waitMs: number): L
   return {
     holder,
     async takeOrWait() {
+      clearTimeout(givingBack)
       const { changes } = lineage
       for (;;) {
         if (await take()) {

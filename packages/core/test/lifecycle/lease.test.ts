@@ -173,6 +173,26 @@ describe('giving it back', () => {
     expect(asked).toEqual(['lease', 'lease', 'release'])
   })
 
+  test('that was put off is given up when the lease is taken again', async () => {
+    const { store, lease, asked } = leased()
+    const { takeOrWait, release } = lease()
+    let isReady = false
+    await takeOrWait()
+    await release(() => isReady)
+    await takeOrWait()
+    isReady = true
+    await vi.advanceTimersByTimeAsync(500)
+    expect(asked).toEqual(['lease', 'lease'])
+
+    store.releaseFails = true
+    await release()
+    await takeOrWait()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(asked).toEqual(['lease', 'lease', 'release', 'lease'])
+    store.releaseFails = false
+    await release()
+  })
+
   test('waits for a holder that is never ready as long as the lease would last', async () => {
     const { lease, asked } = leased()
     const { takeOrWait, release } = lease()
