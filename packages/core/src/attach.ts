@@ -9,7 +9,7 @@ import { type Origins, originOf } from './origins.js'
 import type { ApiRefusal, Provider } from './provider.js'
 import { sha256 } from './secret.js'
 import type { TokenSet } from './token-set.js'
-import { nowOf, type TokenSource } from './token-source.js'
+import { heldTokenSet, nowOf, type TokenSource } from './token-source.js'
 
 /** A request about to be sent; `url` is the final one, after every join. */
 export interface AttachRequest {
@@ -59,8 +59,25 @@ export interface Attached {
 export async function attach(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
   const { signal } = request
   origins.check(request.url)
+  const first = heldTokenSet(source, signal) ?? (await source.getTokenSet(signal && { signal }))
+  return attachedWith(first, source, origins, request)
+}
+
+/**
+ * The same at once, or `undefined` where the source has to be asked.
+ *
+ * @throws OriginError as {@link attach}
+ */
+export function attachHeld(source: TokenSource, origins: Origins, request: AttachRequest): Attached | undefined {
+  origins.check(request.url)
+  const first = heldTokenSet(source, request.signal)
+  return first && attachedWith(first, source, origins, request)
+}
+
+function attachedWith(first: TokenSet, source: TokenSource, origins: Origins, request: AttachRequest): Attached {
+  const { signal } = request
   const provider = source.client?.provider
-  let tokenSet = await source.getTokenSet(signal && { signal })
+  let tokenSet = first
   /** Where the request is now. */
   let { url } = request
   let replayed = false

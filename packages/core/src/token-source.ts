@@ -42,6 +42,32 @@ export interface TokenSource {
   readonly origins?: readonly string[] | undefined
 }
 
+type GetTokenSet = TokenSource['getTokenSet']
+
+const held = new WeakMap<GetTokenSet, () => TokenSet | undefined>()
+
+/**
+ * Tells how to have what a function yields without a promise. It is known of that very function: a source that was wrapped
+ * or patched has another one, which is called.
+ *
+ * @param read the token set that a call would yield now, where nothing has to be decided, told or waited for
+ */
+export function tellHeld(getTokenSet: GetTokenSet, read: () => TokenSet | undefined): void {
+  held.set(getTokenSet, read)
+}
+
+/** The token set that a source would yield at once; `undefined` where it has to be asked, if only to be refused. */
+export function heldTokenSet({ getTokenSet }: TokenSource, signal: AbortSignal | undefined): TokenSet | undefined {
+  const read = held.get(getTokenSet)
+  if (read === undefined || (signal && !isUnaborted(signal))) return undefined
+  return read()
+}
+
+/** What is no signal is for the source to refuse. */
+function isUnaborted(signal: AbortSignal): boolean {
+  return signal.aborted === false && typeof signal.throwIfAborted === 'function'
+}
+
 /** Now, by the clock of the client that a source's tokens belong to; the system's where it names none. */
 export function nowOf({ client }: Pick<TokenSource, 'client'>): number {
   return (client?.clock ?? systemClock).now()

@@ -2,9 +2,11 @@
  * One request of a caller's, from its first attempt to its last hop: what each of them carries, and whether an answer is
  * returned or the request sent once more. An integration translates its library's hooks to these calls, and decides nothing.
  */
-import { type Attached, attach } from './attach.js'
+import { type Attached, attach, attachHeld } from './attach.js'
 import { type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
+import type { Origins } from './origins.js'
 import { uncachedRequest } from './private-answers.js'
+import type { TokenSource } from './token-source.js'
 
 /** What is about to be sent: one attempt, or one hop of it. */
 export interface Sending extends Target {
@@ -134,9 +136,14 @@ export class Trip<Agent> {
     this.#attachment = this.#attachments.find(sending)
   }
 
-  async #ask({ origins, sourceFor }: Attachment<Agent>, sending: Sending): Promise<OurHeaders> {
-    const { method, url, signal, request } = sending
-    this.#attached = await attach(await sourceFor(request), origins, { method, url, signal })
+  #ask({ origins, sourceFor }: Attachment<Agent>, sending: Sending): OurHeaders | Promise<OurHeaders> {
+    const source = sourceFor(sending.request)
+    this.#attached = source instanceof Promise ? undefined : attachHeld(source, origins, sending)
+    return this.#attached ? this.#headersOf(this.#attached, sending) : this.#await(source, origins, sending)
+  }
+
+  async #await(source: TokenSource | Promise<TokenSource>, origins: Origins, sending: Sending): Promise<OurHeaders> {
+    this.#attached = await attach(await source, origins, sending)
     return this.#headersOf(this.#attached, sending)
   }
 

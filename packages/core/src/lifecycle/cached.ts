@@ -7,7 +7,8 @@ import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
-import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
+import { checkGetTokenSetOptions, type GetTokenSetOptions, type TokenSource } from '../token-source.js'
+import type { Copy } from './copy.js'
 import type { Entry } from './lineage.js'
 import { tellIfStoreFailed, tellOfWait, type Wait } from './notices.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
@@ -67,8 +68,15 @@ export interface CachedOptions {
   readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
-/** The `getTokenSet()` of a source. */
-export function cached(options: CachedOptions) {
+/** How tokens are read. */
+export interface Reading {
+  readonly getTokenSet: TokenSource['getTokenSet']
+  /** The token set held, where there is nothing to decide, to tell or to wait for. */
+  readonly held: () => TokenSet | undefined
+}
+
+/** The reading side of a source. */
+export function cached(options: CachedOptions): Reading {
   const { client, subject, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
   const { clock, tls } = client
   let entry: Entry | undefined
@@ -78,12 +86,19 @@ export function cached(options: CachedOptions) {
   let quiet = { fromAt: 0, untilAt: 0 }
   let thumbprint: string | undefined
 
-  return function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
+  return { getTokenSet, held: () => quietCopy()?.tokenSet }
+
+  function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
+    if (options !== undefined) return checked(options)
+    return quietCopy()?.answer ?? decide({})
+  }
+
+  /** The copy, while there is nothing to do but to hand it out. */
+  function quietCopy(): Copy | undefined {
     const copy = entry?.copy
-    const isCurrent = copy !== undefined && copy.id === seen && tls.certificate?.thumbprint === thumbprint
+    if (copy === undefined || copy.id !== seen || tls.certificate?.thumbprint !== thumbprint) return undefined
     const now = clock.now()
-    if (isCurrent && options === undefined && quiet.fromAt <= now && now < quiet.untilAt) return copy.answer
-    return options === undefined ? decide({}) : checked(options)
+    return quiet.fromAt <= now && now < quiet.untilAt ? copy : undefined
   }
 
   async function checked(options: GetTokenSetOptions): Promise<TokenSet> {

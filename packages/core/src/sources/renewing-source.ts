@@ -11,7 +11,7 @@ import { StoredLineage } from '../lifecycle/stored.js'
 import { checkText, optionError, toBeAwaited } from '../options.js'
 import { parseOrigins } from '../origins.js'
 import { unawaited } from '../token-set.js'
-import type { TokenSource } from '../token-source.js'
+import { type TokenSource, tellHeld } from '../token-source.js'
 import type { OpenState } from './open-state.js'
 import type { SourceOptions } from './options.js'
 
@@ -64,7 +64,16 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
   const { client, origins } = options
   const { subject, holdings, entry, renew, state, tellWhatIsDue } = parts
   const { started, check: checkOpen } = state
-  const read = cached({ client, subject, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
+  const { getTokenSet: read, held } = cached({
+    client,
+    subject,
+    entry,
+    renew,
+    thresholds: options,
+    started,
+    checkOpen,
+    tellWhatIsDue,
+  })
   const allowed = origins && parseOrigins(origins)
   const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
     if (allowed === undefined)
@@ -72,11 +81,13 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
     const { headers } = await attach(source, allowed, { method, url, signal })
     return { ...headers }
   }
+  const getTokenSet: TokenSource['getTokenSet'] = options =>
+    toBeAwaited(state.isOpen() ? read(options) : Promise.reject(state.error()), 'getTokenSet()', unawaited)
+  tellHeld(getTokenSet, () => (state.isOpen() ? held() : undefined))
   const source: RenewingTokenSource = {
     client,
     origins,
-    getTokenSet: options =>
-      toBeAwaited(state.isOpen() ? read(options) : Promise.reject(state.error()), 'getTokenSet()', unawaited),
+    getTokenSet,
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {
       checkOpen()
