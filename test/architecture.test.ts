@@ -63,6 +63,7 @@ const coreInOrder = [
   'origins',
   'challenge',
   'doubt',
+  'hopeless',
   'attach',
   'attachments',
   'private-answers',

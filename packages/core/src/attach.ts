@@ -5,11 +5,11 @@
 import { isTokenRejected, isUnexplained, mayReject } from './challenge.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
 import { tell } from './events.js'
+import { giveUp, isHopeless } from './hopeless.js'
 import { type Origins, originOf } from './origins.js'
 import type { ApiRefusal, Provider } from './provider.js'
-import { sha256 } from './secret.js'
 import type { TokenSet } from './token-set.js'
-import { heldTokenSet, nowOf, type TokenSource } from './token-source.js'
+import { heldTokenSet, type TokenSource } from './token-source.js'
 
 /** A request about to be sent; `url` is the final one, after every join. */
 export interface AttachRequest {
@@ -92,18 +92,20 @@ function attachedWith(first: TokenSet, source: TokenSource, origins: Origins, re
       doubted = { source, token: rejected, url, signal }
       return replacementFor(doubted)
     }
-    const key = hopelessKey(rejected, url)
-    if (isHopeless(key, source)) return undefined
+    const concern = { source, token: rejected, url }
+    if (isHopeless(concern)) return undefined
     const next = await source.getTokenSet({ rejected, signal })
-    return next.accessToken === rejected ? giveUp(key, source) : next
+    if (next.accessToken !== rejected) return next
+    giveUp(concern)
+    return undefined
   }
 
   /** The new token is refused as well. */
-  function refusedAgain(reason: Reason): undefined {
+  function refusedAgain(reason: Reason): void {
     const concern = { source, token: tokenSet.accessToken, url, signal }
     if (doubted !== undefined || reason === 'unexplained') conclude(doubted ?? concern, false)
     doubted = undefined
-    return reason === 'rejected' ? giveUp(hopelessKey(concern.token, url), source) : undefined
+    if (reason === 'rejected') giveUp(concern)
   }
 
   /** The new token is taken, as far as that can be told. */
@@ -133,7 +135,8 @@ function attachedWith(first: TokenSet, source: TokenSource, origins: Origins, re
       if (!attached.concerns(response.status)) return undefined
       const reason = reasonOf(await refusalOf(response), provider)
       if (reason === undefined) accepted(response.status)
-      if (reason === undefined || replayed) return reason && refusedAgain(reason)
+      else if (replayed) refusedAgain(reason)
+      if (reason === undefined || replayed) return undefined
       const next = await replacementAfter(reason)
       if (next === undefined) return undefined
       tokenSet = next
@@ -170,28 +173,4 @@ async function refusalOf({ status, wwwAuthenticate, body }: AttachResponse): Pro
 function tellOfRejection({ client }: TokenSource, url: string | URL, replayed: boolean): void {
   if (client !== undefined)
     tell(client, { type: 'token_rejected', level: 'debug', origin: originOf(url) ?? '', replayed })
-}
-
-/**
- * Tokens that were new and rejected all the same: for a while nobody renews because of them, or an API that answers
- * every token with `invalid_token` would cause a token request with each call. By hash, until when.
- */
-const hopeless = new Map<string, number>()
-const hopelessForMs = 10_000
-
-function hopelessKey(token: string, url: string | URL): string {
-  return sha256(`${token} ${originOf(url)}`)
-}
-
-function giveUp(key: string, source: TokenSource): undefined {
-  const now = nowOf(source)
-  if (hopeless.size >= 1_000)
-    for (const [old, until] of hopeless) if (until <= now || hopeless.size >= 1_000) hopeless.delete(old)
-  hopeless.set(key, now + hopelessForMs)
-  return undefined
-}
-
-function isHopeless(key: string, source: TokenSource): boolean {
-  const until = hopeless.get(key)
-  return until !== undefined && nowOf(source) < until
 }
