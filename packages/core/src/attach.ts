@@ -33,7 +33,7 @@ export interface AttachResponse {
 
 /** One request on its way, replayed at most once. */
 export interface Attached {
-  /** What the request carries now; every one of them comes off where {@link allows} says no. */
+  /** What the request carries now, by names in lower case; every one of them comes off where {@link allows} says no. */
   readonly headers: Readonly<Record<string, string>>
   /** Whether a redirect's target may have these headers. Once one may not, none after it gets them back. */
   allows(url: string | URL): boolean
@@ -59,8 +59,8 @@ export interface Attached {
 export async function attach(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
   const { signal } = request
   origins.check(request.url)
-  const first = heldTokenSet(source, signal) ?? (await source.getTokenSet(signal && { signal }))
-  return attachedWith(first, source, origins, request)
+  const tokenSet = heldTokenSet(source, signal) ?? (await source.getTokenSet(signal && { signal }))
+  return new AttachedRequest(source, origins, request, tokenSet)
 }
 
 /**
@@ -70,30 +70,86 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
  */
 export function attachHeld(source: TokenSource, origins: Origins, request: AttachRequest): Attached | undefined {
   origins.check(request.url)
-  const first = heldTokenSet(source, request.signal)
-  return first && attachedWith(first, source, origins, request)
+  const tokenSet = heldTokenSet(source, request.signal)
+  return tokenSet && new AttachedRequest(source, origins, request, tokenSet)
 }
 
-function attachedWith(first: TokenSet, source: TokenSource, origins: Origins, request: AttachRequest): Attached {
-  const { signal } = request
-  const provider = source.client?.provider
-  let tokenSet = first
+/** Made for every request: what only a refusal needs is made then. */
+class AttachedRequest implements Attached {
+  readonly #source: TokenSource
+  readonly #origins: Origins
+  readonly #signal: AbortSignal | undefined
+  #tokenSet: TokenSet
   /** Where the request is now. */
-  let { url } = request
-  let replayed = false
-  let strayed = false
+  #url: string | URL
+  #strayed = false
+  #isReplayed = false
   /** A token that was refused without a reason, if the request was sent again for it. */
-  let doubted: Doubted | undefined
+  #doubted: Doubted | undefined
+
+  constructor(source: TokenSource, origins: Origins, { url, signal }: AttachRequest, tokenSet: TokenSet) {
+    this.#source = source
+    this.#origins = origins
+    this.#signal = signal
+    this.#tokenSet = tokenSet
+    this.#url = url
+  }
+
+  get headers(): Record<string, string> {
+    const headers: Record<string, string> = { authorization: `Bearer ${this.#tokenSet.accessToken}` }
+    const more = this.#provider?.conform.resourceHeaders
+    if (more !== undefined)
+      for (const [name, value] of inLowerCase(more)) if (name !== 'authorization') headers[name] = value
+    return headers
+  }
+
+  allows(url: string | URL): boolean {
+    this.#strayed ||= !this.#origins.has(url)
+    this.#url = url
+    return !this.#strayed
+  }
+
+  concerns(status: number): boolean {
+    // an answer of somebody who never saw the token, or none yet
+    if (this.#strayed || status < 200) return false
+    const isConcern = mayReject(status, this.#provider)
+    if (!isConcern) this.#accepted(status)
+    return isConcern
+  }
+
+  async replay(response: AttachResponse, replayable: boolean): Promise<Record<string, string> | undefined> {
+    if (!this.concerns(response.status)) return undefined
+    const reason = reasonOf(await refusalOf(response), this.#provider)
+    if (reason === undefined) this.#accepted(response.status)
+    else if (this.#isReplayed) this.#refusedAgain(reason)
+    if (reason === undefined || this.#isReplayed) return undefined
+    const next = await this.#replacementAfter(reason)
+    if (next === undefined) return undefined
+    this.#tokenSet = next
+    this.#isReplayed = replayable
+    if (!replayable && this.#doubted !== undefined) leaveOpen(this.#doubted)
+    tellOfRejection(this.#source, this.#url, replayable)
+    return replayable ? this.headers : undefined
+  }
+
+  get #provider(): Provider | undefined {
+    return this.#source.client?.provider
+  }
+
+  /** The token the request carries, where it carries it now. */
+  get #concern(): Doubted {
+    return { source: this.#source, token: this.#tokenSet.accessToken, url: this.#url, signal: this.#signal }
+  }
 
   /** A token set to send the request with once more. */
-  async function replacementAfter(reason: Reason): Promise<TokenSet | undefined> {
-    const rejected = tokenSet.accessToken
+  async #replacementAfter(reason: Reason): Promise<TokenSet | undefined> {
+    const concern = this.#concern
     if (reason === 'unexplained') {
-      doubted = { source, token: rejected, url, signal }
-      return replacementFor(doubted)
+      this.#doubted = concern
+      return replacementFor(concern)
     }
-    const concern = { source, token: rejected, url }
     if (isHopeless(concern)) return undefined
+    const { source, token: rejected, signal } = concern
     const next = await source.getTokenSet({ rejected, signal })
     if (next.accessToken !== rejected) return next
     giveUp(concern)
@@ -101,52 +157,19 @@ function attachedWith(first: TokenSet, source: TokenSource, origins: Origins, re
   }
 
   /** The new token is refused as well. */
-  function refusedAgain(reason: Reason): void {
-    const concern = { source, token: tokenSet.accessToken, url, signal }
-    if (doubted !== undefined || reason === 'unexplained') conclude(doubted ?? concern, false)
-    doubted = undefined
-    if (reason === 'rejected') giveUp(concern)
+  #refusedAgain(reason: Reason): void {
+    if (this.#doubted !== undefined || reason === 'unexplained') conclude(this.#doubted ?? this.#concern, false)
+    this.#doubted = undefined
+    if (reason === 'rejected') giveUp(this.#concern)
   }
 
   /** The new token is taken, as far as that can be told. */
-  function accepted(status: number): void {
-    if (doubted !== undefined && tellsSomething(status)) conclude(doubted, true)
-    else if (doubted !== undefined) leaveOpen(doubted)
-    doubted = undefined
+  #accepted(status: number): void {
+    if (this.#doubted === undefined) return
+    if (tellsSomething(status)) conclude(this.#doubted, true)
+    else leaveOpen(this.#doubted)
+    this.#doubted = undefined
   }
-
-  const attached: Attached = {
-    get headers() {
-      return headersOf(source, tokenSet)
-    },
-    allows(next) {
-      strayed ||= !origins.has(next)
-      url = next
-      return !strayed
-    },
-    concerns(status) {
-      // an answer of somebody who never saw the token, or none yet
-      if (strayed || status < 200) return false
-      const isConcern = mayReject(status, provider)
-      if (!isConcern) accepted(status)
-      return isConcern
-    },
-    async replay(response, replayable) {
-      if (!attached.concerns(response.status)) return undefined
-      const reason = reasonOf(await refusalOf(response), provider)
-      if (reason === undefined) accepted(response.status)
-      else if (replayed) refusedAgain(reason)
-      if (reason === undefined || replayed) return undefined
-      const next = await replacementAfter(reason)
-      if (next === undefined) return undefined
-      tokenSet = next
-      replayed = replayable
-      if (!replayable && doubted !== undefined) leaveOpen(doubted)
-      tellOfRejection(source, url, replayed)
-      return replayed ? headersOf(source, tokenSet) : undefined
-    },
-  }
-  return attached
 }
 
 /** Why a token may be no good: the API says so, or does not say why it refuses. */
@@ -162,8 +185,16 @@ function tellsSomething(status: number): boolean {
   return status < 500 && status !== 429
 }
 
-function headersOf({ client }: TokenSource, tokenSet: TokenSet): Record<string, string> {
-  return { ...client?.provider.conform.resourceHeaders, authorization: `Bearer ${tokenSet.accessToken}` }
+const lowered = new WeakMap<object, readonly (readonly [name: string, value: string])[]>()
+
+/** Headers by their names in lower case; of a provider they are the same for every request. */
+function inLowerCase(headers: Readonly<Record<string, string>>) {
+  let all = lowered.get(headers)
+  if (all === undefined) {
+    all = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+    lowered.set(headers, all)
+  }
+  return all
 }
 
 async function refusalOf({ status, wwwAuthenticate, body }: AttachResponse): Promise<ApiRefusal> {

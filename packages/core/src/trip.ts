@@ -148,8 +148,10 @@ export class Trip<Agent> {
   }
 
   #headersOf({ headers }: Attached, { has, mayBeKept = false }: Sending): OurHeaders {
-    const ours: Record<string, string> = mayBeKept && !has('cache-control') ? { ...uncachedRequest } : {}
-    for (const [name, value] of Object.entries(headers)) if (!has(name.toLowerCase())) ours[name.toLowerCase()] = value
+    const ours: Record<string, string> =
+      mayBeKept && !has('cache-control') ? { ...uncachedRequest, ...headers } : headers
+    // made anew each time they are asked for, so that they are ours to change
+    for (const name in ours) if (has(name)) delete ours[name]
     return ours
   }
 }
