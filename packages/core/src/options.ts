@@ -51,10 +51,12 @@ export function toBeAwaited<Value>(
   { members, enumerable }: { readonly members: readonly string[]; readonly enumerable: boolean },
 ): Promise<Value> {
   for (const member of members) {
+    // a promise that is handed out again has learnt it
+    if (member in promise) break
     const get = () => {
       throw optionError(call, `returns a promise, which has no ${member}; did you forget await?`)
     }
-    if (!(member in promise)) Object.defineProperty(promise, member, { get, enumerable })
+    Object.defineProperty(promise, member, { get, enumerable })
   }
   return promise
 }
