@@ -1,6 +1,8 @@
 /** A record as the text that a store keeps. */
 import { TokenStoreError } from '../errors.js'
+import type { RecordToKeep, StoredRecord } from '../store/token-store.js'
 import { emptyRecord, type LineageRecord } from './record.js'
+import type { Known } from './version.js'
 
 /** Counts up when a record can no longer be read by the release before. */
 const format = 1
@@ -29,4 +31,42 @@ function parseJson(text: string): (Partial<LineageRecord> & { format?: number })
   } catch {
     return undefined
   }
+}
+
+/**
+ * A record on its way into a store. Its text is made for who reads it: a store that keeps the object as it is, like the
+ * memory store, has none, so that tokens stand in memory once.
+ */
+export class RecordWithText implements RecordToKeep, Known {
+  readonly version: string
+  readonly keepForMs: number | undefined
+  /** A member of its own, so that it is in every copy. */
+  declare readonly value: string
+  readonly #record: LineageRecord
+
+  constructor({ version, record }: Known & { readonly version: string }, keepForMs: number | undefined) {
+    this.version = version
+    this.keepForMs = keepForMs
+    this.#record = record
+    Object.defineProperty(this, 'value', textOnDemand)
+    Object.freeze(this)
+  }
+
+  get record(): LineageRecord {
+    return this.#record
+  }
+
+  /** What a store has: read from its text, unless the store has kept the very object. */
+  static from(stored: StoredRecord): Known & { readonly version: string } {
+    if (#record in stored) return stored
+    return { version: stored.version, record: parseRecord(stored.value) }
+  }
+}
+
+/** One for all, since a function of its own for each would take more memory than the record. */
+const textOnDemand: PropertyDescriptor & ThisType<RecordWithText> = {
+  enumerable: true,
+  get() {
+    return textOf(this.record)
+  },
 }

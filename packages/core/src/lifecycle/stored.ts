@@ -4,10 +4,9 @@
  */
 import type { Clock } from '../clock.js'
 import { TokenStoreError } from '../errors.js'
-import type { RecordToKeep } from '../store/token-store.js'
 import type { Lineage } from './lineage.js'
 import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
-import { parseRecord, textOf } from './record-text.js'
+import { RecordWithText } from './record-text.js'
 import type { Unsaved } from './under-way.js'
 import { firstVersion, isFirst, type Known, newVersion, nothing } from './version.js'
 import { isEmpty, isMissing, keepForMs } from './worth.js'
@@ -178,7 +177,7 @@ export class StoredLineage {
   async #fetch(): Promise<Known> {
     const { key, place } = this.#lineage
     const stored = await place.store.get(key)
-    return stored === undefined ? nothing : { version: stored.version, record: parseRecord(stored.value) }
+    return stored === undefined ? nothing : RecordWithText.from(stored)
   }
 
   /** Keeps a record, or deletes it when nothing is left in it. */
@@ -190,14 +189,15 @@ export class StoredLineage {
       this.#lineage.learnUnlessLater(nothing, versionBefore, this.#clock.now())
       return true
     }
-    if (!(await place.store.compareAndSet(key, expected, this.#toKeep(known)))) return false
-    this.#lineage.wrote(known.version)
-    this.#lineage.learnUnlessLater(known, versionBefore, this.#clock.now())
+    const kept = this.#toKeep(known)
+    if (!(await place.store.compareAndSet(key, expected, kept))) return false
+    this.#lineage.wrote(kept.version)
+    this.#lineage.learnUnlessLater(kept, versionBefore, this.#clock.now())
     return true
   }
 
-  #toKeep({ version, record }: Known & { version: string }): RecordToKeep {
-    return { version, value: textOf(record), keepForMs: keepForMs(record, this.#clock.now()) }
+  #toKeep(known: Known & { version: string }): RecordWithText {
+    return new RecordWithText(known, keepForMs(known.record, this.#clock.now()))
   }
 }
 

@@ -1,6 +1,6 @@
 /** A store outside this process, given no more at once than it can answer, held to a time limit, and left alone once it failed. */
 import { TokenStoreError } from '../errors.js'
-import type { TokenStore } from './token-store.js'
+import type { StoredRecord, TokenStore } from './token-store.js'
 import { turns } from './turns.js'
 
 /** Long for a store, short for those who wait. */
@@ -42,7 +42,7 @@ export function boundedStore(store: TokenStore, isBack: () => void): BoundedStor
     if (failure !== undefined && restsMs > 0 && (isStores || key === failedKey)) throw errorOf(failure, restsMs)
   }
 
-  async function ask<T>(operation: string, key: string, run: () => Promise<T>, written = ''): Promise<T> {
+  async function ask<T>(operation: string, key: string, run: () => Promise<T>, written?: StoredRecord): Promise<T> {
     refuseWhileResting(key)
     try {
       const answer = await inTime(run(), timeoutMs)
@@ -53,7 +53,7 @@ export function boundedStore(store: TokenStore, isBack: () => void): BoundedStor
       if (wasAway) isBack()
       return answer
     } catch (cause) {
-      failure = failureOf(operation, cause, written)
+      failure = failureOf(operation, cause, written?.value ?? '')
       // a time-out, or a second record at fault, says that it is the store
       const isAnother = failedKey !== undefined && failedKey !== key
       isStores ||= failure.retryable && (cause instanceof NoAnswer || isAnother)
@@ -62,7 +62,13 @@ export function boundedStore(store: TokenStore, isBack: () => void): BoundedStor
       throw errorOf(failure, restMs)
     }
   }
-  async function when<T>(isUrgent: boolean, operation: string, key: string, run: () => Promise<T>, written?: string) {
+  async function when<T>(
+    isUrgent: boolean,
+    operation: string,
+    key: string,
+    run: () => Promise<T>,
+    written?: StoredRecord,
+  ) {
     // nobody waits for a turn to be told that
     refuseWhileResting(key)
     return inTurn(() => ask(operation, key, run, written), isUrgent)
@@ -71,7 +77,7 @@ export function boundedStore(store: TokenStore, isBack: () => void): BoundedStor
   return {
     get: key => when(false, 'get', key, () => store.get(key)),
     compareAndSet: (key, expected, record) =>
-      when(false, 'compareAndSet', key, () => store.compareAndSet(key, expected, record), record.value),
+      when(false, 'compareAndSet', key, () => store.compareAndSet(key, expected, record), record),
     delete: (key, version) => when(false, 'delete', key, () => store.delete(key, version)),
     lease: (key, holder, durationMs) => when(true, 'lease', key, () => store.lease(key, holder, durationMs)),
     release: (key, holder) => when(true, 'release', key, () => store.release(key, holder)),

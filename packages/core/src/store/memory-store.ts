@@ -13,15 +13,9 @@ export interface MemoryStoreOptions {
   readonly maxRecords?: number | undefined
 }
 
-/** Until when something holds, by the clock of `now()`. */
-interface Limited {
-  readonly until: number
-}
-
-interface Kept extends StoredRecord, Limited {}
-
-interface Lease extends Limited {
+interface Lease {
   readonly holder: string
+  readonly until: number
 }
 
 /**
@@ -33,40 +27,53 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   checkOptions('memoryStore', options, ['maxRecords'])
   const { maxRecords = 100_000 } = options
   checkNumber('maxRecords', maxRecords, 1)
-  const records = new Map<string, Kept>()
+  /** What was written longest ago comes first. */
+  const records = new Map<string, StoredRecord>()
+  /** Of the records that are not kept for ever. */
+  const ends = new Map<string, number>()
   const leases = new Map<string, Lease>()
   let tell: ChangeListener = () => {}
   const { watch } = changeListeners(told => {
     tell = told
     return () => {}
   })
-  const sweepRecords = sweeper(records, maxRecords)
-  const sweepLeases = sweeper(leases, Number.POSITIVE_INFINITY)
 
-  const find = (key: string): Kept | undefined => {
-    const kept = records.get(key)
-    return kept !== undefined && kept.until > now() ? kept : undefined
+  const find = (key: string): StoredRecord | undefined => {
+    const until = ends.get(key)
+    return until === undefined || until > now() ? records.get(key) : undefined
   }
+  const drop = (key: string): boolean => {
+    ends.delete(key)
+    return records.delete(key)
+  }
+  const sweepRecords = sweeper(records, maxRecords, () => {
+    if (records.size >= maxRecords) for (const key of soonest(records, ends, Math.ceil(maxRecords / 10))) drop(key)
+    const at = now()
+    for (const [key, until] of ends) if (until <= at) drop(key)
+  })
+  const sweepLeases = sweeper(leases, Number.POSITIVE_INFINITY, () => {
+    const at = now()
+    for (const [key, { until }] of leases) if (until <= at) leases.delete(key)
+  })
 
   return {
     secrecy: 'process',
-    async get(key) {
-      const kept = find(key)
-      return kept && { version: kept.version, value: kept.value }
-    },
-    async compareAndSet(key, expected, { version, value, keepForMs }: RecordToKeep) {
+    get: async key => find(key),
+    async compareAndSet(key, expected, record) {
+      const { version, keepForMs } = record
       const current = find(key)?.version
       if (current === version) return true
       if (current !== expected) return false
       // taken out first, so that it is the last of those alike to go
-      if (!records.delete(key)) sweepRecords()
-      records.set(key, { version, value, until: now() + (keepForMs ?? Number.POSITIVE_INFINITY) })
+      if (!drop(key)) sweepRecords()
+      records.set(key, unchanging(record))
+      if (keepForMs !== undefined) ends.set(key, now() + keepForMs)
       tell(key, version)
       return true
     },
     async delete(key, version) {
       if (find(key)?.version !== version) return false
-      records.delete(key)
+      drop(key)
       tell(key, undefined)
       return true
     },
@@ -84,6 +91,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   }
 }
 
+/** What nobody can change any more is kept as it is: a record of core's makes its text when somebody reads that. */
+function unchanging(record: RecordToKeep): StoredRecord {
+  return Object.isFrozen(record) ? record : { version: record.version, value: record.value }
+}
+
 /** Not the wall clock: that one may be set back. */
 function now(): number {
   return performance.now()
@@ -93,25 +105,25 @@ function now(): number {
  * Called before something is added. Looks at all there is once for each doubling of it, and at the limit once for each
  * tenth of that.
  */
-function sweeper(map: Map<string, Limited>, limit: number): () => void {
+function sweeper(map: ReadonlyMap<string, unknown>, limit: number, sweep: () => void): () => void {
   let sweepAt = Math.min(1_000, limit)
   return () => {
     if (map.size < sweepAt) return
-    if (map.size >= limit) dropSoonest(map, Math.ceil(limit / 10))
-    dropOver(map)
+    sweep()
     sweepAt = Math.min(Math.max(1_000, map.size * 2), limit)
   }
 }
 
-/** Numbers are sorted alone: with 100,000 records a third of the time it takes to sort them. */
-function dropSoonest(map: Map<string, Limited>, count: number): void {
-  const ends = Float64Array.from(map.values(), ({ until }) => until).sort()
-  const last = ends[count - 1] ?? 0
-  let alike = count - ends.indexOf(last)
-  for (const [key, { until }] of map) if (until < last || (until === last && alike-- > 0)) map.delete(key)
-}
-
-function dropOver(map: Map<string, Limited>): void {
-  const at = now()
-  for (const [key, { until }] of map) if (until <= at) map.delete(key)
+/** Those to go first. Numbers are sorted alone: with 100,000 records a third of the time it takes to sort them. */
+function soonest(
+  records: ReadonlyMap<string, unknown>,
+  ends: ReadonlyMap<string, number>,
+  count: number,
+): readonly string[] {
+  const endless = count - ends.size
+  if (endless > 0) return [...ends.keys(), ...[...records.keys()].filter(key => !ends.has(key)).slice(0, endless)]
+  const sorted = Float64Array.from(ends.values()).sort()
+  const last = sorted[count - 1] ?? 0
+  let alike = count - sorted.indexOf(last)
+  return [...ends].filter(([, until]) => until < last || (until === last && alike-- > 0)).map(([key]) => key)
 }

@@ -48,6 +48,29 @@ describe('memoryStore', () => {
   })
 })
 
+describe('a record', () => {
+  test('is kept as it was, whatever is done to the object afterwards', async () => {
+    const store = memoryStore()
+    const record = { version: '1', value: 'before', keepForMs: undefined }
+    await store.compareAndSet('key', undefined, record)
+    record.value = 'after'
+    expect(await store.get('key')).toEqual({ version: '1', value: 'before' })
+  })
+
+  test('that nobody can change is the very object, of which nothing is read', async () => {
+    const store = memoryStore()
+    const value = vi.fn(() => 'made when it is read')
+    const record = Object.freeze(
+      Object.defineProperty({ version: '1', keepForMs: 60_000, value: '' }, 'value', { get: value }),
+    )
+    await store.compareAndSet('key', undefined, record)
+    const kept = await store.get('key')
+    expect(kept).toBe(record)
+    expect(value).not.toHaveBeenCalled()
+    expect(kept?.value).toBe('made when it is read')
+  })
+})
+
 describe('a full store', () => {
   test('drops a tenth', async () => {
     const store = memoryStore({ maxRecords: 100 })
@@ -84,6 +107,17 @@ describe('a full store', () => {
     await write(store, 'key-0')
     await write(store, 'one more')
     expect(await kept(store, keys)).toEqual(['key-0', ...keys.slice(2)])
+  })
+
+  test('drops by when a record ends as it was written last', async () => {
+    const store = memoryStore({ maxRecords: 10 })
+    const keys = keysOf('key', 10)
+    await writeAll(store, keys, 3_600_000)
+    await write(store, 'key-0')
+    await write(store, 'key-1', 7_200_000)
+    await write(store, 'key-2', 1_800_000)
+    await writeAll(store, ['one more', 'and another'])
+    expect(await kept(store, keys)).toEqual(['key-0', 'key-1', ...keys.slice(4)])
   })
 
   test('drops nothing when a record is replaced', async () => {
