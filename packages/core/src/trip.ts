@@ -149,7 +149,7 @@ export class Trip<Agent> {
 
   #headersOf({ headers }: Attached, { has, mayBeKept = false }: Sending): OurHeaders {
     const ours: Record<string, string> =
-      mayBeKept && !has('cache-control') ? { ...uncachedRequest, ...headers } : headers
+      mayBeKept && !has('cache-control') ? Object.assign({}, uncachedRequest, headers) : headers
     // made anew each time they are asked for, so that they are ours to change
     for (const name in ours) if (has(name)) delete ours[name]
     return ours
