@@ -1,4 +1,4 @@
-/** Figure 2: a whole request by axios, with a token attached. */
+/** Figure 3: a whole request by axios, with a token attached. */
 import { Agent } from 'node:http'
 import { attachTokenSource } from '@grantkit/axios'
 import axios, { type AxiosInstance } from 'axios'
@@ -22,9 +22,9 @@ export async function axiosRequest(origin: string): Promise<Figure> {
     GrantKit: requests(withGrantKit(make(), origin)),
     '@badgateway/oauth2-client in an async interceptor': requests(withBadgateway(make())),
   }
-  const times = await timeInTurns(contestants, { forMs: 15_000, times: 12 })
+  const times = await timeInTurns(contestants, { forMs: 7_000, times: 10 })
   for (const agent of agents) agent.destroy()
-  return ratioFigure({ name: '2  a token attached by axios: the whole request', limit: 1.1, reference }, times)
+  return ratioFigure({ name: '3  a token attached by axios: the whole request', goals: [{ atMost: 1.1 }] }, times)
 }
 
 function requests(instance: AxiosInstance): Repeat {

@@ -1,12 +1,20 @@
-/** A figure: what GrantKit costs as a multiple of a reference, the limit it is held to, and others beside it. */
+/** A figure: what GrantKit costs beside what others cost, and the goals it is held to. */
 import { type Measured, type Parts, ratiosTo, summarize } from './measure.js'
+
+/** What numbers are in; `ratio` is a multiple of the first row. */
+export type Unit = 'ratio' | 'nanoseconds' | 'bytes'
 
 export interface Figure {
   readonly name: string
-  readonly unit: 'ratio' | 'bytes'
-  /** What GrantKit's median may be at most, in `unit`. */
-  readonly limit: number
+  readonly unit: Unit
+  readonly goals: readonly Goal[]
   readonly rows: readonly Row[]
+}
+
+/** What GrantKit's median may be at most, in the figure's unit; with `over`, that much more than this row's. */
+export interface Goal {
+  readonly atMost: number
+  readonly over?: string
 }
 
 /** One contestant. */
@@ -14,37 +22,48 @@ export interface Row {
   readonly name: string
   /** In the figure's unit. */
   readonly measured: Measured
-  /** The time for doing it once, in nanoseconds; a figure in bytes has none. */
-  readonly nanoseconds?: number
+  /** Of a ratio, what it is a ratio of: the median for doing it once. */
+  readonly each?: { readonly value: number; readonly unit: Unit }
 }
 
-/** The row a limit is for. */
+/** What a figure is made with. */
+export interface Heading {
+  readonly name: string
+  readonly goals: readonly Goal[]
+}
+
+/** The row the goals are for. */
 export const subject = 'GrantKit'
 
-/** Makes a figure of times in nanoseconds, as ratios to those of `reference`. */
+/** Makes a figure of ratios to the first contestant's numbers. */
 export function ratioFigure<Name extends string>(
-  { name, limit, reference }: { name: string; limit: number; reference: Name },
-  times: Parts<Name>,
+  heading: Heading,
+  parts: Parts<Name>,
+  unit: Unit = 'nanoseconds',
 ): Figure {
-  const ratios = ratiosTo(times[reference], times)
-  const rows = (Object.keys(times) as Name[]).map(name => ({
+  const names = Object.keys(parts) as Name[]
+  const ratios = ratiosTo(parts[names[0] as Name], parts)
+  const rows = names.map(name => ({
     name,
     measured: summarize(ratios[name]),
-    nanoseconds: summarize(times[name]).median,
+    each: { value: summarize(parts[name]).median, unit },
   }))
-  return { name, unit: 'ratio', limit, rows }
+  return { ...heading, unit: 'ratio', rows }
 }
 
-/** Makes a figure of bytes. */
-export function bytesFigure<Name extends string>(
-  { name, limit }: { name: string; limit: number },
-  bytes: Parts<Name>,
-): Figure {
-  const rows = (Object.keys(bytes) as Name[]).map(name => ({ name, measured: summarize(bytes[name]) }))
-  return { name, unit: 'bytes', limit, rows }
+/** Makes a figure of the numbers as they are. */
+export function plainFigure<Name extends string>(heading: Heading, parts: Parts<Name>, unit: Unit): Figure {
+  const names = Object.keys(parts) as Name[]
+  return { ...heading, unit, rows: names.map(name => ({ name, measured: summarize(parts[name]) })) }
 }
 
-/** Whether the figure's goal is reached. */
-export function isWithinLimit({ rows, limit }: Figure): boolean {
-  return rows.some(({ name, measured }) => name === subject && measured.median <= limit)
+/** Whether all of a figure's goals are reached. */
+export function isWithinLimits(figure: Figure): boolean {
+  return figure.goals.every(goal => isReached(goal, figure))
+}
+
+/** Whether one is. */
+export function isReached({ atMost, over }: Goal, { rows }: Pick<Figure, 'rows'>): boolean {
+  const medianOf = (name: string) => rows.find(row => row.name === name)?.measured.median ?? Number.NaN
+  return medianOf(subject) <= atMost + (over === undefined ? 0 : medianOf(over))
 }

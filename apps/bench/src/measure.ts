@@ -22,7 +22,8 @@ export interface Measured {
 
 /**
  * Times contestants in turns: nanoseconds for doing the thing once; a few are done off the clock first. The first decile
- * of a part is taken: whatever else runs on the machine makes turns longer, never shorter.
+ * of a part is taken: whatever else runs on the machine makes turns longer, never shorter. Short turns are undisturbed
+ * more often, by other programs and by the garbage collector.
  */
 export function timeInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
   return inTurns(contestants, { ...turns, fraction: 0.1 }, async repeat => {
@@ -35,7 +36,7 @@ export function timeInTurns<Name extends string>(contestants: Record<Name, Repea
 
 /**
  * Weighs contestants in turns: bytes allocated for doing the thing once, the median of a part. `times` is to be so small
- * that the garbage collector has no reason to run before all are counted.
+ * that the garbage collector seldom runs before all are counted.
  */
 export function weighInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
   return inTurns(contestants, { ...turns, fraction: 0.5 }, async repeat => {
@@ -47,21 +48,22 @@ export function weighInTurns<Name extends string>(contestants: Record<Name, Repe
 
 const partCount = 10
 
-/** Each turn begins on a collected heap. */
+/**
+ * The heap is collected once, before all. Before each turn it would cost what the engine has learnt: optimized code goes
+ * with the shapes it was made for, and everybody would be timed on code that is slower than a program's.
+ */
 async function inTurns<Name extends string>(
   contestants: Record<Name, Repeat>,
   { forMs, fraction }: Turns & { readonly fraction: number },
   sample: (repeat: Repeat) => Promise<number>,
 ): Promise<Parts<Name>> {
+  collectGarbage()
   const order = Object.keys(contestants) as Name[]
   const warmUntil = performance.now() + forMs / 5
   const rounds: Record<Name, number>[] = []
-  for (let round = 0; rounds.length < 2 * partCount || performance.now() < warmUntil + forMs; round++) {
+  for (let round = 0; rounds.length < 4 * partCount || performance.now() < warmUntil + forMs; round++) {
     const samples: Partial<Record<Name, number>> = {}
-    for (const name of orderOf(round, order)) {
-      collectGarbage()
-      samples[name] = await sample(contestants[name])
-    }
+    for (const name of orderOf(round, order)) samples[name] = await sample(contestants[name])
     if (performance.now() > warmUntil) rounds.push(samples as Record<Name, number>)
   }
   const parts = order.map(name => [
@@ -81,7 +83,8 @@ export function orderOf<Name>(round: number, names: readonly Name[]): readonly N
   return Math.floor(round / names.length) % 2 === 0 ? rotated : rotated.toReversed()
 }
 
-function collectGarbage(): void {
+/** @throws Error when node was not started with `--expose-gc` */
+export function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error('run this with node --expose-gc')
   globalThis.gc()
 }
