@@ -3,6 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   authorizationCode,
   type ClientOptions,
+  clientCredentials,
+  createTokenSource,
   createTransport,
   createUserTokenSources,
   memoryStore,
@@ -12,7 +14,7 @@ import {
 } from '../../src/index.js'
 import type { ChangeListener } from '../../src/kit.js'
 import { deferred, gate, issue, refuse, rotate } from '../scripted-server.js'
-import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
+import { accessTokenOf, machines, outcomeOf, type Process, rotating } from './processes.js'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -68,15 +70,21 @@ describe('a store that lost everything', () => {
 
 describe('a record that is gone although it was known', () => {
   /** Alice's tokens, written last by `writer`, and read by `reader`; then the store loses all it has. */
-  async function lost({ expiresIn = 3_600, rotations = 1 } = {}) {
+  async function lost({ expiresIn = 3_600, rotations = 1, heldUp = async () => {} } = {}) {
     const authorizationServer = rotating({ expires_in: expiresIn })
     const setup = machines(authorizationServer.answer)
     const { lose, ...store } = forgetfulStore()
-    const [writer, reader] = [setup.start({}, store), setup.start({}, store)]
+    let isLost = false
+    const compareAndSet: TokenStore['compareAndSet'] = async (...args) => {
+      if (isLost) await heldUp()
+      return store.compareAndSet(...args)
+    }
+    const [writer, reader] = [setup.start({}, { ...store, compareAndSet }), setup.start({}, store)]
     await writer.user().import({ refreshToken: 'refresh-0' })
     for (let rotation = 0; rotation < rotations; rotation++) await writer.user().getTokenSet({ force: true })
     await reader.user().getTokenSet()
     lose()
+    isLost = true
     return { ...setup, authorizationServer, lose, writer, reader, another: () => setup.start({}, store) }
   }
 
@@ -94,6 +102,24 @@ describe('a record that is gone although it was known', () => {
     const { reader, clock, authorizationServer } = await lost()
     clock.advance(3_600_000)
     expect(await outcomeOf(reader.user().getTokenSet())).toBe('token-2')
+    expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
+  })
+
+  test('who needs it waits a moment for who wrote it last', async () => {
+    fakeTimers()
+    const [asked, held] = [deferred(), deferred()]
+    const heldUp = () => {
+      asked.resolve()
+      return held.promise
+    }
+    const { reader, clock, authorizationServer } = await lost({ heldUp })
+    clock.advance(3_600_000)
+    const call = outcomeOf(reader.user().getTokenSet())
+    await asked.promise
+    await vi.advanceTimersByTimeAsync(900)
+    held.resolve()
+    await vi.advanceTimersByTimeAsync(99)
+    expect(await call).toBe('token-2')
     expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0', 'refresh-1'] })
   })
 
@@ -189,13 +215,18 @@ describe('an answer that the store refuses for good', () => {
     fakeTimers()
     const { process, clock, authorizationServer } = await unreadable()
     expect(await outcomeOf(process.user().getTokenSet())).toBe('token-1')
+    const failed = process.events.filter(({ type }) => type === 'store_failed')
+    expect(failed).toMatchObject([{ level: 'error', retryable: false }])
     for (let minute = 0; minute < 30; minute++) {
       clock.advance(60_000)
       await vi.advanceTimersByTimeAsync(60_000)
       expect(await accessTokenOf(process.user())).toBe('token-1')
     }
     const told = process.events.filter(({ type }) => type === 'tokens_unsaved')
-    expect(told).toMatchObject([{ subject: 'alice', level: 'error' }])
+    const [request] = process.events.filter(({ type }) => type === 'token_received')
+    expect(told).toMatchObject([
+      { subject: 'alice', level: 'error', requestId: (request as { requestId: string }).requestId },
+    ])
     expect(authorizationServer.seen).toEqual(['refresh-0'])
   })
 
@@ -390,20 +421,34 @@ test('one record that cannot be had keeps nobody else from theirs', async () => 
   expect(await outcomeOf(process.user('bad').getTokenSet())).toBe('ERR_TOKEN_STORE')
 })
 
-test('close() does not wait for another process’s renewal', async () => {
-  fakeTimers()
-  const { start, server } = machines(() => new Promise(() => {}))
-  const [busy, closing] = [start(), start()]
-  await busy.user().import({ refreshToken: 'refresh-0' })
-  void outcomeOf(busy.user().getTokenSet())
-  await server.arrived(1)
-  const users = createUserTokenSources({ client: closing.client, store: closing.store })
-  const call = outcomeOf(users.for('alice').getTokenSet())
-  await vi.advanceTimersByTimeAsync(1_000)
-  const closed = users.close()
-  await vi.advanceTimersByTimeAsync(5_000)
-  await closed
-  expect(await call).toBe('ERR_CLOSED')
+describe('close() does not wait for another process’s renewal', () => {
+  const sources = {
+    'of a user': ({ client, store }: Pick<Process, 'client' | 'store'>) => {
+      const users = createUserTokenSources({ client, store })
+      return { getTokenSet: () => users.for('alice').getTokenSet(), close: () => users.close() }
+    },
+    'of an application': ({ client, store }: Pick<Process, 'client' | 'store'>) =>
+      createTokenSource({ client, store, grant: clientCredentials() }),
+  }
+  for (const [name, sourceOf] of Object.entries(sources))
+    test(name, async () => {
+      fakeTimers()
+      const { start, server } = machines(() => new Promise(() => {}))
+      const [busy, closing] = [start(), start()]
+      await busy.user().import({ refreshToken: 'refresh-0' })
+      void outcomeOf(sourceOf(busy).getTokenSet())
+      await server.arrived(1)
+      const source = sourceOf(closing)
+      const call = outcomeOf(source.getTokenSet())
+      await vi.advanceTimersByTimeAsync(1_000)
+      let isClosed = false
+      void source.close().then(() => {
+        isClosed = true
+      })
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(isClosed).toBe(true)
+      expect(await call).toBe('ERR_CLOSED')
+    })
 })
 
 test('after close() nothing is imported, dropped or forgotten', async () => {

@@ -90,6 +90,12 @@ describe('changeAfter', () => {
 })
 
 describe('failedBy', () => {
+  test('notes what was said of the client or the scope, and has the refresh token rest for it no longer', () => {
+    const failure = { status: 401, error: 'invalid_client' }
+    const error = refused(401, 'invalid_client', 'invalid_client')
+    expect(failedBy('untouched', error, circumstances)).toEqual({ failure })
+  })
+
   const restsAfter = (outcome: Outcome, error: unknown) => {
     let failed: Partial<Mark> = {}
     return Array.from({ length: 7 }, () => {

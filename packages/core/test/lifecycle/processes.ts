@@ -16,7 +16,7 @@ import { type Answer, json, type Setup, setUp } from '../scripted-server.js'
 /** What a test may put in the way of a process's store. */
 type Interference = { readonly [operation in keyof TokenStore]?: TokenStore[operation] | undefined }
 
-interface Process {
+export interface Process {
   readonly client: Client
   readonly events: GrantKitEvent[]
   /** Of every process, since all write to one list. */

@@ -37,6 +37,35 @@ describe('a record on its way into a store', () => {
   })
 })
 
+test('a text stands for the same record, says which format it is in, and is filled up where members are missing', () => {
+  const text = textOf(record)
+  expect(JSON.parse(text)).toMatchObject({ format: 1, refreshToken: 'r' })
+  expect(JSON.stringify(parseRecord(text))).toBe(JSON.stringify({ ...emptyRecord, ...record }))
+  expect(parseRecord('{"format":1}')).toEqual(emptyRecord)
+})
+
+describe('what is no record of ours', () => {
+  const texts = ['', 'secret', 'null', '{}', '"1"', '{"format":2,"refreshToken":"secret"}', '{"format":"1"}']
+  test.each(texts)('is refused for good, without a word of it: %s', text => {
+    const error = refusalOf(text)
+    expect(error).toMatchObject({
+      code: 'ERR_TOKEN_STORE',
+      operation: 'get',
+      retryable: false,
+      message: 'get: the record is none of ours, or was written by a later release',
+    })
+    expect(inspect(error)).not.toContain('secret')
+  })
+})
+
+function refusalOf(text: string): unknown {
+  try {
+    return parseRecord(text)
+  } catch (error) {
+    return error
+  }
+}
+
 test('the memory store keeps the object, and so no text beside the tokens', async () => {
   const [store, kept] = [memoryStore(), written()]
   await store.compareAndSet('key', undefined, kept)

@@ -12,6 +12,7 @@ import {
   type LineageRecord,
   marked,
   nothingDone,
+  rescued,
   startingOver,
   tokenSetOf,
   unknown,
@@ -148,6 +149,18 @@ describe('what came of a request that was not answered by a token', () => {
   test('a mark that is gone is not brought back', () => {
     expect(unknown(recordOf(), { restUntil: now })).toEqual(recordOf())
     expect(nothingDone(recordOf(), { restUntil: now })).toEqual(recordOf())
+  })
+
+  test('rescued: the new refresh token is in force, and rests as the old one would', () => {
+    const brought = { refreshToken: 'refresh-2', obtainedAt: now }
+    const { refreshToken, sending, spent } = rescued(sent, brought, { failures: 1, restUntil: now + 5_000 })
+    expect({ refreshToken, spent }).toEqual({ refreshToken: 'refresh-2', spent: [sha256('refresh-1')] })
+    expect(sending).toMatchObject({ hash: sha256('refresh-2'), sends: 0, failures: 1, restUntil: now + 5_000 })
+  })
+
+  test('rescued: it is kept where the mark is gone, too', () => {
+    const { refreshToken, sending } = rescued(recordOf(), { refreshToken: 'refresh-2', obtainedAt: now }, {})
+    expect([refreshToken, sending]).toEqual(['refresh-2', undefined])
   })
 })
 

@@ -733,3 +733,22 @@ describe('invalid_grant for one scope', () => {
     expect(setup.server.requests).toHaveLength(2)
   })
 })
+
+test('an error of a hook before the request was sent is no unknown outcome: the refresh token is sent afterwards', async () => {
+  let fails = true
+  const setup = machines(rotate(), {
+    refreshTokenResends: 0,
+    encodeRequest(parameters) {
+      if (fails) throw new Error('of the hook')
+      return {
+        contentType: 'application/x-www-form-urlencoded',
+        body: String(new URLSearchParams(parameters as never)),
+      }
+    },
+  })
+  const user = setup.start().user()
+  await user.import({ refreshToken: 'refresh-0' })
+  await expect(user.getTokenSet()).rejects.toThrow('of the hook')
+  fails = false
+  expect(await outcomeOf(user.getTokenSet())).toBe('token-1')
+})

@@ -146,6 +146,22 @@ describe('an application’s token', () => {
     expect(misconfigured.events.map(({ type }) => type)).toContain('store_failed')
   })
 
+  test('is kept where the one before it was dropped while it was asked for', async () => {
+    const { server, start } = machines()
+    const [asking, dropping] = [start().application(), start().application()]
+    expect(await accessTokenOf(asking)).toBe('token-1')
+    expect(await accessTokenOf(dropping)).toBe('token-1')
+    const { answer, open } = gate()
+    server.answer = answer
+    const asked = outcomeOf(asking.getTokenSet({ force: true }))
+    await server.arrived(2)
+    const afterDrop = outcomeOf(dropping.getTokenSet({ rejected: 'token-1' }))
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    open()
+    expect(await Promise.all([asked, afterDrop])).toEqual(['token-2', 'token-2'])
+    expect(server.requests).toHaveLength(2)
+  })
+
   test('is handed out although the store failed to take it', async () => {
     const { server, start, backend } = machines()
     let fails = true
@@ -156,6 +172,9 @@ describe('an application’s token', () => {
       },
     )
     expect(await accessTokenOf(process.application())).toBe('token-1')
+    expect(process.events.filter(({ type }) => type === 'store_failed')).toMatchObject([
+      { level: 'warn', operation: 'compareAndSet' },
+    ])
     const written = new Promise<void>(resolve => backend.watch?.(() => resolve()))
     fails = false
     await written

@@ -96,6 +96,35 @@ test('cool-down: while the server rests, no mark is written', async () => {
   expect([writes, server.requests.length]).toEqual([0, 1])
 })
 
+test('outlasts: whose lease was lost while a secret was fetched does not send', async () => {
+  fakeTimers()
+  const { start, expireLeases, server, authorizationServer } = await family()
+  const { here, reached, goOn } = stop()
+  const heldUp = start({
+    clientSecret: async () => {
+      await here()
+      return 'a secret'
+    },
+  })
+  const call = outcomeOf(heldUp.user().getTokenSet())
+  await reached
+  await expireLeases()
+  const { answer, open } = gate(authorizationServer.answer)
+  server.answer = answer
+  const other = outcomeOf(start().user().getTokenSet())
+  await server.arrived(1)
+  // until it has asked for its lease again
+  await vi.advanceTimersByTimeAsync(5_000)
+  goOn()
+  await vi.advanceTimersByTimeAsync(100)
+  expect(server.requests).toHaveLength(1)
+  open()
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(await Promise.all([call, other])).toEqual(['token-1', 'token-1'])
+  expect(heldUp.events.map(({ type }) => type)).not.toContain('token_requested')
+  expect(authorizationServer).toMatchObject({ revoked: false, seen: ['refresh-0'] })
+})
+
 describe('save, over what a fail-over left', () => {
   for (const [left, keep] of [
     ['the record before the mark', true],

@@ -61,3 +61,23 @@ test('credentials that could not be had are told as a request that failed', asyn
     { type: 'token_request_failed', code: 'ERR_CLIENT_AUTHENTICATION' },
   ])
 })
+
+test('an error that is none of ours is told without its words, and as one that lasts', async () => {
+  const setup = setUp(
+    undefined,
+    {},
+    {
+      encodeRequest() {
+        throw new Error('of a hook')
+      },
+    },
+  )
+  await failure(ask(setup, async () => {}))
+  expect(setup.events.at(-1)).toMatchObject({
+    type: 'token_request_failed',
+    level: 'error',
+    code: 'ERR_UNKNOWN',
+    error: undefined,
+    retryable: false,
+  })
+})
