@@ -1,5 +1,5 @@
 /** What belongs together: the hops of a redirect chain and a retry interceptor's attempts are one request. */
-import type { Head } from './exchange.js'
+import type { Head } from './attempt.js'
 
 /** A request that goes on, and how. */
 interface Continued<Trip> {

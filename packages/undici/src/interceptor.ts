@@ -12,10 +12,11 @@ import {
   Trip,
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent } from './attaching.js'
+import type { Head, Judge, Send } from './attempt.js'
 import { guarded, refuseSharing } from './caches.js'
 import { Chains } from './chains.js'
 import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
-import { Exchange, type Head, type Judge, type Send } from './exchange.js'
+import { Exchange } from './exchange.js'
 import { type CallersHeaders, readHeaders } from './headers.js'
 
 /** Where tokens go. `tls` takes an agent of our own. */

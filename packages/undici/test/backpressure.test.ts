@@ -1,6 +1,7 @@
 /** What is beneath is held up as long as nobody takes what it brings. */
 import { expect, test } from 'vitest'
-import { Exchange, type Send } from '../src/exchange.js'
+import type { Send } from '../src/attempt.js'
+import { Exchange } from '../src/exchange.js'
 import type { Controller, Handler } from '../src/relay.js'
 
 /** An undici that does what the test says, and records how it is steered. */

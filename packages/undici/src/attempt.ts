@@ -1,0 +1,157 @@
+/** A request is sent once, and once more where its answer rejects the token. */
+import { HeldAnswer } from './held-answer.js'
+import { type AnswerHeaders, type Controller, type Handler, Relay } from './relay.js'
+
+/** Sends a request underneath, with this for its handler. */
+export type Send = (handler: Handler) => boolean
+
+/** How an answer begins. */
+export class Head {
+  readonly status: number
+  readonly headers: AnswerHeaders
+
+  constructor(status: number, headers: AnswerHeaders) {
+    this.status = status
+    this.headers = headers
+  }
+
+  /** By its name in small letters, several of one name joined by commas. */
+  header(name: string): string | undefined {
+    return this.headers[name]?.toString()
+  }
+
+  get isRedirect(): boolean {
+    return this.status >= 300 && this.status < 400 && this.headers.location !== undefined
+  }
+}
+
+/** Decides on answers that may reject a token. */
+export interface Judge {
+  /** Whether an answer has to be decided on; asked about every one. */
+  concerns(head: Head): boolean
+  /** How to send the request once more, or `undefined` to hand the answer on. */
+  decide(head: Head, beginning: () => Promise<string>): Promise<Send | undefined>
+}
+
+/** Whose request it is. */
+export interface Sender extends Handler {
+  /** Whether nothing is wanted now. */
+  readonly paused: boolean
+  /** Whether its handler has aborted. */
+  readonly aborted: boolean
+  fail(error: unknown): void
+  send(send: Send, judge: Judge | undefined): boolean
+}
+
+/** One time a request is sent, and its answer. One that may reject a token is held back until it has been judged. */
+export class Attempt extends Relay {
+  readonly #sender: Sender
+  #judge: Judge | undefined
+  #beneath: Controller | undefined
+  #head: Head | undefined
+  #held: HeldAnswer | undefined
+  #isJudged = true
+  /** Nothing more comes from underneath. */
+  #isAnswered = false
+
+  /** @param judge without one every answer is handed on as it comes */
+  constructor(sender: Sender, judge: Judge | undefined) {
+    super(sender)
+    this.#sender = sender
+    this.#judge = judge
+  }
+
+  get head(): Head | undefined {
+    return this.#head
+  }
+
+  override onRequestStart(beneath: Controller, context?: unknown): void {
+    this.#beneath = beneath
+    super.onRequestStart(beneath, context)
+  }
+
+  override onResponseStart(beneath: Controller, status: number, headers: AnswerHeaders, message?: string): void {
+    this.#head = new Head(status, headers)
+    if (this.#judge?.concerns(this.#head)) this.#hold(this.#judge, this.#head)
+    super.onResponseStart(beneath, status, headers, message)
+  }
+
+  override onResponseEnd(beneath: Controller, trailers: AnswerHeaders): void {
+    this.#isAnswered = true
+    super.onResponseEnd(beneath, trailers)
+  }
+
+  override onResponseError(beneath: Controller, error: Error): void {
+    this.#isAnswered = true
+    super.onResponseError(beneath, error)
+  }
+
+  pause(): void {
+    if (this.#isJudged) this.#beneath?.pause()
+  }
+
+  /** Hands on what was held back, unless the handler wants nothing now. */
+  resume(): void {
+    if (!this.#isJudged) return
+    this.#release()
+    if (!this.#isAnswered && !this.#sender.paused) this.#beneath?.resume()
+  }
+
+  /** Whether it ends by an error from underneath; who aborts does not wait for what is held back before that. */
+  abort(reason: Error): boolean {
+    if (this.#beneath === undefined || this.#isAnswered || this.#held !== undefined) return false
+    this.#beneath.abort(reason)
+    return true
+  }
+
+  /** Tells nothing any more, and ends as soon as it can. */
+  drop(): void {
+    this.receiver = { onRequestStart: controller => controller.abort(superseded()) }
+    if (!this.#isAnswered) this.#beneath?.abort(superseded())
+    this.#beneath = undefined
+    this.#held = undefined
+    this.#judge = undefined
+  }
+
+  #hold(judge: Judge, head: Head): void {
+    const held = new HeldAnswer(this.#sender, () => {
+      if (!this.#isAnswered) this.#beneath?.pause()
+      const beginning = () => held.beginning(head.header('content-encoding'))
+      judge.decide(head, beginning).then(
+        again => this.#held === held && this.#conclude(judge, again),
+        error => this.#held === held && this.#sender.fail(error),
+      )
+    })
+    this.#isJudged = false
+    this.#held = held
+    this.receiver = held
+  }
+
+  #conclude(judge: Judge, again: Send | undefined): void {
+    this.#isJudged = true
+    if (again !== undefined) this.drop()
+    try {
+      if (again === undefined) this.resume()
+      else this.#sender.send(again, judge)
+    } catch (error) {
+      this.#sender.fail(error)
+    }
+  }
+
+  #release(): void {
+    const held = this.#held
+    if (held === undefined) return
+    try {
+      const isAll = held.handOn(() => this.#held === held && !this.#sender.paused)
+      if (!isAll || this.#held !== held) return
+      this.#held = undefined
+      this.receiver = this.#sender
+    } catch (error) {
+      this.#sender.fail(error)
+    }
+  }
+}
+
+function superseded(): Error {
+  return new Error('superseded')
+}
