@@ -1,4 +1,4 @@
-/** What belongs together: the hops of a redirect chain and a retry interceptor's attempts are one request. */
+/** What belongs together: the hops of a redirect chain, and a retry interceptor's attempts at each, are one request. */
 import type { Head } from './attempt.js'
 
 /** A request that goes on, and how. */
@@ -9,33 +9,32 @@ interface Continued<Trip> {
 
 /** Remembers requests by what the interceptors above do: they dispatch again. */
 export class Chains<Trip> {
-  readonly #byHandler = new WeakMap<object, { readonly trip: Trip; readonly url: string }>()
+  /** Where redirects have led. What has followed none begins anew with every attempt: nothing is to be known of it. */
+  readonly #hops = new WeakMap<object, { readonly trip: Trip; readonly url: string }>()
   #redirected: Trip | undefined
 
   /** The request this dispatch continues, if any. */
   continuedBy(handler: object, url: string): Continued<Trip> | undefined {
-    if (this.#redirected !== undefined) return { trip: this.#redirected, attempt: 'redirect' }
-    // the retry interceptor comes back later, with the same handler for the same URL
-    const before = this.#byHandler.get(handler)
-    return before?.url === url ? { trip: before.trip, attempt: 'retry' } : undefined
+    const continued = this.#find(handler, url)
+    if (continued !== undefined) this.#hops.set(handler, { trip: continued.trip, url })
+    return continued
   }
 
-  remember(handler: object, url: string, trip: Trip): void {
-    this.#byHandler.set(handler, { trip, url })
+  #find(handler: object, url: string): Continued<Trip> | undefined {
+    if (this.#redirected !== undefined) return { trip: this.#redirected, attempt: 'redirect' }
+    // the retry interceptor comes back later, with the same handler for the same URL
+    const before = this.#hops.get(handler)
+    return before?.url === url ? { trip: before.trip, attempt: 'retry' } : undefined
   }
 
   /** The redirect interceptor dispatches the next hop while it is told the end of the answer that redirects. */
   complete(trip: Trip | undefined, head: Head | undefined, complete: () => void): void {
     const before = this.#redirected
-    this.#redirected = isRedirect(head) ? trip : undefined
+    this.#redirected = head?.isRedirect ? trip : undefined
     try {
       complete()
     } finally {
       this.#redirected = before
     }
   }
-}
-
-function isRedirect(head: Head | undefined): boolean {
-  return head !== undefined && head.status >= 300 && head.status < 400 && head.headers.location !== undefined
 }

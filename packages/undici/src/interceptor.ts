@@ -78,7 +78,6 @@ export function carryingTokens(attachments: Attachments<CurrentAgent>, { mayBeKe
         const { trip: before, attempt } = chains.continuedBy(handler, url) ?? { attempt: 'first' }
         trip = before ?? new Trip(attachments, { url: root })
         refuseUnsafe(trip, request, root, handler)
-        chains.remember(handler, url, trip)
         const { signal } = exchange
         const sending = { method: request.method, url: root, signal, request, has: headers.has, mayBeKept }
         return carry({ dispatch, trip, exchange, request, headers, sending, attempt })
