@@ -1,7 +1,7 @@
 /** What caches and `deduplicate` are told of answers to a credential, wherever they stand. */
 import { optionError, uncachedAnswer } from '@grantkit/core/kit'
 import type { Dispatch, Interceptor } from './dispatch.js'
-import { readHeaders } from './headers.js'
+import { hasHeader, headerObject } from './headers.js'
 import { type AnswerHeaders, type Controller, isLegacy, Relay } from './relay.js'
 
 /** The handlers of undici's `cache` and `deduplicate`: interceptors above see requests before a token is on them. */
@@ -45,7 +45,7 @@ export const markPrivate: Interceptor = beneath => {
   const dispatch = beneath as Dispatch
   return (request, handler) => {
     // caches call handlers as undici 7 does; before that there is none
-    const isMarked = readHeaders(request.headers).has('authorization') && !isLegacy(handler)
+    const isMarked = hasHeader(headerObject(request.headers), 'authorization') && !isLegacy(handler)
     return dispatch(request, isMarked ? new Relabelling(handler, markedPrivate) : handler)
   }
 }

@@ -1,37 +1,48 @@
 /** Request headers in every form undici takes: an object, a flat list, an iterable of pairs. */
 
 /** Headers as a caller gave them. */
-export interface CallersHeaders {
-  /** In their own form; what can be read once alone has become an object. */
-  readonly given: object | null | undefined
-  /** As an object, spelt as they came; several values of one name are a list. */
-  readonly all: Readonly<Record<string, unknown>>
-  /** By the name in small letters. One that is `undefined` is not sent, and counts as absent. */
-  has(name: string): boolean
+export type GivenHeaders = object | null | undefined
+
+/** By name, spelt as it came; several values of one name are a list. One that is `undefined` is not sent. */
+export type HeaderObject = Readonly<Record<string, unknown>>
+
+/** Headers as an object of our own. What can be read once alone has been read then. */
+export function headerObject(given: GivenHeaders): HeaderObject {
+  return isIterable(given) ? collected(pairsOf(given)) : { ...given }
 }
 
-export function readHeaders(given: object | null | undefined): CallersHeaders {
+/** Whether a header is sent, by its name in small letters. */
+export function hasHeader(headers: HeaderObject, name: string): boolean {
+  for (const spelt of Object.keys(headers))
+    if (spelt.length === name.length && spelt.toLowerCase() === name && headers[spelt] !== undefined) return true
+  return false
+}
+
+/** Whether headers can be read again, in their own form. */
+export function isLasting(given: GivenHeaders): boolean {
+  return Array.isArray(given) || !isIterable(given)
+}
+
+type Pair = readonly [name: unknown, value: unknown]
+
+function collected(pairs: Iterable<Pair>): HeaderObject {
   const all: Record<string, unknown> = {}
   const spelt = new Map<string, string>()
-  for (const [name, value] of pairsOf(given)) {
+  for (const [name, value] of pairs) {
     if (value === undefined) continue
     const lower = String(name).toLowerCase()
     const key = spelt.get(lower) ?? String(name)
     all[key] = spelt.has(lower) ? [all[key], value].flat() : value
     spelt.set(lower, key)
   }
-  const isLasting = Array.isArray(given) || !isIterable(given)
-  return { given: isLasting ? given : all, all, has: name => spelt.has(name) }
+  return all
 }
 
-type Pair = readonly [name: unknown, value: unknown]
-
-function pairsOf(headers: object | null | undefined): Iterable<Pair> {
-  if (!Array.isArray(headers)) return isIterable(headers) ? headers : Object.entries(headers ?? {})
-  if (Array.isArray(headers[0])) return headers
+function pairsOf(headers: Iterable<unknown>): Iterable<Pair> {
+  if (!Array.isArray(headers) || Array.isArray(headers[0])) return headers as Iterable<Pair>
   return headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]] as const] : []))
 }
 
-function isIterable(headers: object | null | undefined): headers is Iterable<Pair> {
-  return typeof (headers as Partial<Iterable<Pair>> | null | undefined)?.[Symbol.iterator] === 'function'
+function isIterable(headers: GivenHeaders): headers is Iterable<unknown> {
+  return typeof (headers as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function'
 }

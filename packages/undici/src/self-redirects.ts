@@ -1,7 +1,7 @@
 /** Beneath `redirect`: a request that is sent on to its own URL, now to be read there, as after a form was posted. */
 import { nextHop, parseUrl } from '@grantkit/core/kit'
 import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
-import { readHeaders } from './headers.js'
+import { headerObject } from './headers.js'
 import { type AnswerHeaders, type Controller, Relay } from './relay.js'
 
 /**
@@ -58,7 +58,7 @@ function nextAtItself(request: DispatchOptions, status: number, location: unknow
   // only a GET, which has no body, is sent from here
   const next = nextHop({ method, url, repeatable: true }, { status, location })
   if (next === undefined || 'problem' in next || !next.dropsBody || !isSame(next.url, url)) return undefined
-  const kept = Object.entries(readHeaders(headers).all).filter(
+  const kept = Object.entries(headerObject(headers)).filter(
     ([name]) => !next.droppedHeaders.includes(name.toLowerCase()),
   )
   return { ...request, method: 'GET', body: undefined, headers: Object.fromEntries(kept) }
