@@ -9,9 +9,11 @@ const keepers: readonly string[] = ['CacheHandler', 'CacheRevalidationHandler']
 const sharer = 'DeduplicationHandler'
 
 /** A handler that keeps answers is told not to, where they are private. All others get them as they are. */
-export function guarded(handler: object, isPrivate: () => boolean): object {
+export function guarded(handler: object, request: { readonly isPrivate: boolean }): object {
   if (isLegacy(handler) || !isAmong(keepers, handler)) return handler
-  return new Relabelling(handler, headers => (isPrivate() ? { ...headers, 'cache-control': uncachedAnswer } : headers))
+  return new Relabelling(handler, headers =>
+    request.isPrivate ? { ...headers, 'cache-control': uncachedAnswer } : headers,
+  )
 }
 
 /** @throws TypeError where users would share answers: whoever asks first decides by whose token */

@@ -1,10 +1,11 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
 import { optionError, readAttachments, refuseSource, type SourceAttachment } from '@grantkit/core/kit'
 import { attachingBy, orders } from './attaching.js'
+import { byCertificate } from './by-certificate.js'
 import { markPrivate } from './caches.js'
 import { detaching } from './detaching.js'
 import type { DispatchOptions } from './dispatch.js'
-import { byCertificate, carryingTokens, type DispatchSource, type TokenOptions } from './interceptor.js'
+import { carryingTokens, type DispatchSource, type TokenOptions } from './interceptor.js'
 import { followingToItself } from './self-redirects.js'
 
 /** Interceptors of your undici, made by its `interceptors`. */
