@@ -19,6 +19,8 @@ export interface AttachRequest {
   readonly url: string | URL
   /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
+  /** Makes that signal where there is none yet: called once something has to be waited for. */
+  readonly makeSignal?: (() => AbortSignal) | undefined
 }
 
 /** An answer, as far as the decision needs it; `body` is called for those that {@link Attached.concerns} names. */
@@ -57,10 +59,10 @@ export interface Attached {
  * @throws OriginError before any network when the URL may not have them; what the source throws
  */
 export async function attach(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
-  const { signal } = request
-  origins.check(request.url)
-  const tokenSet = heldTokenSet(source, signal) ?? (await source.getTokenSet(signal && { signal }))
-  return new AttachedRequest(source, origins, request, tokenSet)
+  const attached = attachHeld(source, origins, request)
+  if (attached !== undefined) return attached
+  const signal = signalOf(request)
+  return new AttachedRequest(source, origins, request, await source.getTokenSet(signal && { signal }))
 }
 
 /**
@@ -78,7 +80,7 @@ export function attachHeld(source: TokenSource, origins: Origins, request: Attac
 class AttachedRequest implements Attached {
   readonly #source: TokenSource
   readonly #origins: Origins
-  readonly #signal: AbortSignal | undefined
+  readonly #request: AttachRequest
   #tokenSet: TokenSet
   /** Where the request is now. */
   #url: string | URL
@@ -87,12 +89,12 @@ class AttachedRequest implements Attached {
   /** A token that was refused without a reason, if the request was sent again for it. */
   #doubted: Doubted | undefined
 
-  constructor(source: TokenSource, origins: Origins, { url, signal }: AttachRequest, tokenSet: TokenSet) {
+  constructor(source: TokenSource, origins: Origins, request: AttachRequest, tokenSet: TokenSet) {
     this.#source = source
     this.#origins = origins
-    this.#signal = signal
+    this.#request = request
     this.#tokenSet = tokenSet
-    this.#url = url
+    this.#url = request.url
   }
 
   get headers(): Record<string, string> {
@@ -138,7 +140,8 @@ class AttachedRequest implements Attached {
 
   /** The token the request carries, where it carries it now. */
   get #concern(): Doubted {
-    return { source: this.#source, token: this.#tokenSet.accessToken, url: this.#url, signal: this.#signal }
+    const signal = signalOf(this.#request)
+    return { source: this.#source, token: this.#tokenSet.accessToken, url: this.#url, signal }
   }
 
   /** A token set to send the request with once more. */
@@ -170,6 +173,10 @@ class AttachedRequest implements Attached {
     else leaveOpen(this.#doubted)
     this.#doubted = undefined
   }
+}
+
+function signalOf(request: AttachRequest): AbortSignal | undefined {
+  return request.signal ?? request.makeSignal?.()
 }
 
 /** Why a token may be no good: the API says so, or does not say why it refuses. */

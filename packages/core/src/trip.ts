@@ -14,6 +14,8 @@ export interface Sending extends Target {
   readonly method: string
   /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
+  /** Makes that signal where there is none yet: called once something has to be waited for. */
+  readonly makeSignal?: (() => AbortSignal) | undefined
   /** The library's own request: what a function that chooses a source is asked with. */
   readonly request: unknown
   /** Whether the caller set a header, by its name in small letters; then it is theirs, and stays as it is. */

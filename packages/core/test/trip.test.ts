@@ -103,6 +103,27 @@ describe('the headers of what is sent', () => {
     const signal = AbortSignal.abort(new Error('gone'))
     await expect(tripOf(setUp()).headersFor(sending({ signal }), 'first')).rejects.toThrow('gone')
   })
+
+  test('are asked for with a signal that is made once they are, for the first token and for the next', async () => {
+    const source = sourceOf(setUp())
+    const aborter = new AbortController()
+    let made = 0
+    const waiting = sending({
+      makeSignal() {
+        made++
+        return aborter.signal
+      },
+    })
+    await new Trip(attachmentsOf(source), { url }).headersFor(waiting, 'first')
+    expect(made).toBe(1)
+    // a first answer is taken note of before it is known to be good for others
+    await source.getTokenSet()
+    const trip = new Trip(attachmentsOf(source), { url })
+    expect(trip.headersFor(waiting, 'first')).toEqual(bearer('token-1'))
+    expect(made).toBe(1)
+    aborter.abort(new Error('gone'))
+    await expect(trip.decide(unauthorized, true)).rejects.toThrow('gone')
+  })
 })
 
 describe('a URL that may not have them', () => {

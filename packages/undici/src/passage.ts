@@ -49,7 +49,7 @@ export class Passage implements Sending, Judge {
     )
   }
 
-  get signal(): AbortSignal {
+  makeSignal(): AbortSignal {
     return this.#exchange.signal
   }
 
