@@ -25,53 +25,83 @@ export interface Measured {
  * of a part is taken: whatever else runs on the machine makes turns longer, never shorter. Short turns are undisturbed
  * more often, by other programs and by the garbage collector.
  */
-export function timeInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
-  return inTurns(contestants, { ...turns, fraction: 0.1 }, async repeat => {
-    await repeat(Math.ceil(turns.times / 5))
-    const startedAt = process.hrtime.bigint()
-    await repeat(turns.times)
-    return Number(process.hrtime.bigint() - startedAt) / turns.times
+export async function timeInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+  return partsOf(await inTurns(contestants, turns, timed(turns)), 0.1)
+}
+
+/** As {@link timeInTurns}, and the time that this process had a processor for it, the system's share included. */
+export async function useInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+  const time = timed(turns)
+  const samples = await inTurns(contestants, turns, async repeat => {
+    let used = 0
+    const elapsed = await time(async times => {
+      const before = process.cpuUsage()
+      await repeat(times)
+      const { user, system } = process.cpuUsage(before)
+      used = ((user + system) * 1_000) / times
+    })
+    return { elapsed, used }
   })
+  const elapsed = mapValues(samples, ({ elapsed }) => elapsed)
+  const used = mapValues(samples, ({ used }) => used)
+  return { elapsed: partsOf(elapsed, 0.1), used: partsOf(used, 0.1) }
+}
+
+function timed({ times }: Turns) {
+  return async (repeat: Repeat): Promise<number> => {
+    await repeat(Math.floor(times / 5))
+    const startedAt = process.hrtime.bigint()
+    await repeat(times)
+    return Number(process.hrtime.bigint() - startedAt) / times
+  }
 }
 
 /**
  * Weighs contestants in turns: bytes allocated for doing the thing once, the median of a part. `times` is to be so small
  * that the garbage collector seldom runs before all are counted.
  */
-export function weighInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
-  return inTurns(contestants, { ...turns, fraction: 0.5 }, async repeat => {
+export async function weighInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+  const samples = await inTurns(contestants, turns, async repeat => {
     const heldBefore = process.memoryUsage().heapUsed
     await repeat(turns.times)
     return (process.memoryUsage().heapUsed - heldBefore) / turns.times
   })
+  return partsOf(samples, 0.5)
 }
 
 const partCount = 10
+
+/** What each contestant's turns came to, in the order they were taken. */
+type Samples<Name extends string, Sample> = Readonly<Record<Name, readonly Sample[]>>
 
 /**
  * The heap is collected once, before all. Before each turn it would cost what the engine has learnt: optimized code goes
  * with the shapes it was made for, and everybody would be timed on code that is slower than a program's.
  */
-async function inTurns<Name extends string>(
+async function inTurns<Name extends string, Sample>(
   contestants: Record<Name, Repeat>,
-  { forMs, fraction }: Turns & { readonly fraction: number },
-  sample: (repeat: Repeat) => Promise<number>,
-): Promise<Parts<Name>> {
+  { forMs }: Turns,
+  sample: (repeat: Repeat) => Promise<Sample>,
+): Promise<Samples<Name, Sample>> {
   collectGarbage()
   const order = Object.keys(contestants) as Name[]
+  const samples = Object.fromEntries(order.map(name => [name, [] as Sample[]])) as Record<Name, Sample[]>
   const warmUntil = performance.now() + forMs / 5
-  const rounds: Record<Name, number>[] = []
-  for (let round = 0; rounds.length < 4 * partCount || performance.now() < warmUntil + forMs; round++) {
-    const samples: Partial<Record<Name, number>> = {}
-    for (const name of orderOf(round, order)) samples[name] = await sample(contestants[name])
-    if (performance.now() > warmUntil) rounds.push(samples as Record<Name, number>)
+  for (let round = 0, counted = 0; counted < partCount || performance.now() < warmUntil + forMs; round++) {
+    const isWarm = performance.now() > warmUntil
+    if (isWarm) counted++
+    for (const name of orderOf(round, order)) {
+      const taken = await sample(contestants[name])
+      if (isWarm) samples[name].push(taken)
+    }
   }
-  const parts = order.map(name => [
+  return samples
+}
+
+function partsOf<Name extends string>(samples: Samples<Name, number>, fraction: number): Parts<Name> {
+  const parts = Object.entries<readonly number[]>(samples).map(([name, values]) => [
     name,
-    quantilesOfParts(
-      rounds.map(samples => samples[name]),
-      fraction,
-    ),
+    quantilesOfParts(values, fraction),
   ])
   return Object.fromEntries(parts) as Parts<Name>
 }
@@ -107,11 +137,11 @@ export function ratiosTo<Name extends string>(reference: readonly number[], part
   return mapValues(parts, (value, part) => value / (reference[part] ?? Number.NaN))
 }
 
-function mapValues<Name extends string>(
-  parts: Parts<Name>,
-  change: (value: number, part: number) => number,
+function mapValues<Name extends string, Value>(
+  samples: Samples<Name, Value>,
+  change: (value: Value, index: number) => number,
 ): Parts<Name> {
-  const entries = Object.entries<readonly number[]>(parts)
+  const entries = Object.entries<readonly Value[]>(samples)
   return Object.fromEntries(entries.map(([name, values]) => [name, values.map(change)])) as unknown as Parts<Name>
 }
 

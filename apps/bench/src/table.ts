@@ -41,5 +41,8 @@ function show(value: number, unit: Unit, withUnit = true): string {
 /** As exact as it can be taken to be. */
 function showOne({ value, unit }: NonNullable<Row['each']>): string {
   if (unit !== 'nanoseconds') return show(value, unit)
-  return value < 1_000 ? `${value.toFixed(0)} ns` : `${(value / 1_000).toPrecision(value < 1_000_000 ? 3 : 4)} µs`
+  if (value < 1_000) return `${value.toFixed(0)} ns`
+  return value < 10_000_000 ? `${exactly(value / 1_000)} µs` : `${exactly(value / 1_000_000)} ms`
 }
+
+const exactly = (value: number) => (value < 100 ? value.toPrecision(3) : value.toFixed(0))

@@ -1,36 +1,33 @@
-/** undici's `request` and an interceptor, over a dispatcher that answers at once. */
+/** undici's `request` and an interceptor, over the network or a dispatcher that answers at once. */
 import { tokenInterceptor } from '@grantkit/undici'
-import { Dispatcher, request } from 'undici'
-import type { Repeat } from '../measure.js'
-import type { Client } from './added.js'
+import { Agent, Dispatcher, request } from 'undici'
+import { type Client, nowhere, type Send } from './client.js'
 
-const origin = 'https://api.example'
-
-export const undiciClient: Client = {
-  bare: () => requests(new Instant()),
-  synchronous: authorization =>
-    through(dispatch => (options, handler) => dispatch(authorized(options, authorization()), handler)),
-  asynchronous: authorization =>
-    through(dispatch => (options, handler) => {
-      authorization().then(
-        value => dispatch(authorized(options, value), handler),
-        error => handler.onResponseError?.(controller, error),
-      )
-      return true
-    }),
-  grantKit: source => through(tokenInterceptor(source, { origins: [origin] })),
+export function undiciTo(origin: string): Client {
+  return clientOf(origin, () => new Agent())
 }
 
-function through(interceptor: Dispatcher.DispatcherComposeInterceptor): Repeat {
-  return requests(new Instant().compose(interceptor))
-}
-
-function requests(dispatcher: Dispatcher): Repeat {
-  return async times => {
-    for (let i = 0; i < times; i++) {
+function clientOf(origin: string, make: () => Dispatcher): Client {
+  const sending = (dispatcher: Dispatcher): Send => {
+    return async () => {
       const { body } = await request(`${origin}/accounts/1`, { dispatcher, headers: { accept: '*/*' } })
       await body.dump()
     }
+  }
+  const through = (interceptor: Dispatcher.DispatcherComposeInterceptor) => sending(make().compose(interceptor))
+  return {
+    bare: () => sending(make()),
+    synchronous: authorization =>
+      through(dispatch => (options, handler) => dispatch(authorized(options, authorization()), handler)),
+    asynchronous: authorization =>
+      through(dispatch => (options, handler) => {
+        authorization().then(
+          value => dispatch(authorized(options, value), handler),
+          error => handler.onResponseError?.(controller, error),
+        )
+        return true
+      }),
+    grantKit: source => through(tokenInterceptor(source, { origins: [origin] })),
   }
 }
 
@@ -48,7 +45,7 @@ const controller: Dispatcher.DispatchController = {
 }
 
 /** Handlers are of two kinds in undici 7: `request` has the older one, and interceptors make the newer one of it. */
-class Instant extends Dispatcher {
+class AnsweringAtOnce extends Dispatcher {
   override dispatch(_options: unknown, handler: Dispatcher.DispatchHandler): boolean {
     if (handler.onRequestStart === undefined) answerOlder(handler)
     else answer(handler)
@@ -67,3 +64,5 @@ function answer(handler: Dispatcher.DispatchHandler): void {
   handler.onResponseStart?.(controller, 204, {}, 'No Content')
   handler.onResponseEnd?.(controller, {})
 }
+
+export const undiciAtOnce = clientOf(nowhere, () => new AnsweringAtOnce())
