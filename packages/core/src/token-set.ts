@@ -27,9 +27,14 @@ export interface TokenSetMembers {
 /** What programs without types read of the promise of a token set, when they forget to await it. */
 export const unawaited = { members: ['accessToken', 'refreshToken', 'expiresAt', 'scope'], enumerable: false }
 
+/** One for all: most token sets miss nothing. */
+const noScope: readonly string[] = Object.freeze([])
+
 /** An access token and what came with it. The tokens are read by name; printing shows none of them. */
 export class TokenSet {
-  readonly #tokens: Pick<TokenSetMembers, 'accessToken' | 'refreshToken' | 'idToken'>
+  readonly #accessToken: string
+  readonly #refreshToken: string | undefined
+  readonly #idToken: string | undefined
   readonly #additional: AdditionalMembers
   /** The scheme of the `Authorization` header (RFC 6750 §2.1). */
   readonly tokenType = 'Bearer'
@@ -45,29 +50,30 @@ export class TokenSet {
   readonly missingScope: readonly string[]
 
   constructor(members: TokenSetMembers) {
-    const { accessToken, refreshToken, idToken } = members
-    this.#tokens = { accessToken, refreshToken, idToken }
+    this.#accessToken = members.accessToken
+    this.#refreshToken = members.refreshToken
+    this.#idToken = members.idToken
     this.#additional = members.additional ?? noMembers
     this.obtainedAt = members.obtainedAt
     this.expiresAt = members.expiresAt
     this.refreshTokenExpiresAt = members.refreshTokenExpiresAt
     this.scope = members.scope
-    this.missingScope = members.missingScope ?? []
+    this.missingScope = members.missingScope ?? noScope
   }
 
   /** As received. Printing a token set shows a short hash instead. */
   get accessToken(): string {
-    return this.#tokens.accessToken
+    return this.#accessToken
   }
 
   /** As received; `undefined` when there is none. */
   get refreshToken(): string | undefined {
-    return this.#tokens.refreshToken
+    return this.#refreshToken
   }
 
   /** As received, and not verified: with an application token it says nothing about a user. */
   get idToken(): string | undefined {
-    return this.#tokens.idToken
+    return this.#idToken
   }
 
   /**
@@ -81,7 +87,7 @@ export class TokenSet {
 
   /** A copy for logs: a short hash stands for each token. */
   toJSON(): Record<string, unknown> {
-    const { accessToken, refreshToken, idToken } = this.#tokens
+    const { accessToken, refreshToken, idToken } = this
     return {
       accessToken: redacted(accessToken),
       ...(refreshToken !== undefined && { refreshToken: redacted(refreshToken) }),

@@ -37,7 +37,8 @@ export interface Entry {
   flight: Flight | undefined
 }
 
-type OwnEntry = { -readonly [Member in keyof Entry]: Entry[Member] }
+/** Most lineages have one entry: a list of them takes less memory than a map. */
+type OwnEntry = { -readonly [Member in keyof Entry]: Entry[Member] } & { readonly next: OwnEntry | undefined }
 
 /**
  * How long what this process knows of a record counts against what the store shows, where it is told of changes. Far less
@@ -49,26 +50,31 @@ const tombstoneMs = 3_600_000
 /** Others come late by a version or two. */
 const mostAncestors = 8
 
+/** What is known of a lineage beside its record: of most nothing is, so it is made when there is something. */
+class Notes {
+  /** Versions that came before the known one: a store that shows one of them has lost what came after. */
+  readonly ancestors: string[] = []
+  /** Since when the store has not had a record that is known here, by `performance.now()`. */
+  missingSince: number | undefined
+  rejected: KeptToken | undefined
+  /** What was told last, of each kind of notice. */
+  told: Readonly<Record<string, string>> = untold
+}
+
 /** One refresh token and the access tokens obtained by it; or, for an application, one access token. */
 export class Lineage {
   readonly key: string
   /** Of the sources that may ask for it. */
   readonly space: string
   readonly place: Place
-  readonly #entries = new Map<string, OwnEntry>()
+  #entry: OwnEntry | undefined
   #known: Known | undefined
-  /** When that was known to be so, by `performance.now()`; `-Infinity` once a later version was told of. */
-  #knownAt = 0
+  /** When that was known to be so, in whole milliseconds of `performance.now()`; `undefined` once a later version was told of. */
+  #knownAt: number | undefined = 0
   #changes = 0
   /** The version this process wrote last. */
   #writtenVersion: string | undefined
-  /** Versions that came before the known one: a store that shows one of them has lost what came after. */
-  readonly #ancestors: string[] = []
-  /** Since when the store has not had a record that is known here, by `performance.now()`. */
-  #missingSince: number | undefined
-  #rejected: KeptToken | undefined
-  /** What was told last, of each kind of notice. */
-  #told: Readonly<Record<string, string>> = untold
+  #notes: Notes | undefined
   #underWay: UnderWay | undefined
   #isLetGo = false
 
@@ -80,12 +86,9 @@ export class Lineage {
 
   /** The entry under a key of `token-key.ts`, made empty when there is none. */
   entry(key: string): Entry {
-    let entry = this.#entries.get(key)
-    if (entry === undefined) {
-      entry = { key, lineage: this, copy: undefined, flight: undefined }
-      this.#entries.set(key, entry)
-    }
-    return entry
+    for (let entry = this.#entry; entry !== undefined; entry = entry.next) if (entry.key === key) return entry
+    this.#entry = { key, lineage: this, copy: undefined, flight: undefined, next: this.#entry }
+    return this.#entry
   }
 
   /** The record as it was read or written last; `undefined` while it was neither. */
@@ -100,7 +103,7 @@ export class Lineage {
 
   /** The token that an API rejected last: not served again, even if the store still has it. */
   get rejected(): KeptToken | undefined {
-    return this.#rejected
+    return this.#notes?.rejected
   }
 
   /** An answer of the server that the store has not taken yet. */
@@ -118,7 +121,7 @@ export class Lineage {
 
   /** Whether the store need not be asked yet. */
   get isFresh(): boolean {
-    return this.#known !== undefined && performance.now() - this.#knownAt < this.place.copyMs
+    return this.#known !== undefined && this.#isKnownWithin(this.place.copyMs)
   }
 
   /** Whether it was let go of: whoever still points here has to look again. */
@@ -130,10 +133,10 @@ export class Lineage {
   learn(known: Known, now: number): Known {
     this.#noteAncestor(known.version)
     this.#known = known
-    this.#knownAt = performance.now()
-    this.#missingSince = undefined
+    this.#knownAt = Math.floor(performance.now())
+    if (this.#notes !== undefined) this.#notes.missingSince = undefined
     this.#changes++
-    for (const entry of this.#entries.values()) entry.copy = this.#copyFrom(known.record, entry, now)
+    for (const entry of this.#entries()) entry.copy = this.#copyFrom(known.record, entry, now)
     this.#underWay?.wake()
     return known
   }
@@ -166,20 +169,20 @@ export class Lineage {
     if (version !== undefined && version === this.#known?.version) return false
     const isLost = isFirst(version) && this.#known?.record.refreshToken !== undefined
     // a late word of a version we have seen replaced says nothing about the one we know
-    if (!isLost && !this.hasReplaced(version)) this.#knownAt = Number.NEGATIVE_INFINITY
+    if (!isLost && !this.hasReplaced(version)) this.#knownAt = undefined
     this.stale()
     return isLost
   }
 
   /** Copies serve until an instant, though the store could not be asked: those of one entry, or all. */
   serveUntil(instant: number, entryKey?: string): void {
-    for (const entry of this.#entries.values())
+    for (const entry of this.#entries())
       if (entry.copy !== undefined && (entryKey ?? entry.key) === entry.key) entry.copy = goodUntil(entry.copy, instant)
   }
 
   /** Whether a version was seen to be replaced by what is known. */
   hasReplaced(version: string | undefined): boolean {
-    return version !== undefined && this.#ancestors.includes(version)
+    return version !== undefined && this.#notes?.ancestors.includes(version) === true
   }
 
   /**
@@ -190,39 +193,41 @@ export class Lineage {
     if (this.#knowsLaterThan(shown)) return 'put_back'
     const isMissed = this.#known?.record.refreshToken !== undefined && isMissing(shown.record)
     if (!isMissed) return 'learn'
-    this.#missingSince ??= performance.now()
-    if (performance.now() - this.#missingSince < askForMs) return 'ask'
-    return performance.now() - this.#knownAt < tombstoneMs ? 'put_back' : 'learn'
+    const notes = this.#notesToTake()
+    notes.missingSince ??= performance.now()
+    if (performance.now() - notes.missingSince < askForMs) return 'ask'
+    return this.#isKnownWithin(tombstoneMs) ? 'put_back' : 'learn'
   }
 
   /** An API rejected an access token: it is not served any more, if it is the one that was. */
   reject(entryKey: string, accessToken: string): void {
-    const entry = this.#entries.get(entryKey)
-    if (entry?.copy?.tokenSet.accessToken !== accessToken) return
-    this.#rejected = entry.copy.token
-    entry.copy = undefined
+    for (const entry of this.#entries()) {
+      if (entry.key !== entryKey || entry.copy?.tokenSet.accessToken !== accessToken) continue
+      this.#notesToTake().rejected = entry.copy.token
+      entry.copy = undefined
+    }
   }
 
   /** The server answered. If it is the text that an API rejected, the server's word is that it is good. */
   trust(): void {
-    this.#rejected = undefined
+    if (this.#notes !== undefined) this.#notes.rejected = undefined
   }
 
   /** Whether something of a kind was not told yet; from now on it was. */
   tellOnce(kind: string, what: string): boolean {
-    if (this.#told[kind] === what) return false
-    this.#told = { ...this.#told, [kind]: what }
+    const notes = this.#notesToTake()
+    if (notes.told[kind] === what) return false
+    notes.told = { ...notes.told, [kind]: what }
     return true
   }
 
   /** Drops every copy, and detaches the requests under way: what comes next owes them nothing. */
   forget(): void {
     this.#known = { version: this.#known?.version, record: emptyRecord }
-    this.#rejected = undefined
-    this.#told = untold
+    if (this.#notes !== undefined) Object.assign(this.#notes, { rejected: undefined, told: untold })
     this.#changes++
     if (this.unsaved !== undefined) this.underWay.withdraw(this.unsaved)
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.#entries()) {
       entry.copy = undefined
       entry.flight = undefined
     }
@@ -230,26 +235,39 @@ export class Lineage {
 
   /** Lets go of it, unless something is under way that would be lost with it; returns whether. */
   letGo(): boolean {
-    const isIdle = this.unsaved === undefined && [...this.#entries.values()].every(({ flight }) => flight === undefined)
-    if (!isIdle) return false
+    if (this.unsaved !== undefined) return false
+    for (const { flight } of this.#entries()) if (flight !== undefined) return false
     this.#isLetGo = true
     // by what was forgotten a late answer is known to be late
     if (this.#known?.record.ended !== 'forgotten') this.forget()
     return true
   }
 
+  *#entries(): Generator<OwnEntry> {
+    for (let entry = this.#entry; entry !== undefined; entry = entry.next) yield entry
+  }
+
+  #notesToTake(): Notes {
+    this.#notes ??= new Notes()
+    return this.#notes
+  }
+
+  #isKnownWithin(milliseconds: number): boolean {
+    return this.#knownAt !== undefined && performance.now() - this.#knownAt < milliseconds
+  }
+
   /** What is known now has replaced what was known before, unless it is older itself. */
   #noteAncestor(version: string | undefined): void {
     const before = this.#known?.version
-    const at = version === undefined ? -1 : this.#ancestors.indexOf(version)
-    if (at !== -1) this.#ancestors.splice(at)
-    else if (before !== undefined && before !== version) this.#ancestors.push(before)
-    if (this.#ancestors.length > mostAncestors) this.#ancestors.shift()
+    const at = version === undefined ? -1 : (this.#notes?.ancestors.indexOf(version) ?? -1)
+    if (at !== -1) this.#notes?.ancestors.splice(at)
+    else if (before !== undefined && before !== version) this.#notesToTake().ancestors.push(before)
+    if ((this.#notes?.ancestors.length ?? 0) > mostAncestors) this.#notes?.ancestors.shift()
   }
 
   #copyFrom(record: LineageRecord, { key, copy }: Entry, now: number): Copy | undefined {
     const token = record.accessTokens[key]
-    if (token === undefined || isSameToken(token, this.#rejected)) return undefined
+    if (token === undefined || isSameToken(token, this.rejected)) return undefined
     return copyOf(record, token, copy, { now, copyMs: this.place.copyMs })
   }
 
@@ -261,8 +279,8 @@ export class Lineage {
   #knowsLaterThan(shown: Known): boolean {
     const { version, record } = this.#known ?? nothing
     if (version === undefined || record.refreshToken === undefined) return false
-    const isOld = performance.now() - this.#knownAt >= (this.place.isToldOfChanges ? trustMs : this.place.copyMs)
-    if (shown.version === version || isOld) return false
+    const isRecent = this.#isKnownWithin(this.place.isToldOfChanges ? trustMs : this.place.copyMs)
+    if (shown.version === version || !isRecent) return false
     if (this.hasReplaced(shown.version)) return true
     const { refreshToken } = shown.record
     if (refreshToken === undefined) return this.#writtenVersion === version && isMissing(shown.record)

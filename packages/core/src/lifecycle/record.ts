@@ -64,7 +64,9 @@ export interface Mark {
   readonly failure?: { readonly status?: number | undefined; readonly error?: string | undefined } | undefined
 }
 
-export const emptyRecord: LineageRecord = { accessTokens: {}, spent: [], origins: [] }
+const noHashes: readonly string[] = Object.freeze([])
+
+export const emptyRecord: LineageRecord = { accessTokens: {}, spent: noHashes, origins: noHashes }
 
 /** The record that is written where one is missed, so that processes that still have that one are told and put it back. */
 export function asking(now: number): LineageRecord {
@@ -83,20 +85,20 @@ export function marked(record: LineageRecord, holder: string, now: number): Line
 
 /** Step `save`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
 export function answered(record: LineageRecord, entry: string, answer: TokenSet): LineageRecord {
-  const { accessToken, idToken, obtainedAt, expiresAt, scope, missingScope } = answer
-  const before = record.accessTokens[entry]
-  const token: KeptToken = {
-    accessToken,
-    idToken: idToken ?? before?.idToken,
-    obtainedAt,
-    expiresAt,
-    scope: scope ?? before?.scope,
-    missingScope,
-    additional: withMembersBefore(before?.additional, answer.additional),
-  }
+  const { obtainedAt } = answer
+  const token = kept(answer, record.accessTokens[entry])
   // each new scope or certificate brings an entry: the tokens of those that are used no more would stay for ever
-  const alive = Object.entries(record.accessTokens).filter(([, kept]) => endOf(kept) > obtainedAt)
-  return { ...withRefreshToken(record, answer), accessTokens: { ...Object.fromEntries(alive), [entry]: token } }
+  const alive = Object.entries(record.accessTokens).filter(([, one]) => endOf(one) > obtainedAt)
+  const accessTokens = Object.fromEntries([...alive, [entry, token]])
+  return { ...withRefreshToken(record, answer), accessTokens }
+}
+
+/** Most answers have neither an ID token nor further members: these take no place then. */
+function kept(answer: TokenSet, before: KeptToken | undefined): KeptToken {
+  const { accessToken, idToken = before?.idToken, obtainedAt, expiresAt, scope = before?.scope, missingScope } = answer
+  const additional = withMembersBefore(before?.additional, answer.additional)
+  const token = { accessToken, obtainedAt, expiresAt, scope, missingScope }
+  return idToken === undefined && additional === undefined ? token : { ...token, idToken, additional }
 }
 
 /** The request never left: what was known before the mark is what is known. */
@@ -169,18 +171,24 @@ export function startingOver(record: LineageRecord): LineageRecord {
 
 /** Takes a refresh token in; the one it replaces is spent. */
 export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshToken): LineageRecord {
-  const { refreshToken = record.refreshToken, refreshTokenExpiresAt, obtainedAt } = brought
+  const { refreshToken = record.refreshToken } = brought
   const isSame = refreshToken === record.refreshToken
   const lasting = withoutRefreshToken(record)
   if (refreshToken === undefined) return lasting
-  const expiry =
-    refreshTokenExpiresAt === undefined && isSame
-      ? { refreshTokenExpiresAt: record.refreshTokenExpiresAt, refreshTokenWarnAt: record.refreshTokenWarnAt }
-      : { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
   const isFirst = record.refreshToken === undefined
   const origins = isFirst ? latest([...record.origins, sha256(refreshToken)]) : record.origins
   const spent = isSame ? record.spent : spentWith(record, refreshToken)
-  return { ...lasting, refreshToken, ...expiry, origins, spent }
+  return { ...lasting, refreshToken, ...expiryOf(brought, isSame ? record : {}), origins, spent }
+}
+
+type Expiry = Pick<LineageRecord, 'refreshTokenExpiresAt' | 'refreshTokenWarnAt'>
+
+/** When the refresh token expires: by who brings it, or else as it was known before. */
+function expiryOf({ refreshTokenExpiresAt, obtainedAt }: BroughtRefreshToken, before: Expiry): Expiry {
+  if (refreshTokenExpiresAt !== undefined)
+    return { refreshTokenExpiresAt, refreshTokenWarnAt: warnAt(obtainedAt, refreshTokenExpiresAt) }
+  if (before.refreshTokenExpiresAt === undefined) return {}
+  return { refreshTokenExpiresAt: before.refreshTokenExpiresAt, refreshTokenWarnAt: before.refreshTokenWarnAt }
 }
 
 /** The rest of a record, with whatever a later release keeps there. */
@@ -200,7 +208,7 @@ export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number)
     expiresAt,
     refreshToken,
     refreshTokenExpiresAt,
-    additional: additionalMembers(token.additional),
+    additional: token.additional && additionalMembers(token.additional),
   })
 }
 
@@ -229,10 +237,10 @@ export function markOf({ sending }: LineageRecord, refreshToken: string): Mark |
 /** With the refresh token that is replaced; without the one that comes: a server may hand out one that was used up before. */
 function spentWith({ refreshToken, spent }: LineageRecord, next?: string): readonly string[] {
   const hashes = refreshToken === undefined ? spent : latest([...spent, sha256(refreshToken)])
-  return next === undefined ? hashes : hashes.filter(hash => hash !== sha256(next))
+  return next === undefined || hashes.length === 0 ? hashes : hashes.filter(hash => hash !== sha256(next))
 }
 
 /** A day before the end, or when three quarters are over. */
-function warnAt(obtainedAt: number, expiresAt: number | undefined): number | undefined {
-  return expiresAt === undefined ? undefined : expiresAt - Math.min(dayMs, (expiresAt - obtainedAt) / 4)
+function warnAt(obtainedAt: number, expiresAt: number): number {
+  return expiresAt - Math.min(dayMs, (expiresAt - obtainedAt) / 4)
 }

@@ -30,9 +30,18 @@ describe('a copy', () => {
   })
 
   test('hands out the token set and the promise of the one before while nothing has changed', () => {
-    const { before, after } = copyAfter({})
+    const [first, next] = [kept(), kept()]
+    const before = copyOf(first.record, first.token, undefined, clock)
+    const { answer } = before
+    const after = copyOf(next.record, next.token, before, clock)
     expect(after.tokenSet).toBe(before.tokenSet)
-    expect(after.answer).toBe(before.answer)
+    expect(after.answer).toBe(answer)
+  })
+
+  test('makes its promise when it is asked for it, and one for all', () => {
+    const { before } = copyAfter({})
+    expect(before.answer).toBe(before.answer)
+    expect(goodUntil(before, 0).answer).toBe(before.answer)
   })
 
   test.each([

@@ -90,7 +90,8 @@ describe('answered', () => {
   test('leaves the access tokens of other entries as they are', () => {
     const record = answered(sent, 'another', answerOf({ accessToken: 'access-2', refreshToken: 'refresh-2' }))
     expect(tokenOf(record)).toEqual(tokenOf(sent))
-    expect(tokenOf(record, 'another')).toMatchObject({ accessToken: 'access-2', idToken: undefined, scope: undefined })
+    const { accessToken, idToken, scope } = tokenOf(record, 'another')
+    expect([accessToken, idToken, scope]).toEqual(['access-2', undefined, undefined])
   })
 
   test('does not bring back an access token that was dropped meanwhile', () => {
