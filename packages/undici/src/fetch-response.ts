@@ -41,10 +41,26 @@ export async function readBeginning(response: Response): Promise<{ text: string;
 
 /** A wrapper above may keep answers, and does not know of tokens: it is told not to. The body is the answer's own. */
 export function keptFromCaches(response: Response): Response {
-  const headers = new Headers(response.headers)
-  headers.set('cache-control', uncachedAnswer)
-  define(response, 'headers', headers)
+  if (Object.hasOwn(response, 'headers')) define(response, 'headers', uncached(response.headers))
+  else Object.defineProperty(response, 'headers', uncachedHeaders)
   return response
+}
+
+/** In place of the accessor of a class: most answers are never asked for their headers. */
+const uncachedHeaders: PropertyDescriptor & ThisType<Response> = {
+  configurable: true,
+  get() {
+    const headers = uncached(Reflect.get(Object.getPrototypeOf(this), 'headers', this))
+    define(this, 'headers', headers)
+    return headers
+  },
+}
+
+function uncached(headers: Headers): Headers {
+  if (headers.get('cache-control') === uncachedAnswer) return headers
+  const copy = new Headers(headers)
+  copy.set('cache-control', uncachedAnswer)
+  return copy
 }
 
 /** Sets what a Response is not told when it is made. */

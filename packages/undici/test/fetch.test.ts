@@ -175,6 +175,18 @@ for (const { name, fetch, Request, Response } of tested)
         await closed
       })
 
+      test('headers are one object, and say to caches what is theirs to know', async () => {
+        const { api, call } = await setUp(fetch, (_, response) => {
+          response.writeHead(200, { 'cache-control': 'public, max-age=600', 'x-a': 'b' }).end()
+        })
+        const response = await call(`${api.origin}/`)
+        expect(inspect(response, { depth: 9 })).not.toMatch(/max-age=600(?!.*private, no-store)/s)
+        expect([response.headers.get('cache-control'), response.headers.get('x-a')]).toEqual(['private, no-store', 'b'])
+        expect(response.headers).toBe(response.headers)
+        response.headers.set('x-a', 'c')
+        expect(response.headers.get('x-a')).toBe('c')
+      })
+
       test('a body is handed on while it comes', async () => {
         let answer: ServerResponse | undefined
         const { api, call } = await setUp(fetch, (_, response) => {
@@ -304,6 +316,19 @@ describe('any other fetch', () => {
     expect(seen[1]?.[1]).toMatchObject({ cache: 'no-store', redirect: 'manual' })
     for (const [, init] of seen) expect(init).not.toHaveProperty('dispatcher')
   })
+
+  for (const [what, make] of Object.entries({
+    'the same Response every time': () => new Response('text', { headers: { 'x-a': 'b' } }),
+    'no Response, but something like it': () => ({ status: 200, headers: new Headers({ 'x-a': 'b' }) }) as Response,
+  }))
+    test(`may answer with ${what}`, async () => {
+      const answer = make()
+      const { api, call } = await setUp(async () => answer)
+      for (let times = 1; times <= 3; times++) {
+        const { headers } = await call(api.origin)
+        expect([headers.get('cache-control'), headers.get('x-a')]).toEqual(['private, no-store', 'b'])
+      }
+    })
 
   test('a source is chosen by URL, method and headers', async () => {
     const api = await recordingServer()
