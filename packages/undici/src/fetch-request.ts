@@ -12,16 +12,19 @@ export interface FetchRequest {
 }
 
 /** One hop of a request. */
-export interface Hop extends FetchRequest {
+export interface Hop {
+  /** In capitals. */
+  readonly method: string
+  /** Absolute. */
+  readonly url: string
+  /** The caller's own headers, spelt as they came. */
+  readonly fields: Readonly<Record<string, string>>
   readonly body: unknown
 }
 
-export interface Call {
-  readonly first: Hop
-  readonly redirect: string
-  readonly signal: AbortSignal | undefined
-  /** What every hop is sent with besides. */
-  readonly rest: object
+/** By shape: every copy of undici has a class of its own. */
+export function isRequest(input: unknown): input is Request {
+  return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input
 }
 
 /** The URL of a call, as it is requested; empty for what is no URL. */
@@ -29,41 +32,55 @@ export function urlOf(input: unknown): string {
   return parseUrl(isRequest(input) ? input.url : String(input))?.href ?? ''
 }
 
+/** All that a call says beside its URL. */
+export interface Init {
+  readonly method: string
+  readonly headers: RequestInit['headers'] | undefined
+  readonly body: unknown
+  readonly redirect: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly cache: string | undefined
+}
+
 /**
- * Takes a call apart, by the rules for `new Request(input, init)`.
+ * Reads what a call says, by the rules for `new Request(input, init)`, but for the body of a Request. It is a copy: the
+ * caller may change theirs while a token is waited for.
  *
  * @see https://fetch.spec.whatwg.org/#dom-request
  */
-export async function readCall(input: unknown, init: RequestInit | null | undefined): Promise<Call> {
-  const { method, headers, body, redirect, signal, ...rest } = init ?? {}
+export function initOf(input: unknown, given: (RequestInit & { cache?: string }) | null | undefined): Init {
   const request = isRequest(input) ? input : undefined
-  const chosen = signal === undefined ? request?.signal : (signal ?? undefined)
-  return {
-    first: {
-      method: normalMethod(method ?? request?.method ?? 'GET'),
-      url: urlOf(input),
-      headers: new Headers(headers ?? request?.headers),
-      body: body ?? (await bodyOf(request, chosen)),
-    },
-    redirect: redirect ?? request?.redirect ?? 'follow',
-    signal: chosen,
-    rest: { ...(request && membersOf(request)), ...rest },
-  }
-}
-
-/** By shape: every copy of undici has a class of its own. */
-function isRequest(input: unknown): input is Request {
-  return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input
+  const { method, headers, body, redirect, signal, cache } = given ?? {}
+  return Object.assign(request === undefined ? {} : membersOf(request), given, {
+    method: normalMethod(method ?? request?.method ?? 'GET'),
+    headers: headers ?? request?.headers,
+    body: body ?? undefined,
+    redirect: redirect ?? request?.redirect,
+    signal: (signal === undefined ? request?.signal : signal) ?? undefined,
+    cache: cache ?? request?.cache,
+  })
 }
 
 function membersOf(request: Request): object {
-  const { cache, credentials, integrity, keepalive, mode, referrer, referrerPolicy } = request
-  const members = { cache, credentials, integrity, keepalive, mode, referrer, referrerPolicy }
+  const { credentials, integrity, keepalive, mode, referrer, referrerPolicy } = request
+  const members = { credentials, integrity, keepalive, mode, referrer, referrerPolicy }
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
 }
 
 function normalMethod(method: string): string {
   return /^(delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method
+}
+
+/** The first hop, without the body of a Request. */
+export function firstHop(url: string, { method, headers, body }: Init): Hop {
+  return { method, url, fields: fieldsOf(headers), body }
+}
+
+/** An object is what every fetch takes. What is one already is read by the fetch as it reads any. */
+function fieldsOf(headers: Init['headers']): Hop['fields'] {
+  const isPlain = typeof headers === 'object' && !(Symbol.iterator in headers)
+  if (isPlain || headers === undefined) return { ...(headers as Hop['fields'] | undefined) }
+  return Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers))
 }
 
 const maxReadAhead = 1_048_576
@@ -74,9 +91,9 @@ const maxReadAhead = 1_048_576
  *
  * @throws TypeError, as fetch, when it was read before; the signal's reason
  */
-async function bodyOf(request: Request | undefined, signal: AbortSignal | undefined): Promise<unknown> {
-  const stream = request?.body
-  if (request === undefined || stream === undefined || stream === null) return undefined
+export async function bodyOf(request: Request, signal: AbortSignal | undefined): Promise<unknown> {
+  const stream = request.body
+  if (stream === undefined || stream === null) return undefined
   if (request.bodyUsed) throw new TypeError('Body is unusable: it has been read already')
   const { beginning, isAll, whole } = await detachable(peek(stream, maxReadAhead), signal)
   return isAll ? beginning : ReadableStream.from(whole)

@@ -9,13 +9,20 @@ import type { Hop } from './fetch-request.js'
  */
 export function redirected(hop: Hop, response: Response): Hop | undefined {
   if (response.type === 'opaqueredirect') throw networkError('this fetch does not show where a redirect leads')
+  // most answers are none
+  if (response.status < 300 || response.status > 399) return undefined
   const request = { method: hop.method, url: hop.url, repeatable: isRepeatableBody(hop.body) }
   const next = nextHop(request, { status: response.status, location: response.headers.get('location') })
   if (next === undefined) return undefined
   if ('problem' in next) throw networkError(next.problem)
-  const headers = new Headers(hop.headers)
+  const headers = new Headers(hop.fields)
   for (const name of next.droppedHeaders) headers.delete(name)
-  return { method: next.method, url: next.url, headers, body: next.dropsBody ? undefined : hop.body }
+  return {
+    method: next.method,
+    url: next.url,
+    fields: Object.fromEntries(headers),
+    body: next.dropsBody ? undefined : hop.body,
+  }
 }
 
 /** As core sees it. */

@@ -1,8 +1,10 @@
 /** Attaches a token source to any `fetch`. Redirects are followed here, hop by hop: each is checked again. */
 import {
+  type Attachments,
   type Attempt,
   defaultMaxRedirects,
   isRepeatableBody,
+  type OurHeaders,
   optionError,
   readAttachments,
   refuseSource,
@@ -11,7 +13,7 @@ import {
   Trip,
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent, installedUndici, orders } from './attaching.js'
-import { type Call, type FetchRequest, type Hop, readCall, urlOf } from './fetch-request.js'
+import { bodyOf, type FetchRequest, firstHop, type Hop, type Init, initOf, isRequest, urlOf } from './fetch-request.js'
 import { answerOf, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
 import type { TokenOptions } from './interceptor.js'
 
@@ -46,43 +48,109 @@ export function fetchWithTokens<AnyFetch extends FetchLike>(
   if ([...attachments].some(({ agent }) => agent !== undefined) && fetcher !== (installedUndici().fetch as unknown))
     throw optionError('tls', "needs undici's own fetch: import { fetch } from 'undici'; no other takes a certificate")
   const isGlobal = fetcher === (globalThis.fetch as unknown)
-  const wrapped: Fetch = async (input, init) => {
-    if (isGlobal && (init as { dispatcher?: unknown } | undefined)?.dispatcher !== undefined)
-      throw optionError(
-        'dispatcher',
-        'must not be given to the global fetch; wrap the fetch of the same undici instead',
-      )
-    const trip = new Trip(attachments, { url: urlOf(input) })
-    if (trip.attachment === undefined) return fetcher(input, init)
-    return followAll({ fetch: fetcher, trip, call: await readCall(input, init) })
-  }
-  return wrapped as unknown as AnyFetch
+  // undici's has no cache, and would tell the server of a cache mode instead
+  const mayKeep = !isGlobal && fetcher !== (installedUndici().fetch as unknown)
+  const wrapped = { fetch: fetcher, isGlobal, mayKeep, attachments }
+  const withTokens: Fetch = (input, init) => call(wrapped, input, init)
+  return withTokens as unknown as AnyFetch
+}
+
+/** A `fetch`, and what is attached to it. */
+interface Wrapped {
+  readonly fetch: Fetch
+  readonly isGlobal: boolean
+  /** Whether it may have a cache. */
+  readonly mayKeep: boolean
+  readonly attachments: Attachments<CurrentAgent>
 }
 
 /** One call, and what serves it. */
 interface Passage {
-  readonly fetch: Fetch
+  readonly wrapped: Wrapped
   readonly trip: Trip<CurrentAgent>
-  readonly call: Call
+  /** What every hop is sent with, but for what the hop says itself. */
+  readonly init: Init
 }
 
 /** Sends a request, and follows where it leads. */
-async function followAll(passage: Passage): Promise<Response> {
-  const { trip, call } = passage
-  let hop = call.first
+async function call(wrapped: Wrapped, input: unknown, given: RequestInit | undefined): Promise<Response> {
+  if (wrapped.isGlobal) refuseDispatcher(given)
+  const url = urlOf(input)
+  const trip = new Trip(wrapped.attachments, { url })
+  if (trip.attachment === undefined) return wrapped.fetch(input, given)
+  const init = initOf(input, given)
+  const passage = { wrapped, trip, init }
+  let hop = firstHop(url, init)
+  if (isRequest(input) && hop.body === undefined) hop = { ...hop, body: await bodyOf(input, init.signal) }
   for (let hops = 0; ; hops++) {
-    const response = await sendHop(passage, hop, hops === 0 ? 'first' : 'redirect')
-    const next = call.redirect === 'manual' ? undefined : followed(hop, response, call.redirect, hops)
-    if (next === undefined) {
-      if (hops > 0) define(response, 'redirected', true)
-      return trip.attachment === undefined || trip.bringsOwn ? response : keptFromCaches(response)
-    }
+    let response = await send(passage, hop, hops === 0 ? 'first' : 'redirect')
+    if (trip.concerns(answerOf(response))) response = await decided(passage, hop, response)
+    const next = followed(hop, response, init.redirect, hops)
+    if (next === undefined) return handedOn(trip, response, hops)
     discard(response)
     hop = next
   }
 }
 
-function followed(hop: Hop, response: Response, redirect: string, hops: number): Hop | undefined {
+function refuseDispatcher(init: { readonly dispatcher?: unknown } | undefined): void {
+  if (init?.dispatcher !== undefined)
+    throw optionError('dispatcher', 'must not be given to the global fetch; wrap the fetch of the same undici instead')
+}
+
+/** Sends one hop, at once if its headers are at hand. */
+function send(passage: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
+  const { method, url, fields } = hop
+  const { trip, init } = passage
+  const request = isChosen(trip) ? { method, url, headers: new Headers(fields) } : undefined
+  const names = Object.keys(fields).map(name => name.toLowerCase())
+  const has = (name: string) => names.includes(name)
+  const ours = trip.headersFor({ url, method, signal: init.signal, request, has, mayBeKept: true }, attempt)
+  return ours instanceof Promise ? ours.then(ours => sendWith(ours, passage, hop)) : sendWith(ours, passage, hop)
+}
+
+/** Whether a function looks at the request, to choose a source. */
+function isChosen({ attachment }: Passage['trip']): boolean {
+  return typeof attachment?.source === 'function'
+}
+
+function sendWith(ours: OurHeaders, { wrapped, trip, init }: Passage, { method, url, fields, body }: Hop) {
+  // not spread: what is added to an object that was spread takes V8 ten times as long
+  const headers = Object.assign({}, fields, ours)
+  const cache = init.cache ?? (wrapped.mayKeep && 'authorization' in ours ? 'no-store' : undefined)
+  const sent: Sent = { ...init, method, headers, redirect: 'manual', body, cache }
+  if (!isRepeatableBody(body)) sent.duplex = 'half'
+  const dispatcher = trip.attachment?.agent?.()
+  if (dispatcher !== undefined) sent.dispatcher = dispatcher
+  return wrapped.fetch(url, sent)
+}
+
+interface Sent extends Init {
+  duplex?: string
+  dispatcher?: unknown
+}
+
+/** Decides on a refusal: it is the answer, or the request is sent once more and the answer is that one's. */
+async function decided(passage: Passage, hop: Hop, response: Response): Promise<Response> {
+  const { trip } = passage
+  let refusal = response
+  const body = async () => {
+    const { text, intact } = await readBeginning(refusal)
+    refusal = intact
+    return text
+  }
+  try {
+    if (!(await trip.decide({ ...answerOf(refusal), body }, isRepeatableBody(hop.body)))) return refusal
+  } catch (error) {
+    discard(refusal)
+    throw error
+  }
+  discard(refusal)
+  const next = await send(passage, hop, 'replay')
+  return trip.concerns(answerOf(next)) ? decided(passage, hop, next) : next
+}
+
+function followed(hop: Hop, response: Response, redirect: string | undefined, hops: number): Hop | undefined {
+  if (redirect === 'manual') return undefined
   try {
     const next = redirected(hop, response)
     if (next !== undefined && redirect === 'error') throw networkError('unexpected redirect')
@@ -94,54 +162,8 @@ function followed(hop: Hop, response: Response, redirect: string, hops: number):
   }
 }
 
-/** Sends one hop, and once more if its token was rejected. */
-async function sendHop(passage: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
-  const { trip } = passage
-  let response = await deliver(passage, hop, attempt)
-  const answer = answerOf(response)
-  if (!trip.concerns(answer)) return response
-  const body = async () => {
-    const { text, intact } = await readBeginning(response)
-    response = intact
-    return text
-  }
-  let again = false
-  try {
-    again = await trip.decide({ ...answer, body }, isRepeatableBody(hop.body))
-  } catch (error) {
-    discard(response)
-    throw error
-  }
-  if (!again) return response
-  discard(response)
-  return sendHop(passage, hop, 'replay')
-}
-
-async function deliver({ fetch, trip, call }: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
-  const { url, method, body } = hop
-  const headers = new Headers(hop.headers)
-  const has = (name: string) => hop.headers.has(name)
-  const ours = await trip.headersFor({ url, method, signal: call.signal, request: hop, has, mayBeKept: true }, attempt)
-  for (const [name, value] of Object.entries(ours)) headers.set(name, value)
-  const dispatcher = trip.attachment?.agent?.()
-  return fetch(url, {
-    ...('authorization' in ours && mayKeep(fetch) && { cache: 'no-store' }),
-    ...call.rest,
-    ...{ method, headers: Object.fromEntries(headers), redirect: 'manual' },
-    ...(call.signal && { signal: call.signal }),
-    ...(body !== undefined && { body }),
-    ...(!isRepeatableBody(body) && { duplex: 'half' }),
-    ...(dispatcher && { dispatcher }),
-  })
-}
-
-const keeping = new WeakMap<Fetch, boolean>()
-
-/** Whether a fetch may have a cache. undici's has none, and would tell the server of the mode instead. */
-function mayKeep(fetch: Fetch): boolean {
-  const known = keeping.get(fetch)
-  if (known !== undefined) return known
-  const may = fetch !== (globalThis.fetch as unknown) && fetch !== (installedUndici().fetch as unknown)
-  keeping.set(fetch, may)
-  return may
+/** An answer as the caller gets it. */
+function handedOn(trip: Trip<CurrentAgent>, response: Response, hops: number): Response {
+  if (hops > 0) define(response, 'redirected', true)
+  return trip.attachment === undefined || trip.bringsOwn ? response : keptFromCaches(response)
 }

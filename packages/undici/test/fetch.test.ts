@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { inspect } from 'node:util'
+import { clientCredentials, createTokenSource } from '@grantkit/core'
 import { authorizationServer } from '@grantkit/testing'
 import * as undici from 'undici'
 import * as undici6 from 'undici-6'
@@ -63,6 +64,42 @@ for (const { name, fetch, Request, Response } of tested)
         const { method, headers, body } = api.requests[0] as (typeof api.requests)[0]
         expect([method, headers['x-own'], `${body}`]).toEqual(['POST', 'two', 'two'])
       })
+
+      test('a Request given as init says what is sent', async () => {
+        const { api, call } = await setUp(fetch)
+        const init = { method: 'PUT', headers: { 'x-own': 'kept' }, body: 'text' }
+        await call(`${api.origin}/`, new Request(`${api.origin}/elsewhere`, init))
+        const { method, url, headers, body } = api.requests[0] as (typeof api.requests)[0]
+        expect([method, url, headers['x-own'], `${body}`]).toEqual(['PUT', '/', 'kept', 'text'])
+      })
+
+      test('what the caller changes while a token is waited for is not sent', async () => {
+        const { api, call } = await setUp(fetch)
+        const init = { method: 'PUT', headers: { 'x-user': 'ann' } as Record<string, string>, body: 'one' }
+        const sent = call(`${api.origin}/`, init)
+        Object.assign(init.headers, { 'x-user': 'bob', authorization: 'Bearer own' })
+        Object.assign(init, { method: 'DELETE', body: 'two' })
+        await sent
+        const { method, headers, body } = api.requests[0] as (typeof api.requests)[0]
+        expect([method, headers['x-user'], `${body}`]).toEqual(['PUT', 'ann', 'one'])
+        expect(credentials(api)).toEqual(['Bearer secret-token-1'])
+      })
+
+      for (const [form, headers] of Object.entries<() => RequestInit['headers']>({
+        'an object': () => ({ 'X-Own': 'kept', Authorization: 'Bearer own' }),
+        pairs: () => [
+          ['X-Own', 'kept'],
+          ['Authorization', 'Bearer own'],
+        ],
+        Headers: () => new Headers({ 'X-Own': 'kept', Authorization: 'Bearer own' }),
+        'a Map': () => new Map(Object.entries({ 'X-Own': 'kept', Authorization: 'Bearer own' })) as never,
+      }))
+        test(`headers as ${form} are sent, and a credential among them stays`, async () => {
+          const { api, server, call } = await setUp(fetch)
+          await call(`${api.origin}/`, { headers: headers() ?? {} })
+          expect([api.requests[0]?.headers['x-own'], credentials(api)]).toEqual(['kept', ['Bearer own']])
+          expect(server.requests).toBe(0)
+        })
 
       test('a Request that was read before is refused, and nothing sent', async () => {
         const { api, server, call } = await setUp(fetch)
@@ -315,6 +352,20 @@ describe('any other fetch', () => {
     expect(seen[0]?.[1]).toMatchObject({ next: { revalidate: 1 }, redirect: 'manual', method: 'GET' })
     expect(seen[1]?.[1]).toMatchObject({ cache: 'no-store', redirect: 'manual' })
     for (const [, init] of seen) expect(init).not.toHaveProperty('dispatcher')
+  })
+
+  test('is called at once with a token that is held', async () => {
+    const [api, { source }] = [await recordingServer(), authorizationServer()]
+    // one that counts how often it is asked has to be asked
+    const own = createTokenSource({ client: source.client, grant: clientCredentials() })
+    const call = fetchWithTokens(recording, own, { origins: [api.origin] })
+    await call(api.origin)
+    await call(api.origin)
+    const before = seen.length
+    const answered = call(api.origin)
+    expect(seen.length).toBe(before + 1)
+    await answered
+    expect(credentials(api)).toEqual(Array(3).fill('Bearer secret-token-1'))
   })
 
   for (const [what, make] of Object.entries({
