@@ -185,6 +185,15 @@ describe('a refusal without a reason', () => {
     }
   })
 
+  test('is not proven by a hint before the answer', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    const attached = await refuseOnce(source, 103)
+    attached.concerns(500)
+    expect(await refuseAlways(source)).toBe(1)
+    expect(setup.server.requests).toHaveLength(2)
+  })
+
   test('is proven by a refusal that gives a reason', async () => {
     const setup = setUp()
     const source = sourceOf(setup)
@@ -203,14 +212,30 @@ describe('a refusal without a reason', () => {
     expect(await refuseAlways(source)).toBe(1)
     expect(setup.server.requests).toHaveLength(2)
   })
+
+  test('is still worth a renewal where new tokens are refused for a reason', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    expect(await refuseAlways(source, url, bare(401, 'Bearer error="invalid_token"'))).toBe(2)
+    setup.clock.advance(minuteMs)
+    expect(await refuseAlways(source)).toBe(2)
+    expect(setup.server.requests).toHaveLength(3)
+  })
 })
 
 describe('other users, while it is being found out', () => {
   async function waiting(setup: Setup) {
+    noTimePasses()
     const { ann, bob } = await twoUsers(setup)
     const [first, second] = [await attachTo(ann), await attachTo(bob)]
     expect(await first.replay(bare(), true)).toEqual(bearer('token-1'))
     return { first, second, replay: second.replay(bare(), true) }
+  }
+
+  /** So that who waits is told, and does not merely give up. */
+  const noTimePasses = () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
   }
 
   test('wait, and renew when it helped', async () => {
@@ -230,7 +255,25 @@ describe('other users, while it is being found out', () => {
     expect(setup.server.requests).toHaveLength(1)
   })
 
+  test('wait, and get their 401 when the new token is refused for a reason', async () => {
+    const setup = setUp(rotate())
+    const { first, replay } = await waiting(setup)
+    await first.replay(bare(401, 'Bearer error="invalid_token"'), true)
+    expect(await replay).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
+  test('wait, and get their 401 when the request is led on to where the new token is refused', async () => {
+    const setup = setUp(rotate())
+    const { first, replay } = await waiting(setup)
+    expect(first.allows(`${elsewhere}/moved`)).toBe(true)
+    await first.replay(bare(), true)
+    expect(await replay).toBeUndefined()
+    expect(setup.server.requests).toHaveLength(1)
+  })
+
   test('get their 401 when nobody will find out', async () => {
+    noTimePasses()
     const setup = setUp(rotate())
     const { ann, bob } = await twoUsers(setup)
     const [first, second] = [await attachTo(ann), await attachTo(bob)]
@@ -246,8 +289,6 @@ describe('other users, while it is being found out', () => {
   })
 
   test('wait ten seconds at most: the answer may be lost', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-    onTestFinished(() => void vi.useRealTimers())
     const setup = setUp(rotate())
     const { replay } = await waiting(setup)
     await vi.advanceTimersByTimeAsync(10_000)
