@@ -24,7 +24,7 @@ import { parseArgs } from 'node:util'
 import { hash, mutantsOf } from './mutants/mutations.mjs'
 import { createPool } from './mutants/pool.mjs'
 import { findReach, stepsOf } from './mutants/reach.mjs'
-import { checkAccepted, printReport, writeFigures } from './mutants/report.mjs'
+import { checkAccepted, isAccepted, printReport, writeFigures } from './mutants/report.mjs'
 import { keepResults, readResults } from './mutants/results.mjs'
 import { tryAll } from './mutants/trials.mjs'
 import { root } from './repository.mjs'
@@ -104,7 +104,7 @@ async function tryWanted(pool, known, stepsOfMutant) {
       known[mutant.id] = killed === undefined ? survived : { state: 'killed', ...killed }
       if (++decided % 100 === 0) console.log(`${decided} of ${due.length}`)
     }
-    return { number: numbers.get(mutant.id), steps, decide }
+    return { number: numbers.get(mutant.id), steps, isAccepted: isAccepted(mutant), decide }
   })
   await tryAll(pool, trials, Number(options.workers))
 }

@@ -22,6 +22,13 @@ export function checkAccepted(tried) {
   return { problems, reasonOf: one => known.get(nameOf(one)) }
 }
 
+const acceptedNames = new Set(accepted.flatMap(({ mutants }) => mutants.map(nameOf)))
+
+/** Whether a mutant has a reason for surviving. */
+export function isAccepted(mutant) {
+  return acceptedNames.has(nameOf(mutant))
+}
+
 function nameOf({ file, within, change }) {
   return `${file} ${within} ${change}`
 }

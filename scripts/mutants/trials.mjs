@@ -1,18 +1,22 @@
-/** Tries mutants, test file by test file, several at once where they can share one. */
+/**
+ * Tries mutants, test file by test file, several at once where they can share one. What such a file has loaded remembers
+ * the mutants before, in a cache or a table, and may hide one by that: so who survives in company is tried alone as well.
+ */
 
 /** So many share a test file at most, and tests of so long. */
 const mostTogether = 40
 const longestTogetherMs = 20_000
 
 /**
- * @param {{ number: number, steps: object[], decide: (outcome: object) => void }[]} trials `decide` is told once what came
- *   of it: `{ by, test, error }` when it was killed, nothing when it survived
+ * @param {{ number: number, steps: object[], isAccepted: boolean, decide: (outcome: object) => void }[]} trials `decide` is
+ *   told once what came of it: `{ by, test, error }` when it was killed, nothing when it survived. Who is accepted anyway
+ *   need not survive alone
  */
 export async function tryAll(pool, trials, workers) {
   const waiting = new Set()
   for (const trial of trials) {
     if (trial.steps.length === 0) trial.decide()
-    else waiting.add({ ...trial, at: 0, most: mostTogether })
+    else waiting.add({ ...trial, at: 0, most: mostTogether, needsProof: false, isProof: false })
   }
   let underWay = 0
   let wake = () => {}
@@ -91,12 +95,8 @@ function goesOn(trial, { name, testHash }, { lines, answer, isAlone, last }) {
     return false
   }
   const isOver = answer?.isOk && spoilt === undefined
-  if (isOver) {
-    trial.at++
-    trial.most = mostTogether
-    if (trial.at === trial.steps.length) decide()
-    return trial.at < trial.steps.length
-  }
+  trial.needsProof ||= !isAlone && !trial.isAccepted
+  if (isOver) return goesOnAfter(trial)
   // tests that fail as a whole, errors that nobody catches, a process that hangs or ends
   if (isAlone) {
     decide({ by: name, byHash: testHash, error: answer === undefined ? 'no end' : answer.error })
@@ -104,5 +104,20 @@ function goesOn(trial, { name, testHash }, { lines, answer, isAlone, last }) {
   }
   const isSuspect = (answer === undefined && last === number) || spoilt?.spoilt === number
   if (spoilt?.spoilt !== null) trial.most = isSuspect ? 1 : Math.max(1, Math.floor(trial.most / 4))
+  return true
+}
+
+/** It has survived a test file: the next one is tried, or all of them once more, alone. */
+function goesOnAfter(trial) {
+  trial.at++
+  if (trial.at === trial.steps.length) {
+    if (trial.isProof || !trial.needsProof) {
+      trial.decide()
+      return false
+    }
+    trial.at = 0
+    trial.isProof = true
+  }
+  trial.most = trial.isProof ? 1 : mostTogether
   return true
 }
