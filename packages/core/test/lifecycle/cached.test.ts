@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clientCredentials, createTokenSource, type Thresholds } from '../../src/index.js'
+import { clientCredentials, createTokenSource, createUserTokenSources, type Thresholds } from '../../src/index.js'
 import { gate, issue, json, refuse, type Setup, setUp, start } from '../scripted-server.js'
 
 const sourceOf = ({ client }: Pick<Setup, 'client'>, thresholds: Thresholds = {}) =>
@@ -134,6 +134,32 @@ describe('the hard edge', () => {
     const call = current()
     await server.arrived(2)
     clock.advance(1_000)
+    open()
+    await expect(call).rejects.toMatchObject({ serverStatus: 503 })
+  })
+
+  test('does not serve a token to a caller who has given up', async () => {
+    const { server, clock, source } = await holding()
+    const { answer, open } = gate(refuse(503, 'temporarily_unavailable'))
+    server.answer = answer
+    clock.advance(3_599_000)
+    const controller = new AbortController()
+    const call = source.getTokenSet({ signal: controller.signal })
+    await server.arrived(2)
+    controller.abort(new Error('enough'))
+    await expect(call).rejects.toThrow('enough')
+    open()
+  })
+
+  test('does not serve a token that was forgotten while the renewal was awaited', async () => {
+    const { answer, open } = gate(refuse(503, 'temporarily_unavailable'))
+    const { client, server, clock } = setUp(answer)
+    const user = createUserTokenSources({ client }).for('alice')
+    await user.import({ refreshToken: 'refresh-0', accessToken: 'old', expiresAt: start + 1_000_000 })
+    clock.advance(995_000)
+    const call = user.getTokenSet()
+    await server.arrived(1)
+    await user.forget()
     open()
     await expect(call).rejects.toMatchObject({ serverStatus: 503 })
   })

@@ -134,6 +134,9 @@ describe('whether others are served', () => {
     expect(othersAreServed(user(setup, 'asked'), firstAt)).toBe(false)
     clock.advance(1)
     expect(othersAreServed(user(setup, 'asked'), firstAt)).toBe(true)
+    // those of long ago hide nothing
+    for (const name of ['third', 'fourth']) await takenAfterAll(name)
+    expect(othersAreServed(user(setup, 'asked'), firstAt)).toBe(false)
   })
 
   test('is believed of a server that takes what got no answer before', async () => {

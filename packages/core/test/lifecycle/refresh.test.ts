@@ -752,3 +752,17 @@ test('an error of a hook before the request was sent is no unknown outcome: the 
   fails = false
   expect(await outcomeOf(user.getTokenSet())).toBe('token-1')
 })
+
+test('a request of another process is waited for, though it could not be sent again', async () => {
+  const { answer, open } = gate(rotate())
+  const setup = machines(answer, { refreshTokenResends: 0 })
+  const [sending, waiting] = [setup.start().user(), setup.start().user()]
+  await sending.import({ refreshToken: 'refresh-0' })
+  const sent = outcomeOf(sending.getTokenSet())
+  await setup.server.arrived(1)
+  const waited = outcomeOf(waiting.getTokenSet())
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  open()
+  expect(await Promise.all([sent, waited])).toEqual(['token-1', 'token-1'])
+  expect(setup.server.requests).toHaveLength(1)
+})

@@ -8,7 +8,7 @@ import {
   sealedStore,
   type TokenStore,
 } from '../../src/index.js'
-import { gate, issue, json, refuse, setUp } from '../scripted-server.js'
+import { deferred, gate, issue, json, refuse, setUp } from '../scripted-server.js'
 import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 
 describe('the store option', () => {
@@ -146,6 +146,48 @@ describe('an application’s token', () => {
     expect(misconfigured.events.map(({ type }) => type)).toContain('store_failed')
   })
 
+  test('that another process has obtained while it was waited for is one object for all callers', async () => {
+    const { answer, open } = gate()
+    const { server, start } = machines(answer)
+    const [asking, waiting] = [start().application(), start().application()]
+    const asked = asking.getTokenSet()
+    await server.arrived(1)
+    const waited = waiting.getTokenSet()
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    open()
+    await asked
+    expect(await waited).toBe(await waiting.getTokenSet())
+    expect(server.requests).toHaveLength(1)
+  })
+
+  test('that another process has obtained serves as long as it is good, in the last half of its life too', async () => {
+    const { answer, open } = gate(issue({ expires_in: 4 }))
+    const { server, start, backend, clock } = machines(answer)
+    const [reached, opened] = [deferred(), deferred()]
+    const waiting = start(
+      {},
+      {
+        async get(key) {
+          const record = await backend.get(key)
+          if (record === undefined) return record
+          reached.resolve()
+          await opened.promise
+          return record
+        },
+      },
+    )
+    const asked = outcomeOf(start().application().getTokenSet())
+    await server.arrived(1)
+    const waited = outcomeOf(waiting.application().getTokenSet())
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    open()
+    await reached.promise
+    clock.advance(3_000)
+    opened.resolve()
+    expect(await Promise.all([asked, waited])).toEqual(['token-1', 'token-1'])
+    expect(server.requests).toHaveLength(1)
+  })
+
   test('is kept where the one before it was dropped while it was asked for', async () => {
     const { server, start } = machines()
     const [asking, dropping] = [start().application(), start().application()]
@@ -202,6 +244,25 @@ describe('a user’s token while the store is away', () => {
       expect(await accessTokenOf(user)).toBe('token-1')
     }
     expect(authorizationServer.seen).toHaveLength(1)
+  })
+
+  test('is handed out without another look at the store for ten seconds, and the failure is told', async () => {
+    const { user, clock, process } = await away()
+    clock.advance(10_000)
+    process.events.splice(0)
+    for (let second = 0; second < 10; second++) {
+      expect(await accessTokenOf(user)).toBe('token-1')
+      clock.advance(1_000)
+    }
+    expect(process.events.map(({ type }) => type)).toEqual(['store_failed', 'token_awaited'])
+  })
+
+  test('that an API rejected is dropped here though the store cannot be told, and that is told', async () => {
+    const { user, process } = await away()
+    process.events.splice(0)
+    expect(await outcomeOf(user.getTokenSet({ rejected: 'token-1' }))).toBe('ERR_TOKEN_STORE')
+    expect(process.events.filter(({ type }) => type === 'store_failed').length).toBeGreaterThan(0)
+    expect(await outcomeOf(user.getTokenSet())).toBe('ERR_TOKEN_STORE')
   })
 
   test('is not renewed: its refresh token is not spent without the lease', async () => {

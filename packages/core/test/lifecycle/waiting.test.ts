@@ -9,7 +9,7 @@ import {
   type TokenStore,
 } from '../../src/index.js'
 import { deferred, gate, issue, refuse, rotate, setUp } from '../scripted-server.js'
-import { accessTokenOf, machines, outcomeOf } from './processes.js'
+import { accessTokenOf, machines, outcomeOf, rotating } from './processes.js'
 
 type Type = GrantKitEvent['type']
 const ofType = <T extends Type>(events: readonly GrantKitEvent[], type: T) =>
@@ -106,7 +106,10 @@ describe('who waits', () => {
     const user = createUserTokenSources({ client: another({ clientId: 'waits' }), store: memoryStore() }).for('alice')
     await user.import({ refreshToken: 'refresh-0' })
     await outcomeOf(user.getTokenSet())
-    expect(ofType(events, 'token_awaited')).toMatchObject([{ subject: 'alice', outcome: 'failed', reason: 'cold' }])
+    const requestId = ofType(events, 'token_requested')[0]?.requestId
+    expect(ofType(events, 'token_awaited')).toMatchObject([
+      { subject: 'alice', outcome: 'failed', reason: 'cold', requestId },
+    ])
   })
 
   test('is nobody while a good token is held, nor while it is renewed in the background', async () => {
@@ -148,9 +151,25 @@ describe('who waits', () => {
     expect(await Promise.all([first, second])).toEqual(['token-1', 'token-1'])
     expect(ofType(one.events, 'lease_awaited')).toEqual([])
     expect(ofType(other.events, 'lease_awaited')).toMatchObject([
-      { subject: undefined, granted: false, clientId: expect.any(String) },
+      { subject: undefined, granted: false, clientId: expect.any(String), level: 'debug' },
     ])
     expect(ofType(other.events, 'token_awaited')).toMatchObject([{ requestId: undefined, outcome: 'served' }])
+  })
+
+  test('waits for the lease of another process for a user’s token, and the user is named', async () => {
+    const { start, server } = machines()
+    const { answer, open } = gate(rotating().answer)
+    server.answer = answer
+    const [one, other] = [start(), start()]
+    await one.user().import({ refreshToken: 'refresh-0' })
+    const first = accessTokenOf(one.user())
+    await server.arrived(1)
+    const second = accessTokenOf(other.user())
+    await new Promise(resolve => setTimeout(resolve, 100))
+    open()
+    expect(await Promise.all([first, second])).toEqual(['token-1', 'token-1'])
+    expect(ofType(one.events, 'lease_awaited')).toEqual([])
+    expect(ofType(other.events, 'lease_awaited')).toMatchObject([{ subject: 'alice', granted: false, level: 'debug' }])
   })
 })
 
