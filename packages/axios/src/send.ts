@@ -37,7 +37,7 @@ export function send(attached: Attached, config: Config): Promise<Response> {
 async function sendUntil(signal: AbortSignal | undefined, attached: Attached, config: Config): Promise<Response> {
   const sending = sendingOf(config, attached.join(config), signal)
   const trip = new Trip(attached.attachments, sending)
-  if (trip.attachment === undefined) return passedThrough(await outcomeOf(attached.dispatch(config)), config)
+  if (trip.attachment === undefined) return passedThrough(await outcomeOf(attached, config), config)
   if (trip.attachment.agent !== undefined) checkPresentable(config)
   for (const agent of [config.httpAgent, config.httpsAgent]) concealAgent(agent)
   for (let attempt: Attempt = 'first'; ; attempt = 'replay') {
@@ -91,11 +91,11 @@ interface Outcome {
 }
 
 /** Sends, and follows where the adapter leaves that to us. */
-async function exchange({ dispatch }: Attached, trip: Trip<object>, start: Step, attempt: Attempt): Promise<Outcome> {
+async function exchange(attached: Attached, trip: Trip<object>, start: Step, attempt: Attempt): Promise<Outcome> {
   let step = start
   for (let hops = 0; ; hops++) {
     const headers = await trip.headersFor(step.sending, hops === 0 ? attempt : 'redirect')
-    const outcome = await outcomeOf(dispatch(loaded(step, cargoOf(trip, step.sending, headers))))
+    const outcome = await outcomeOf(attached, loaded(step, cargoOf(trip, step.sending, headers)))
     const next = outcome.response && nextStep(step.config, step.sending.url, outcome.response, hops)
     if (outcome.response === undefined || next === undefined) return outcome
     trip.concerns(answerOf(outcome.response))
@@ -132,11 +132,20 @@ function loaded({ config, sending: { url } }: Step, cargo: Cargo): Config {
   return copy
 }
 
-function outcomeOf(sent: Promise<Response>): Promise<Outcome> {
-  return sent.then(
+function outcomeOf(attached: Attached, config: Config): Promise<Outcome> {
+  return dispatched(attached, config).then(
     response => ({ response }),
     error => ({ error, response: error?.response }),
   )
+}
+
+/** An adapter of the caller's own may throw at once. */
+function dispatched({ dispatch }: Attached, config: Config): Promise<Response> {
+  try {
+    return dispatch(config)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 async function isSentAgain(trip: Trip<object>, { response }: Outcome, { data }: Config): Promise<boolean> {

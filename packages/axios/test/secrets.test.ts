@@ -1,7 +1,9 @@
 import http from 'node:http'
 import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
+import type { InternalAxiosRequestConfig } from 'axios'
 import { describe, expect, test } from 'vitest'
+import { attachTokenSource } from '../src/index.js'
 import { clients, rejection, setUp, type TestedClient } from './clients.js'
 import { type Handler, invalidToken, json, ok, redirect } from './recording-server.js'
 
@@ -147,6 +149,45 @@ for (const client of clients) {
       await api.arrived(1)
       controller.abort()
       expect(shown(await aborted)).not.toMatch(/secret-token|secret-key/)
+    })
+
+    for (const origins of ['listed', 'others'] as const)
+      test(`in an error that an adapter of the caller’s own throws at once, for ${origins}`, async () => {
+        const { api, instance, server, detach } = await setUp(client, undefined, { conform })
+        detach()
+        const listed = origins === 'listed' ? api.origin : 'https://elsewhere.example'
+        attachTokenSource(instance, server.source, { origins: [listed], otherOrigins: 'pass-through' })
+        let given: unknown
+        const adapter = (config: InternalAxiosRequestConfig) => {
+          given = config.headers.get('authorization')
+          throw new client.axios.AxiosError('no', 'ERR_OWN', config)
+        }
+        const error = await rejection(instance.get('/', { adapter: adapter as never }))
+        expect([error.code, given]).toEqual(['ERR_OWN', origins === 'listed' ? 'Bearer secret-token-1' : undefined])
+        expect(error.config?.adapter).toBe(adapter)
+        expect(shown(error)).not.toMatch(/secret-token|secret-key/)
+      })
+
+    test('in what an interceptor keeps of a request under way', async () => {
+      const { api, instance } = await setUp(client, () => {}, { conform })
+      const kept: object[] = []
+      instance.interceptors.request.use(config => {
+        kept.push(config)
+        return config
+      })
+      const transformRequest = function (this: object, data: unknown) {
+        kept.push(this)
+        return data
+      }
+      const controller = new AbortController()
+      const aborted = rejection(instance.get('/', { signal: controller.signal, transformRequest }))
+      await api.arrived(1)
+      expect(kept).toHaveLength(2)
+      expect(api.requests[0]?.headers).toMatchObject({ 'x-api-key': 'secret-key' })
+      for (const config of kept) expect(shown(config)).not.toMatch(/secret-token|secret-key/)
+      controller.abort()
+      await aborted
+      for (const config of kept) expect(shown(config)).not.toMatch(/secret-token|secret-key/)
     })
 
     test('in the config, which is the caller’s again', async () => {
