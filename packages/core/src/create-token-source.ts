@@ -9,7 +9,7 @@ import { type Closable, openState } from './sources/open-state.js'
 import { checkGrant, checkSourceOptions, type SourceOptions } from './sources/options.js'
 import { type RenewingTokenSource, renewingSource } from './sources/renewing-source.js'
 import { type UserTokenSource, userSource } from './sources/user-source.js'
-import { entryKey, lineageKey } from './token-key.js'
+import { entryKey, entryKeys, lineageKey, lineageKeys } from './token-key.js'
 
 /** What {@link createTokenSource} takes. */
 export interface TokenSourceOptions extends SourceOptions {
@@ -47,9 +47,10 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
   const anyCertificate = entryKey({ ...client, tls: {} }, grant.grantType, grant.identity)
   const opened = holdings.open(lineageKey(client, { application: anyCertificate }, holdings.isShared))
   const state = openState('The token source', () => holdings.release(opened))
+  const currentKey = entryKeys(client, grant.grantType, grant.identity)
   const entry = () => {
     // without a refresh token to share, every access token is a lineage of its own
-    const key = entryKey(client, grant.grantType, grant.identity)
+    const key = currentKey()
     return holdings.entry(lineageKey(client, { application: key }, holdings.isShared), key, opened)
   }
   const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state })
@@ -67,15 +68,14 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   const scope = splitScope(options.scope).join(' ') || undefined
   const holdings = holdingsOf(store)
   holdings.missed ??= lookedUpBy(client)
-  const opened = holdings.open(lineageKey(client, { subject: '' }, holdings.isShared))
+  const lineageOf = lineageKeys(client, holdings.isShared)
+  const currentKey = entryKeys(client, 'refresh_token', { scope })
+  const opened = holdings.open(lineageOf({ subject: '' }))
   const state = openState('The user token sources', () => holdings.release(opened))
   return {
     for(subject) {
       checkText('subject', subject)
-      const entry = () => {
-        const lineage = lineageKey(client, { subject }, holdings.isShared)
-        return holdings.entry(lineage, entryKey(client, 'refresh_token', { scope }), opened)
-      }
+      const entry = () => holdings.entry(lineageOf({ subject }), currentKey(), opened)
       return userSource(options, { subject, scope }, { holdings, entry, state })
     },
     close: state.close,

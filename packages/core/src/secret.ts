@@ -1,12 +1,12 @@
 /** What may stand in for a secret: in a key, in a log, in an inspected object. */
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 
 /** A secret as it is, or a function that reads it from where it is kept; asked before every request, so it may change. */
 export type Secret = string | (() => string | Promise<string>)
 
 /** The SHA-256 of a text, base64url: names a secret in a key without being one. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('base64url')
+  return hash('sha256', text, 'base64url')
 }
 
 let salt: Buffer | undefined

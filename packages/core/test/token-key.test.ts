@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Client, clientCredentials, clientSecretPost, defineProvider, privateKeyJwt } from '../src/index.js'
-import { attemptKey, entryKey, lineageKey } from '../src/token-key.js'
+import { sha256 } from '../src/secret.js'
+import { attemptKey, entryKey, entryKeys, lineageKey, lineageKeys } from '../src/token-key.js'
 import { setUp } from './scripted-server.js'
 
 const entry = (client: Client, options: Parameters<typeof clientCredentials>[0] = {}) => {
@@ -107,6 +108,29 @@ describe('entryKey', () => {
     const first = entry(bound)
     certificate.thumbprint = 'two'
     expect(new Set([entry(client), first, entry(bound)]).size).toBe(3)
+  })
+})
+
+describe('keys for many', () => {
+  test('of a lineage are the hashes they always were: records in a shared store are found again', () => {
+    const { client } = setUp()
+    const { issuer } = client.provider.metadata
+    for (const subject of ['alice', '"], quoted \\', 'ü €', '\ud800']) {
+      expect(lineageKeys(client, true)({ subject })).toBe(sha256(JSON.stringify([issuer, client.id, { subject }])))
+      expect(lineageKeys(client, false)({ subject })).toBe(lineageKey(client, { subject }, false))
+    }
+  })
+
+  test('of an entry follow the certificate', () => {
+    const certificate = { thumbprint: 'one', replace() {} } as never as { thumbprint: string }
+    const { another } = setUp()
+    const client = another({ tls: { certificate: certificate as never } })
+    const current = entryKeys(client, 'refresh_token', { scope: 'a' })
+    const first = current()
+    expect([first, current()]).toEqual([entryKey(client, 'refresh_token', { scope: 'a' }), first])
+    certificate.thumbprint = 'two'
+    expect(current()).toBe(entryKey(client, 'refresh_token', { scope: 'a' }))
+    expect(current()).not.toBe(first)
   })
 })
 
