@@ -1,7 +1,7 @@
 /** A record as the text that a store keeps. */
 import { TokenStoreError } from '../errors.js'
 import type { RecordToKeep, StoredRecord } from '../store/token-store.js'
-import { emptyRecord, type LineageRecord } from './record.js'
+import { emptyRecord, type LineageRecord, originsOf, withoutHashInForce } from './record.js'
 import type { Known } from './version.js'
 
 /** Counts up when a record can no longer be read by the release before. */
@@ -9,7 +9,7 @@ const format = 1
 
 /** The text of a record. */
 export function textOf(record: LineageRecord): string {
-  return JSON.stringify({ format, ...record })
+  return JSON.stringify({ format, ...record, origins: originsOf(record) })
 }
 
 /**
@@ -19,7 +19,7 @@ export function textOf(record: LineageRecord): string {
  */
 export function parseRecord(text: string): LineageRecord {
   const { format: written, ...record } = parseJson(text) ?? {}
-  if (written === format) return { ...emptyRecord, ...record }
+  if (written === format) return withoutHashInForce({ ...emptyRecord, ...record })
   const problem = 'the record is none of ours, or was written by a later release'
   throw new TokenStoreError(problem, { operation: 'get', retryable: false })
 }

@@ -20,7 +20,10 @@ export interface LineageRecord {
   readonly sending?: Mark | undefined
   /** Hashes of the refresh tokens that are used up, the latest last: who still brings one is served by what came after. */
   readonly spent: readonly string[]
-  /** Hashes of the refresh tokens that logins brought, the latest last: a process that starts may bring one of them again. */
+  /**
+   * Hashes of the refresh tokens that logins brought, the latest last: a process that starts may bring one of them again.
+   * The one in force is known without its hash, which is made when another one replaces it: {@link inForce} stands there.
+   */
   readonly origins: readonly string[]
   /** Why there is no refresh token any more. */
   readonly ended?: EndReason | 'forgotten' | undefined
@@ -64,7 +67,11 @@ export interface Mark {
   readonly failure?: { readonly status?: number | undefined; readonly error?: string | undefined } | undefined
 }
 
+/** No hash: stands for that of the refresh token in force. */
+export const inForce = ''
+
 const noHashes: readonly string[] = Object.freeze([])
+const onlyInForce: readonly string[] = Object.freeze([inForce])
 
 export const emptyRecord: LineageRecord = { accessTokens: {}, spent: noHashes, origins: noHashes }
 
@@ -138,7 +145,7 @@ export function rescued(
 
 /** Step `end`: only the user can help, and nobody has written since. Access tokens live to their own end. */
 export function ended(record: LineageRecord, reason: EndReason): LineageRecord {
-  return { ...withoutRefreshToken(record), spent: spentWith(record), ended: reason }
+  return { ...withoutRefreshToken(record), spent: spentWith(record), origins: originsOf(record), ended: reason }
 }
 
 /** An API rejected an access token. */
@@ -166,7 +173,7 @@ export interface BroughtRefreshToken {
 
 /** A new login: nothing of the old one is left but what must not be sent again. */
 export function startingOver(record: LineageRecord): LineageRecord {
-  return { ...emptyRecord, spent: spentWith(record), origins: record.origins }
+  return { ...emptyRecord, spent: spentWith(record), origins: originsOf(record) }
 }
 
 /** Takes a refresh token in; the one it replaces is spent. */
@@ -176,9 +183,27 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
   const lasting = withoutRefreshToken(record)
   if (refreshToken === undefined) return lasting
   const isFirst = record.refreshToken === undefined
-  const origins = isFirst ? latest([...record.origins, sha256(refreshToken)]) : record.origins
+  const origins = isFirst ? withInForce(record.origins) : isSame ? record.origins : originsOf(record)
   const spent = isSame ? record.spent : spentWith(record, refreshToken)
   return { ...lasting, refreshToken, ...expiryOf(brought, isSame ? record : {}), origins, spent }
+}
+
+function withInForce(origins: readonly string[]): readonly string[] {
+  return origins.length === 0 ? onlyInForce : latest([...origins, inForce])
+}
+
+/** With the hash of the refresh token in force. */
+export function originsOf({ origins, refreshToken }: LineageRecord): readonly string[] {
+  if (refreshToken === undefined || !origins.includes(inForce)) return origins
+  return origins.map(hash => (hash === inForce ? sha256(refreshToken) : hash))
+}
+
+/** The same record without that hash. */
+export function withoutHashInForce(record: LineageRecord): LineageRecord {
+  const { origins, refreshToken } = record
+  if (refreshToken === undefined || origins.length === 0) return record
+  const hash = sha256(refreshToken)
+  return { ...record, origins: origins.map(origin => (origin === hash ? inForce : origin)) }
 }
 
 type Expiry = Pick<LineageRecord, 'refreshTokenExpiresAt' | 'refreshTokenWarnAt'>
