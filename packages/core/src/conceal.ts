@@ -6,15 +6,28 @@
 /** Hides members of an object where it has them: they stay readable by name. What is no object has none. */
 export function hide(object: unknown, ...names: readonly (string | symbol)[]): void {
   if (typeof object !== 'object' || object === null) return
-  for (const name of names)
-    if (Object.getOwnPropertyDescriptor(object, name)?.enumerable)
-      Object.defineProperty(object, name, { enumerable: false })
+  for (const name of names) if (isEnumerable.call(object, name)) Object.defineProperty(object, name, hidden)
 }
 
-/** Of Node's `ClientRequest`: what it is sent with, and the ways from it to a connection that may not have written it yet. */
+const isEnumerable = Object.prototype.propertyIsEnumerable
+const hidden: PropertyDescriptor = { enumerable: false }
+
+/**
+ * Of Node's `ClientRequest`: what it is sent with, and the ways from it to a connection that may not have written it yet.
+ * Of an answer that came in place of one: the ways to it.
+ */
 export function concealRequest(request: unknown): void {
-  const symbols = Object.getOwnPropertySymbols(Object(request))
-  hide(request, ...symbols, '_header', 'outputData', 'socket', 'parser', 'agent')
+  if (typeof request !== 'object' || request === null) return
+  if ('write' in request) hide(request, '_header', 'outputData', 'socket', 'parser', 'agent', ...telling(request))
+  else hide(request, 'req', 'socket', 'client')
+}
+
+/** Each member that is hidden takes its time, so those that are a number or a truth value are left out. */
+function telling(request: object): readonly symbol[] {
+  return Object.getOwnPropertySymbols(request).filter(symbol => {
+    const value = (request as Record<symbol, unknown>)[symbol]
+    return typeof value === 'string' || (typeof value === 'object' && value !== null)
+  })
 }
 
 const concealed = new WeakSet<object>()

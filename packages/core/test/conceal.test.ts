@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { concealAgent, concealRequest, hide } from '../src/kit.js'
@@ -33,6 +34,19 @@ test('a request of Node’s shows nothing of its headers, and answers who asks i
     expect(shown(each)).not.toContain('secret-token')
     expect(each.getHeader('authorization')).toBe('Bearer secret-token')
   }
+})
+
+test('an answer in place of a request shows nothing of the request that brought it', async () => {
+  const { requests } = await underWay()
+  const answer = Object.assign(Readable.from([]), { req: requests[0], statusCode: 200 })
+  expect(shown(answer)).toContain('secret-token')
+  concealRequest(answer)
+  expect(shown(answer)).not.toContain('secret-token')
+  expect([answer.req, answer.statusCode]).toEqual([requests[0], 200])
+})
+
+test('what is neither stays as it is', () => {
+  for (const nothing of [undefined, null, 'text', {}]) expect(() => concealRequest(nothing)).not.toThrow()
 })
 
 test('an agent shows nothing of the requests under way, and of those that wait', async () => {
