@@ -150,7 +150,7 @@ async function chosen(choose: Choose, request: unknown, withoutToken: string | u
 
 /** What is attached to one client. */
 export class Attachments<Agent> {
-  readonly #all = new Set<Attachment<Agent>>()
+  #all: readonly Attachment<Agent>[] = []
 
   /** @throws TypeError when two of them list the same origin */
   constructor(all: Iterable<Attachment<Agent>> = []) {
@@ -159,7 +159,7 @@ export class Attachments<Agent> {
 
   /** How many there are. */
   get size(): number {
-    return this.#all.size
+    return this.#all.length
   }
 
   /** In the order they were attached. */
@@ -173,19 +173,23 @@ export class Attachments<Agent> {
    * @throws TypeError when another one lists one of its origins
    */
   add(attachment: Attachment<Agent>): void {
-    for (const { origins } of this.#without(attachment))
+    const others = this.#all.filter(one => one !== attachment)
+    for (const { origins } of others)
       for (const origin of attachment.listed)
         if (origins.has(origin))
           throw optionError(
             'origins',
             `${originOf(origin)} has a token source already; take that one off, or leave the origin out here`,
           )
-    this.#all.add(attachment)
+    if (others.length === this.#all.length) this.#all = [...others, attachment]
   }
 
   /** Whether it was there. */
   delete(attachment: Attachment<Agent>): boolean {
-    return this.#all.delete(attachment)
+    const others = this.#all.filter(one => one !== attachment)
+    const wasThere = others.length < this.#all.length
+    this.#all = others
+    return wasThere
   }
 
   /**
@@ -201,10 +205,6 @@ export class Attachments<Agent> {
         origins.check(url)
       }
     return undefined
-  }
-
-  *#without(attachment: Attachment<Agent>): Iterable<Attachment<Agent>> {
-    for (const one of this.#all) if (one !== attachment) yield one
   }
 }
 

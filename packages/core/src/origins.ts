@@ -26,9 +26,11 @@ export function parseOrigins(list: readonly string[]): Origins {
   const allowed = new Set(list.map(parseOrigin))
   // an origin and the slash that ends it leave nothing to parse: no port, no user information, no other host can follow
   const beginnings = [...allowed].map(origin => `${origin}/`)
-  const has = (url: string | URL) =>
-    (typeof url === 'string' && beginnings.some(beginning => url.startsWith(beginning))) ||
-    allowed.has(originOf(url) ?? '')
+  const has = (url: string | URL) => {
+    const text = url instanceof URL ? url.href : url
+    if (typeof text === 'string') for (const beginning of beginnings) if (text.startsWith(beginning)) return true
+    return allowed.has(originOf(url) ?? '')
+  }
   return {
     has,
     check(url) {

@@ -119,9 +119,9 @@ export class Trip<Agent> {
    */
   async decide(answer: Refused, repeatable: boolean): Promise<boolean> {
     if (this.#attached === undefined || !this.concerns(answer)) return false
-    const { status, body } = answer
     const wwwAuthenticate = answer.header('www-authenticate')
-    const again = await this.#attached.replay({ status, wwwAuthenticate, body }, repeatable)
+    const seen = { status: answer.status, wwwAuthenticate, body: () => answer.body() }
+    const again = await this.#attached.replay(seen, repeatable)
     // an answer is decided on once, however many ask
     if (again === undefined) this.#attached = undefined
     return again !== undefined
