@@ -11,12 +11,13 @@ import {
   leadsToSocket,
   type OurHeaders,
   optionError,
+  type Refused,
+  type Target,
   Trip,
   wholeCache,
 } from '@grantkit/core/kit'
-import type { Answer, Callback, NativeOptions, Options, RequestFunction } from './got-like.js'
+import type { Answer, NativeOptions, Options, RequestFunction } from './got-like.js'
 
-const byFirstOptions = new WeakMap<Options, Call>()
 /** got copies its options for every attempt and hop; the `request` function among them stays the same one. */
 const byRequestFunction = new WeakMap<RequestFunction, Call>()
 
@@ -26,65 +27,80 @@ export function callOf({ request }: Options): Call | undefined {
 }
 
 /** Adds a source to a call that is about to begin. */
-export function join(options: Options, attachment: Attachment<object>): void {
-  const call = byFirstOptions.get(options) ?? new Call(options)
-  call.attachments.add(attachment)
+export function join(options: Options, attachments: Attachments<object>): void {
+  const call = callOf(options)
+  // the options of an earlier call may come back, for the next page
+  if (call === undefined || call.hasBegun) start(options, attachments, call)
+  else call.join(attachments)
+}
+
+function start(options: Options, attachments: Attachments<object>, earlier: Call | undefined): void {
+  const call = new Call(options, attachments, earlier)
+  const request: RequestFunction = (...parameters) => call.send(parameters)
+  byRequestFunction.set(request, call)
+  options.request = request
 }
 
 class Call {
-  readonly attachments = new Set<Attachment<object>>()
+  /** Those of one source, as a rule; whether several go together is found out where the request can fail for it. */
+  #attachments: Attachments<object> | readonly Attachment<object>[]
   #options: Options
+  #hasBegun = false
   #trip: Trip<object> | undefined
   /** Why got sends what it sends next. */
   #attempt: Attempt = 'first'
   readonly #callers: RequestFunction | undefined
   /** got removes what is `undefined` before any hook, though it says something. */
   readonly #hadAuthorization: boolean
-  /** A `FormData` as the caller gave it, its type if they gave one, and the stream that got made of it. */
-  readonly #form: unknown
-  readonly #type: unknown
-  #sentForm: unknown
+  readonly #form: Form | undefined
   #replays = 0
   /** What the next request gets, where a cache had to know. */
   #prepared: OurHeaders | undefined
 
-  constructor(options: Options) {
-    const { headers, body, request } = options
-    // the options of an earlier call may come back, for the next page
-    const earlier = callOf(options)
-    this.#callers = earlier ? earlier.#callers : request
-    if (earlier) options.retry.limit -= earlier.#replays
-    this.#hadAuthorization = Object.hasOwn(headers, 'authorization')
-    this.#type = headers['content-type']
-    this.#form = isFormData(body) ? body : undefined
+  constructor(options: Options, attachments: Attachments<object>, earlier: Call | undefined) {
+    const { headers, body, request, retry } = options
+    this.#attachments = attachments
     this.#options = options
-    const ours: RequestFunction = (...parameters) => this.#send(...parameters)
-    byFirstOptions.set(options, this)
-    byRequestFunction.set(ours, this)
-    options.request = ours
+    this.#callers = earlier ? earlier.#callers : request
+    if (earlier) retry.limit -= earlier.#replays
+    this.#hadAuthorization = Object.hasOwn(headers, 'authorization')
+    this.#form = isFormData(body) ? { given: body, type: headers['content-type'], sent: undefined } : undefined
+  }
+
+  /** Whether anything of it was about to be sent. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  /** Adds another source, before it begins. */
+  join(attachments: Attachments<object>): void {
+    this.#attachments = [...this.#attachments, ...attachments]
   }
 
   /** Before each attempt and hop, with its options. A cache is asked before anything is sent: it has to know by then. */
-  async begin(options: Options): Promise<void> {
+  begin(options: Options): Promise<void> | undefined {
+    this.#hasBegun = true
     this.#options = options
-    this.#sentForm ??= this.#form && options.body
     this.#prepared = undefined
-    if (!options.cache) return
-    this.#prepared = await this.#headersFor(options.headers)
-    const { authorization } = this.#prepared
-    options.cache = authorization === undefined ? wholeCache(options.cache) : cacheFor(authorization, options.cache)
+    if (this.#form) this.#form.sent ??= options.body
+    return options.cache ? this.#prepare(options) : undefined
   }
 
   /** What is sent next follows a redirect. */
   redirect(response: Answer): void {
-    this.#trip?.concerns(answerOf(response))
+    this.#trip?.concerns(new Answered(response))
     this.#attempt = 'redirect'
+  }
+
+  /** Told of every answer that got reads: whether it has to be decided on. */
+  concerns(response: Answer): boolean {
+    return this.#trip?.concerns(new Answered(response)) === true
   }
 
   /** Decides on an answer: what to merge into the options to send the request once more, or `undefined`. */
   async replay(response: Answer): Promise<object | undefined> {
     const again = this.#bodyAgain()
-    const agreed = await this.#trip?.decide(answerOf(response), again !== undefined)
+    const agreed = await this.#trip?.decide(new Answered(response), again !== undefined)
     if (!agreed || again === undefined) return undefined
     this.#attempt = 'replay'
     // got counts every attempt; the caller's number is of their own
@@ -95,55 +111,105 @@ class Call {
 
   /** After the answer to what cannot be sent again: the next request is to have a new token, if this one was rejected. */
   async renew(response: Answer): Promise<void> {
-    await this.#trip?.decide(answerOf(response), false)
+    await this.#trip?.decide(new Answered(response), false)
+  }
+
+  /** Stands in for `http.request`, where the URL is final. Nothing is waited for that is at hand. */
+  send(parameters: Parameters<RequestFunction>): unknown {
+    const headers = this.#prepared ?? this.#headersFor(nativeOf(parameters).headers)
+    // what got has beneath its cache takes a promise, and what is thrown there for an error of the cache
+    const waits = headers instanceof Promise || isBeneathCache(parameters)
+    return waits ? this.#sendLater(headers, parameters) : this.#sendWith(headers, parameters)
+  }
+
+  async #sendLater(headers: OurHeaders | Promise<OurHeaders>, parameters: Parameters<RequestFunction>) {
+    return this.#sendWith(await headers, parameters)
+  }
+
+  #sendWith(headers: OurHeaders, parameters: Parameters<RequestFunction>): unknown {
+    const { agent } = this.#options
+    const loaded = this.#loaded(headers, parameters)
+    for (const each of [agent.http, agent.https, agent.http2]) concealAgent(each)
+    const request = this.#callers?.(...loaded)
+    return isPromise(request) ? this.#callersOr(request, loaded) : this.#sent(request ?? this.#own(loaded))
+  }
+
+  async #callersOr(request: Promise<unknown>, loaded: Parameters<RequestFunction>): Promise<unknown> {
+    return this.#sent((await request) ?? this.#own(loaded))
+  }
+
+  /**
+   * What is sent, with the headers on it. They go into a copy: got's own options, which errors hold, hooks see and
+   * redirects inherit, never have them.
+   */
+  #loaded(headers: OurHeaders, parameters: Parameters<RequestFunction>): Parameters<RequestFunction> {
+    const [first, second, callback] = parameters
+    const native = nativeOf(parameters)
+    const loaded = copyOf(native)
+    loaded.headers = Object.assign({}, native.headers, headers)
+    loaded.agent = this.#agent() ?? native.agent
+    if (!isBeneathCache(parameters)) return [first, loaded, callback]
+    // for the cache to know that a credential was sent (RFC 9111 §3.5), and not which
+    if ('authorization' in headers) native.headers = { ...native.headers, authorization: 'Bearer' }
+    return [loaded, second]
+  }
+
+  /** Sends by got's own function for the URL: `http.request`, `https.request`, or its HTTP/2 client's. */
+  #own(loaded: Parameters<RequestFunction>): unknown {
+    const options = this.#options
+    const { request } = options
+    options.request = undefined
+    const own = options.getRequestFunction()
+    options.request = request
+    return own?.(...loaded)
+  }
+
+  #sent(request: unknown): unknown {
+    if (isPromise(request)) return request.then(arrived => this.#sent(arrived))
+    const { isStream, throwHttpErrors } = this.#options
+    concealRequest(request)
+    if (isStream && !throwHttpErrors) this.#renewAfter(request)
+    return request
+  }
+
+  /** @throws OriginError when nothing may be sent there; what the source throws */
+  #headersFor(callers: NativeOptions['headers']): OurHeaders | Promise<OurHeaders> {
+    const options = this.#options
+    const { url = '', method, signal } = options
+    const has = (name: string) => callers[name] !== undefined || (name === 'authorization' && this.#hadAuthorization)
+    const sending = { url, isSocket: isSocket(options), method, signal, request: options, has }
+    const attempt = this.#attempt
+    // whatever follows without a word of it is got's own
+    this.#attempt = 'retry'
+    this.#trip ??= this.#tripTo(sending)
+    return this.#trip.headersFor(sending, attempt)
+  }
+
+  #tripTo(target: Target): Trip<object> {
+    const all = this.#attachments
+    return new Trip(all instanceof Attachments ? all : new Attachments(all), target)
+  }
+
+  async #prepare(options: Options): Promise<void> {
+    this.#prepared = await this.#headersFor(options.headers)
+    const { authorization } = this.#prepared
+    options.cache = authorization === undefined ? wholeCache(options.cache) : cacheFor(authorization, options.cache)
   }
 
   #bodyAgain(): object | undefined {
     const { body } = this.#options
     if (isRepeatableBody(body)) return {}
-    if (this.#form === undefined || body !== this.#sentForm) return undefined
+    if (this.#form === undefined || body !== this.#form.sent) return undefined
     // the form gets another boundary
-    return { body: this.#form, headers: { 'content-type': this.#type } }
-  }
-
-  /**
-   * Stands in for `http.request`, where the URL is final. The headers go into a copy of what got sends: got's own
-   * options, which errors hold, hooks see and redirects inherit, never have them.
-   */
-  async #send(first: URL | NativeOptions, second: NativeOptions | Callback, callback?: Callback): Promise<unknown> {
-    const cached = typeof second === 'function'
-    const native = (cached ? first : second) as NativeOptions
-    const headers = this.#prepared ?? (await this.#headersFor(native.headers))
-    const agent = this.#agent()
-    const loaded = { ...native, headers: { ...native.headers, ...headers }, ...(agent && { agent }) }
-    // for the cache to know that a credential was sent (RFC 9111 §3.5), and not which
-    if (cached && 'authorization' in headers) native.headers = { ...native.headers, authorization: 'Bearer' }
-    const options = this.#options
-    for (const each of Object.values(options.agent)) concealAgent(each)
-    const parameters: Parameters<RequestFunction> = cached ? [loaded, second] : [first, loaded, callback]
-    const request = (await this.#callers?.(...parameters)) ?? (await defaultOf(options)?.(...parameters))
-    concealRequest(request)
-    if (options.isStream && !options.throwHttpErrors) this.#renewAfter(request)
-    return request
-  }
-
-  /** @throws OriginError when nothing may be sent there; what the source throws */
-  async #headersFor(callers: NativeOptions['headers']): Promise<OurHeaders> {
-    const { url = '', method, signal } = this.#options
-    const target = { url, isSocket: isSocket(this.#options) }
-    const attempt = this.#attempt
-    // whatever follows without a word of it is got's own
-    this.#attempt = 'retry'
-    this.#trip ??= new Trip(new Attachments(this.attachments), target)
-    const has = (name: string) => callers[name] !== undefined || (name === 'authorization' && this.#hadAuthorization)
-    return this.#trip.headersFor({ ...target, method, signal, request: this.#options, has }, attempt)
+    return { body: this.#form.given, headers: { 'content-type': this.#form.type } }
   }
 
   /** @throws TypeError where nobody would notice that the certificate stays at home */
   #agent(): object | undefined {
     const agent = this.#trip?.attachment?.agent
+    if (agent === undefined) return undefined
     const { url = '', http2 } = this.#options
-    if (agent === undefined || new URL(url).protocol !== 'https:') return undefined
+    if (parsed(url).protocol !== 'https:') return undefined
     if (http2) throw optionError('tls', 'needs HTTP/1.1; got takes no agent for HTTP/2')
     return agent
   }
@@ -157,31 +223,64 @@ class Call {
   }
 }
 
-function answerOf({ statusCode, headers, rawBody }: Answer) {
-  return {
-    status: statusCode,
-    header: (name: string) => headers[name]?.toString(),
-    body: async () => (await beginningOf(rawBody)).text,
-  }
-}
-
-/** By an agent's option, or by the host that got takes for a sign. */
-function isSocket({ agent, url = 'unix:', enableUnixSockets }: Options): boolean {
-  const { protocol, hostname } = new URL(url)
-  const isNamed = protocol === 'unix:' || (hostname === 'unix' && enableUnixSockets === true)
-  return isNamed || leadsToSocket(...Object.values(agent))
-}
-
-/** got's own function for a URL: `http.request`, `https.request`, or its HTTP/2 client's. */
-function defaultOf(options: Options): RequestFunction | undefined {
-  const { request } = options
-  options.request = undefined
-  const own = options.getRequestFunction()
-  options.request = request
-  return own
+/** A `FormData` as the caller gave it, its type if they gave one, and the stream that got made of it. */
+interface Form {
+  readonly given: unknown
+  readonly type: unknown
+  sent: unknown
 }
 
 /** By name, not by class: polyfills have their own. */
 function isFormData(body: unknown): boolean {
   return Object.prototype.toString.call(body) === '[object FormData]'
+}
+
+/** Beneath its cache got has the URL among the options. */
+function isBeneathCache([, second]: Parameters<RequestFunction>): boolean {
+  return typeof second === 'function'
+}
+
+function nativeOf(parameters: Parameters<RequestFunction>): NativeOptions {
+  return parameters[isBeneathCache(parameters) ? 0 : 1] as NativeOptions
+}
+
+/** got's options have a hidden class of their own for each request, which makes a spread of them slow to begin with. */
+function copyOf(native: NativeOptions): NativeOptions {
+  return Object.assign({}, native)
+}
+
+/** By an agent's option, or by the host that got takes for a sign. */
+function isSocket({ agent, url = 'unix:', enableUnixSockets }: Options): boolean {
+  const { protocol, hostname } = parsed(url)
+  const isNamed = protocol === 'unix:' || (hostname === 'unix' && enableUnixSockets === true)
+  return isNamed || leadsToSocket(agent.http, agent.https, agent.http2)
+}
+
+function parsed(url: string | URL): URL {
+  return typeof url === 'string' ? new URL(url) : url
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+}
+
+/** An answer as core asks about it. */
+class Answered implements Refused {
+  readonly #answer: Answer
+
+  constructor(answer: Answer) {
+    this.#answer = answer
+  }
+
+  get status(): number {
+    return this.#answer.statusCode
+  }
+
+  header(name: string): string | undefined {
+    return this.#answer.headers[name]?.toString()
+  }
+
+  async body(): Promise<string> {
+    return (await beginningOf(this.#answer.rawBody)).text
+  }
 }

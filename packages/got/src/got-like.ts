@@ -10,7 +10,7 @@ export interface Options {
   readonly isStream: boolean
   readonly throwHttpErrors: boolean
   readonly http2: boolean
-  readonly agent: object
+  readonly agent: { readonly http?: unknown; readonly https?: unknown; readonly http2?: unknown }
   cache?: unknown
   readonly enableUnixSockets?: boolean | undefined
   readonly retry: { limit: number; calculateDelay: unknown }
@@ -23,7 +23,7 @@ export interface Options {
 /** What `http.request` takes. */
 export interface NativeOptions {
   headers: Record<string, unknown>
-  readonly agent?: unknown
+  agent?: unknown
 }
 
 /** Sends an attempt or a hop; beneath got's cache it is called without the URL, which the options then hold. */

@@ -1,6 +1,6 @@
 /** Attaches a token source to a got instance: got's hooks translated to core's trip. */
 import type { TokenSource } from '@grantkit/core'
-import { type Attachment, type AttachmentOptions, httpsAgent, readAttachment } from '@grantkit/core/kit'
+import { type Attachment, type AttachmentOptions, Attachments, httpsAgent, readAttachment } from '@grantkit/core/kit'
 import { callOf, join } from './call.js'
 import type { Answer, Options, RequestError, Response } from './got-like.js'
 
@@ -16,9 +16,12 @@ export interface TokenHooks {
   handlers: (<Call>(options: object, next: (options: never) => Call) => Call)[]
   /** Run at each step of a call, for each attempt and each redirect. */
   hooks: {
-    beforeRequest: ((options: object) => Promise<void>)[]
+    beforeRequest: ((options: object) => Promise<void> | undefined)[]
     beforeRedirect: ((options: object, response: object) => void)[]
-    afterResponse: (<Answer>(response: Answer, retryWithMergedOptions: (options: never) => never) => Promise<Answer>)[]
+    afterResponse: (<Answer>(
+      response: Answer,
+      retryWithMergedOptions: (options: never) => never,
+    ) => Answer | Promise<Answer>)[]
     beforeRetry: ((error: object) => Promise<void>)[]
     beforeError: (<Failure>(error: Failure) => Promise<Failure>)[]
   }
@@ -49,20 +52,19 @@ export function tokenHooks<RequestOptions = GotOptions>(
 }
 
 type Handler = (options: Options | undefined, next: (options: never) => never) => never
-type AfterResponse = (response: Response, retry: (options: never) => never) => Promise<Response>
+type Retry = (options: never) => never
+type AfterResponse = (response: Response, retry: Retry) => Response | Promise<Response>
 
 /** Every source of an instance has hooks of its own; they meet in the call that the first of them begins. */
 function hooksOf(attachment: Attachment<object>): TokenHooks {
+  const attachments = new Attachments([attachment])
   const handler: Handler = (options, next) => {
     // got makes no options of a URL it cannot parse, and fails the request
-    if (options !== undefined) join(options, attachment)
+    if (options !== undefined) join(options, attachments)
     return next(options as never)
   }
-  const afterResponse: AfterResponse = async (response, retry) => {
-    const { options } = response.request
-    const again = await callOf(options)?.replay(response)
-    return again === undefined ? response : sendAgain(options, () => retry(again as never))
-  }
+  const afterResponse: AfterResponse = (response, retry) =>
+    callOf(response.request.options)?.concerns(response) ? decided(response, retry) : response
   // a stream's answer reaches no other hook, and these only when it is an error
   const renew = async (error: RequestError) => {
     const { options, response } = error
@@ -73,13 +75,19 @@ function hooksOf(attachment: Attachment<object>): TokenHooks {
     return error
   }
   const hooks = {
-    beforeRequest: [async (options: Options) => callOf(options)?.begin(options)],
+    beforeRequest: [(options: Options) => callOf(options)?.begin(options)],
     beforeRedirect: [(options: Options, response: Answer) => callOf(options)?.redirect(response)],
     afterResponse: [afterResponse],
     beforeRetry: [renew],
     beforeError: [beforeError],
   }
   return { handlers: [handler], hooks } as unknown as TokenHooks
+}
+
+async function decided(response: Response, retry: Retry): Promise<Response> {
+  const { options } = response.request
+  const again = await callOf(options)?.replay(response)
+  return again === undefined ? response : sendAgain(options, () => retry(again as never))
 }
 
 /**

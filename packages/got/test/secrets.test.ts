@@ -139,6 +139,15 @@ for (const client of clients) {
         expect(response.request.options.url?.toString()).toContain('http://127.0.0.1')
       })
 
+    test('in a response that a function of the caller’s own brought in place of a request', async () => {
+      const request = (url: URL, options: http.RequestOptions) =>
+        new Promise<http.IncomingMessage>(resolve => http.request(url, options, resolve).end())
+      const { api, instance } = await setUpWith(client, ok, { request })
+      const response = (await instance.get('')) as unknown as Response
+      expect(api.requests[0]?.headers).toMatchObject({ 'x-api-key': 'secret-key' })
+      expect(shown(response)).not.toMatch(secrets)
+    })
+
     test('in a stream, before its answer, with it, and after it broke off', async () => {
       const { api, instance } = await setUpWith(client, ok)
       let answer: ServerResponse | undefined
