@@ -57,7 +57,8 @@ export function initOf(input: unknown, given: (RequestInit & { cache?: string })
     body: body ?? undefined,
     redirect: redirect ?? request?.redirect,
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
-    cache: cache ?? request?.cache,
+    // every Request has a mode; the default says nothing
+    cache: cache ?? (request?.cache === 'default' ? undefined : request?.cache),
   })
 }
 

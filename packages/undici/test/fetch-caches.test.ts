@@ -50,6 +50,31 @@ for (const [place, arrange] of Object.entries({
     expect([await get('ann'), await get('bob'), await get('ann')]).toEqual(['1', '2', '3'])
   })
 
+test('a cache beneath serves nobody what another was answered to a Request', async () => {
+  const api = await recordingServer(fresh)
+  const call = fetchWithTokens(caching(fetch), twoUsers(), { origins: [api.origin] })
+  const get = async (user: string) => {
+    const request = new Request(`${api.origin}/`, { headers: { 'x-user': user } })
+    return (await (call as typeof fetch)(request)).text()
+  }
+  expect([await get('ann'), await get('bob'), await get('ann')]).toEqual(['1', '2', '3'])
+})
+
+test('a cache mode of the caller’s own stays', async () => {
+  const modes: unknown[] = []
+  const recording: Fetch = (url, init) => {
+    modes.push(init?.cache)
+    return fetch(url, init as RequestInit)
+  }
+  const api = await recordingServer()
+  const call = fetchWithTokens(recording, authorizationServer().source, { origins: [api.origin] }) as typeof fetch
+  await call(`${api.origin}/`, { cache: 'reload' } as RequestInit)
+  await call(`${api.origin}/`, { cache: 'default' } as RequestInit)
+  await call(new Request(`${api.origin}/`, { cache: 'force-cache' } as RequestInit))
+  await call(new Request(`${api.origin}/`))
+  expect(modes).toEqual(['reload', 'default', 'force-cache', 'no-store'])
+})
+
 test('a cache beneath does not serve a repetition the 401 it keeps', async () => {
   const { source } = authorizationServer()
   const api = await recordingServer((request, response) => {
