@@ -1,6 +1,8 @@
 /** A request is sent once, and once more where its answer rejects the token. */
+import type { AnswerHeaders, Controller, Handler } from './handler.js'
 import { HeldAnswer } from './held-answer.js'
-import { type AnswerHeaders, type Controller, type Handler, Relay } from './relay.js'
+import { parseHeaders, unread } from './legacy.js'
+import { Relay } from './relay.js'
 
 /** Sends a request underneath, with this for its handler. */
 export type Send = (handler: Handler) => boolean
@@ -8,20 +10,23 @@ export type Send = (handler: Handler) => boolean
 /** How an answer begins. */
 export class Head {
   readonly status: number
-  readonly headers: AnswerHeaders
+  readonly #headers: AnswerHeaders
+  readonly #raw: Controller['rawHeaders']
 
-  constructor(status: number, headers: AnswerHeaders) {
+  constructor(status: number, headers: AnswerHeaders, { rawHeaders }: Controller) {
     this.status = status
-    this.headers = headers
+    this.#headers = headers
+    this.#raw = rawHeaders
   }
 
   /** By its name in small letters, several of one name joined by commas. */
   header(name: string): string | undefined {
-    return this.headers[name]?.toString()
+    const headers = this.#headers === unread ? parseHeaders(this.#raw as Buffer[]) : this.#headers
+    return headers[name]?.toString()
   }
 
   get isRedirect(): boolean {
-    return this.status >= 300 && this.status < 400 && this.headers.location !== undefined
+    return this.status >= 300 && this.status < 400 && this.header('location') !== undefined
   }
 }
 
@@ -71,7 +76,7 @@ export class Attempt extends Relay {
   }
 
   override onResponseStart(beneath: Controller, status: number, headers: AnswerHeaders, message?: string): void {
-    this.#head = new Head(status, headers)
+    this.#head = new Head(status, headers, beneath)
     if (this.#judge?.concerns(this.#head)) this.#hold(this.#judge, this.#head)
     super.onResponseStart(beneath, status, headers, message)
   }

@@ -13,3 +13,8 @@ export const byCertificate: Interceptor = beneath => {
     return agent === undefined ? dispatch(request, handler) : agent().dispatch(request as never, handler as never)
   }
 }
+
+/** An interceptor right above it: undici 7 puts handlers of its own between any two. */
+export function directly(above: Interceptor): Interceptor {
+  return beneath => above(byCertificate(beneath) as never)
+}

@@ -1,8 +1,10 @@
 /** What caches and `deduplicate` are told of answers to a credential, wherever they stand. */
 import { optionError, uncachedAnswer } from '@grantkit/core/kit'
 import type { Dispatch, Interceptor } from './dispatch.js'
+import type { AnswerHeaders, Controller } from './handler.js'
 import { hasHeader, headerObject } from './headers.js'
-import { type AnswerHeaders, type Controller, isLegacy, Relay } from './relay.js'
+import { isLegacy } from './legacy.js'
+import { Relay } from './relay.js'
 
 /** The handlers of undici's `cache` and `deduplicate`: interceptors above see requests before a token is on them. */
 const keepers: readonly string[] = ['CacheHandler', 'CacheRevalidationHandler']

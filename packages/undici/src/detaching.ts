@@ -1,6 +1,8 @@
 /** Above `deduplicate`: a caller who aborts leaves, and takes nobody along. */
 import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
-import { type AnswerHeaders, Between, type Controller, isLegacy } from './relay.js'
+import type { AnswerHeaders, Controller } from './handler.js'
+import { isLegacy } from './legacy.js'
+import { Between } from './relay.js'
 
 /**
  * undici's `deduplicate` hands the first caller the controller of the request that all wait for, so that its abort would

@@ -1,6 +1,8 @@
 /** A request and its handler, which knows nothing of what it takes to answer it. */
 import { Attempt, type Head, type Judge, type Send } from './attempt.js'
-import { type AnswerHeaders, Between, type Controller } from './relay.js'
+import type { AnswerHeaders, Controller } from './handler.js'
+import { isLegacy, LegacyCalls, LegacyReceiver, takesLegacy } from './legacy.js'
+import { Between } from './relay.js'
 
 /** Hands on the end of an answer: calls `complete`. */
 export type Completion = (head: Head | undefined, complete: () => void) => void
@@ -12,13 +14,16 @@ export class Exchange extends Between {
   #abortion: AbortController | undefined
   /** The request as it is sent now. */
   #attempt: Attempt | undefined
+  /** undici 7 has put around its older handler what can be called both ways: an answer passes as it is, the older way. */
+  readonly #hidesNewer: boolean
   #isBegun = false
   /** Nothing more goes to the handler. */
   #isOver = false
 
   constructor(handler: object, completion: Completion) {
-    super(handler)
+    super(takesLegacy(handler) ? new LegacyReceiver(handler) : handler)
     this.#completion = completion
+    this.#hidesNewer = takesLegacy(handler) && !isLegacy(handler)
   }
 
   /** Aborted when the handler aborts. Most requests need none: it is made when it is asked for. */
@@ -43,7 +48,7 @@ export class Exchange extends Between {
   send(send: Send, judge?: Judge): boolean {
     if (this.#isOver) return true
     this.#attempt = new Attempt(this, judge)
-    return send(this.#attempt)
+    return send(this.#hidesNewer ? new LegacyCalls(this.#attempt) : this.#attempt)
   }
 
   fail(error: unknown): void {

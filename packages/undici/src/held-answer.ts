@@ -1,6 +1,7 @@
 /** What is made for an answer that may reject a token, and for no other. */
 import { beginningOf } from '@grantkit/core/kit'
-import { type AnswerHeaders, type Controller, type Handler, Relay } from './relay.js'
+import type { AnswerHeaders, Controller, Handler } from './handler.js'
+import { Relay } from './relay.js'
 
 const maxBeginning = 65_536
 

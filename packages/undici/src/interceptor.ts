@@ -7,7 +7,7 @@ import {
   type SourceOf,
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent } from './attaching.js'
-import { byCertificate } from './by-certificate.js'
+import { directly } from './by-certificate.js'
 import { Chains } from './chains.js'
 import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
 import { Passage, type Route } from './passage.js'
@@ -35,8 +35,7 @@ export function tokenInterceptor(
 ): Interceptor {
   const attachments = readAttachments(attachingBy('tokenInterceptor'), source, options)
   // nobody knows what is beneath: a cache there is to leave the request alone
-  const interceptor = carryingTokens(attachments, { mayBeKept: true })
-  return dispatch => interceptor(byCertificate(dispatch) as never)
+  return directly(carryingTokens(attachments, { mayBeKept: true }))
 }
 
 /** The interceptor; {@link byCertificate} has to be somewhere beneath. */

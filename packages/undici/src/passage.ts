@@ -15,8 +15,8 @@ import { guarded, refuseSharing } from './caches.js'
 import type { Chains } from './chains.js'
 import type { Dispatch, DispatchOptions } from './dispatch.js'
 import { Exchange } from './exchange.js'
+import type { Handler } from './handler.js'
 import { type HeaderObject, hasHeader, headerObject, isLasting } from './headers.js'
-import type { Handler } from './relay.js'
 
 /** What the requests through one interceptor have in common. */
 export interface Route {

@@ -1,8 +1,9 @@
 /** Beneath `redirect`: a request that is sent on to its own URL, now to be read there, as after a form was posted. */
 import { nextHop, parseUrl } from '@grantkit/core/kit'
 import type { Dispatch, DispatchOptions, Interceptor } from './dispatch.js'
+import type { AnswerHeaders, Controller } from './handler.js'
 import { headerObject } from './headers.js'
-import { type AnswerHeaders, type Controller, Relay } from './relay.js'
+import { Relay } from './relay.js'
 
 /**
  * undici takes a redirect to a URL that it has been at for a loop. After a POST it is none: what follows is a GET of the

@@ -1,7 +1,7 @@
 /** Interceptors in the order that is safe: those that dispatch again above the tokens, those that keep answers beneath. */
 import { optionError, readAttachments, refuseSource, type SourceAttachment } from '@grantkit/core/kit'
 import { attachingBy, orders } from './attaching.js'
-import { byCertificate } from './by-certificate.js'
+import { byCertificate, directly } from './by-certificate.js'
 import { markPrivate } from './caches.js'
 import { detaching } from './detaching.js'
 import type { DispatchOptions } from './dispatch.js'
@@ -45,9 +45,12 @@ export function withTokens<Composed>(
   const attachments = readAttachments(attachingBy('withTokens'), source, own)
   if (typeof dispatcher?.compose !== 'function')
     throw optionError('dispatcher', 'must be an Agent or another dispatcher of your undici')
+  const tokens = carryingTokens(attachments)
   const sharing = deduplicate && [deduplicate, detaching]
   const keeping = cache && [markPrivate, ...(sharing ?? []), cache]
+  const beneath = keeping ?? sharing
   const following = redirect === undefined ? [] : [followingToItself, redirect]
-  const outward = [byCertificate, ...(keeping ?? sharing ?? []), carryingTokens(attachments), retry, ...following]
+  const carrying = beneath ? [byCertificate, ...beneath, tokens] : [directly(tokens)]
+  const outward = [...carrying, retry, ...following]
   return dispatcher.compose(outward.filter(one => one !== undefined) as never)
 }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Send } from '../src/attempt.js'
 import { Exchange } from '../src/exchange.js'
-import type { Controller, Handler } from '../src/relay.js'
+import type { Controller, Handler } from '../src/handler.js'
 
 /** An undici that does what the test says, and records how it is steered. */
 function beneath() {

@@ -140,6 +140,22 @@ for (const copy of copies) {
       expect(server.requests).toBe(2)
     })
 
+    for (const [name, handler] of Object.entries({ 'an answer': ok, 'a 401 that is handed on': forbidden(large) }))
+      test(`the headers of ${name} reach who wants them raw as they came`, async () => {
+        const { api, dispatcher } = await setUp(copy, (request, response) => {
+          response.setHeader('X-Own', ['One', 'Two'])
+          handler(request, response)
+        })
+        const { headers, body } = await undici.request(`${api.origin}/`, {
+          dispatcher,
+          responseHeaders: 'raw',
+        } as never)
+        await body.dump()
+        const raw = [headers].flat().map(String)
+        const values = raw.filter((_, index) => index % 2 === 1 && raw[index - 1] === 'X-Own')
+        expect(values).toEqual(['One', 'Two'])
+      })
+
     test('stream() gets the answer to the request sent once more, and no other', async () => {
       const { api, dispatcher } = await setUp(copy, accepting('secret-token-2'))
       const statuses: number[] = []
