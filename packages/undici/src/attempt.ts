@@ -36,6 +36,8 @@ export interface Judge {
   concerns(head: Head): boolean
   /** How to send the request once more, or `undefined` to hand the answer on. */
   decide(head: Head, beginning: () => Promise<string>): Promise<Send | undefined>
+  /** Told of an answer before its handler is told the end of it; what is returned is called after that. */
+  ending(head: Head | undefined): () => void
 }
 
 /** Whose request it is. */
@@ -45,7 +47,7 @@ export interface Sender extends Handler {
   /** Whether its handler has aborted. */
   readonly aborted: boolean
   fail(error: unknown): void
-  send(send: Send, judge: Judge | undefined): boolean
+  send(send: Send): boolean
 }
 
 /** One time a request is sent, and its answer. One that may reject a token is held back until it has been judged. */
@@ -59,8 +61,7 @@ export class Attempt extends Relay {
   /** Nothing more comes from underneath. */
   #isAnswered = false
 
-  /** @param judge without one every answer is handed on as it comes */
-  constructor(sender: Sender, judge: Judge | undefined) {
+  constructor(sender: Sender, judge: Judge) {
     super(sender)
     this.#sender = sender
     this.#judge = judge
@@ -123,7 +124,7 @@ export class Attempt extends Relay {
       if (!this.#isAnswered) this.#beneath?.pause()
       const beginning = () => held.beginning(head.header('content-encoding'))
       judge.decide(head, beginning).then(
-        again => this.#held === held && this.#conclude(judge, again),
+        again => this.#held === held && this.#conclude(again),
         error => this.#held === held && this.#sender.fail(error),
       )
     })
@@ -132,12 +133,12 @@ export class Attempt extends Relay {
     this.receiver = held
   }
 
-  #conclude(judge: Judge, again: Send | undefined): void {
+  #conclude(again: Send | undefined): void {
     this.#isJudged = true
     if (again !== undefined) this.drop()
     try {
       if (again === undefined) this.resume()
-      else this.#sender.send(again, judge)
+      else this.#sender.send(again)
     } catch (error) {
       this.#sender.fail(error)
     }

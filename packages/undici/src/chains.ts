@@ -27,14 +27,20 @@ export class Chains<Trip> {
     return before?.url === url ? { trip: before.trip, attempt: 'retry' } : undefined
   }
 
-  /** The redirect interceptor dispatches the next hop while it is told the end of the answer that redirects. */
-  complete(trip: Trip | undefined, head: Head | undefined, complete: () => void): void {
+  /**
+   * The redirect interceptor dispatches the next hop while it is told the end of the answer that redirects.
+   *
+   * @returns called when it has been told
+   */
+  ending(trip: Trip | undefined, head: Head | undefined): () => void {
     const before = this.#redirected
-    this.#redirected = head?.isRedirect ? trip : undefined
-    try {
-      complete()
-    } finally {
+    const next = head?.isRedirect ? trip : undefined
+    if (next === before) return nothing
+    this.#redirected = next
+    return () => {
       this.#redirected = before
     }
   }
 }
+
+function nothing(): void {}

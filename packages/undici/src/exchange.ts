@@ -1,16 +1,13 @@
 /** A request and its handler, which knows nothing of what it takes to answer it. */
-import { Attempt, type Head, type Judge, type Send } from './attempt.js'
+import { Attempt, type Judge, type Send } from './attempt.js'
 import type { AnswerHeaders, Controller } from './handler.js'
 import { isLegacy, LegacyCalls, LegacyReceiver, takesLegacy } from './legacy.js'
 import { Between } from './relay.js'
 
-/** Hands on the end of an answer: calls `complete`. */
-export type Completion = (head: Head | undefined, complete: () => void) => void
-
 /** One request as its handler sees it: begun once, answered once, however often it is sent underneath. */
 export class Exchange extends Between {
   paused = false
-  readonly #completion: Completion
+  readonly #judge: Judge
   #abortion: AbortController | undefined
   /** The request as it is sent now. */
   #attempt: Attempt | undefined
@@ -20,9 +17,9 @@ export class Exchange extends Between {
   /** Nothing more goes to the handler. */
   #isOver = false
 
-  constructor(handler: object, completion: Completion) {
+  constructor(handler: object, judge: Judge) {
     super(takesLegacy(handler) ? new LegacyReceiver(handler) : handler)
-    this.#completion = completion
+    this.#judge = judge
     this.#hidesNewer = takesLegacy(handler) && !isLegacy(handler)
   }
 
@@ -45,9 +42,9 @@ export class Exchange extends Between {
   }
 
   /** Sends the request, unless it is over already. */
-  send(send: Send, judge?: Judge): boolean {
+  send(send: Send): boolean {
     if (this.#isOver) return true
-    this.#attempt = new Attempt(this, judge)
+    this.#attempt = new Attempt(this, this.#judge)
     return send(this.#hidesNewer ? new LegacyCalls(this.#attempt) : this.#attempt)
   }
 
@@ -64,11 +61,14 @@ export class Exchange extends Between {
 
   override onResponseEnd(beneath: Controller, trailers: AnswerHeaders): void {
     this.#isOver = true
+    const ended = this.#judge.ending(this.#attempt?.head)
     try {
-      this.#completion(this.#attempt?.head, () => super.onResponseEnd(beneath, trailers))
+      super.onResponseEnd(beneath, trailers)
     } catch (error) {
       this.#isOver = false
       throw error
+    } finally {
+      ended()
     }
   }
 

@@ -44,9 +44,7 @@ export class Passage implements Sending, Judge {
     this.url = rootOf(given)
     this.mayBeKept = route.mayBeKept
     this.#route = route
-    this.#exchange = new Exchange(guarded(handler, this), (head, complete) =>
-      route.chains.complete(this.#trip, head, complete),
-    )
+    this.#exchange = new Exchange(guarded(handler, this), this)
   }
 
   makeSignal(): AbortSignal {
@@ -92,8 +90,12 @@ export class Passage implements Sending, Judge {
     return handler => this.#dispatch(trip, ours, handler)
   }
 
+  ending(head: Head | undefined): () => void {
+    return this.#route.chains.ending(this.#trip, head)
+  }
+
   #send(trip: Trip<CurrentAgent>, ours: OurHeaders): boolean {
-    return this.#exchange.send(handler => this.#dispatch(trip, ours, handler), this)
+    return this.#exchange.send(handler => this.#dispatch(trip, ours, handler))
   }
 
   /** Nothing underneath follows redirects: it would take our headers along. */

@@ -19,20 +19,20 @@ function beneath() {
 }
 
 function begin(handler: Handler) {
-  const exchange = new Exchange({ onRequestStart() {}, ...handler }, (_, complete) => complete())
   const { controller, steered } = beneath()
   let decide: (send: Send | undefined) => void = () => {}
   const decided = new Promise<Send | undefined>(resolve => {
     decide = resolve
   })
-  let attempt: Handler = {}
-  exchange.send(
-    handler => {
-      attempt = handler
-      return true
-    },
-    { concerns: ({ status }) => status === 401, decide: () => decided },
+  const exchange = new Exchange(
+    { onRequestStart() {}, ...handler },
+    { concerns: ({ status }) => status === 401, decide: () => decided, ending: () => () => {} },
   )
+  let attempt: Handler = {}
+  exchange.send(handler => {
+    attempt = handler
+    return true
+  })
   attempt.onRequestStart?.(controller, undefined)
   attempt.onResponseStart?.(controller, 401, {})
   return { exchange, attempt, controller, steered, decide, decided }
@@ -123,7 +123,7 @@ test('an abort without a reason has one that undici users know', () => {
   const errors: unknown[] = []
   const exchange = new Exchange(
     { onRequestStart() {}, onResponseError: (_: unknown, error: unknown) => void errors.push(error) },
-    (_, complete) => complete(),
+    { concerns: () => false, decide: async () => undefined, ending: () => () => {} },
   )
   exchange.abort()
   expect(errors).toMatchObject([{ name: 'AbortError', code: 'UND_ERR_ABORTED' }])
