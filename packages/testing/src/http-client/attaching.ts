@@ -36,7 +36,7 @@ export const attaching: readonly HttpClientCase[] = [
   {
     name: 'makes one token request for 1,000 callers at once',
     async run(scene) {
-      const { api, server, client } = await scene.usual()
+      const { api, server, client } = await scene.usual(ok, { isCounted: true })
       const release = server.hold()
       const calls = Array.from({ length: 1_000 }, (_, number) => succeed(client, { url: `/${number}` }))
       await server.asked(1_000)
@@ -50,7 +50,7 @@ export const attaching: readonly HttpClientCase[] = [
   {
     name: 'renews in the background, unseen by callers',
     async run(scene) {
-      const { api, server, client } = await scene.usual()
+      const { api, server, client } = await scene.usual(ok, { isCounted: true })
       await succeed(client, { url: '/' })
       server.clock.advance(lifetimeMs - 30_000)
       const release = server.hold()

@@ -1,6 +1,10 @@
 /** The contract's authorization server: its provider wants a header of its own on every request. */
 import type { Conform } from '@grantkit/core'
-import { type AuthorizationServer, authorizationServer as serverOf } from '../servers/authorization-server.js'
+import {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  authorizationServer as serverOf,
+} from '../servers/authorization-server.js'
 
 export { type AuthorizationServer, clientSecret, lifetimeMs, tokenResponse } from '../servers/authorization-server.js'
 
@@ -12,6 +16,9 @@ export const tokenPrefix = 'secret-token'
 let count = 0
 
 /** Each has tokens that are nobody else's. */
-export function authorizationServer(conform: Conform = {}): AuthorizationServer {
-  return serverOf({ name: `${tokenPrefix}-${++count}`, conform: { resourceHeaders, ...conform } })
+export function authorizationServer(
+  conform: Conform = {},
+  client: Pick<AuthorizationServerOptions, 'tls' | 'onEvent'> = {},
+): AuthorizationServer {
+  return serverOf({ name: `${tokenPrefix}-${++count}`, conform: { resourceHeaders, ...conform }, ...client })
 }

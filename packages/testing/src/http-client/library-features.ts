@@ -16,7 +16,7 @@ export const libraryFeatures: readonly HttpClientCase[] = [
   {
     name: 'lets an abort during the token request end its own request alone',
     async run(scene) {
-      const { api, server, client } = await scene.usual()
+      const { api, server, client } = await scene.usual(ok, { isCounted: true })
       const release = server.hold()
       const controller = new AbortController()
       const aborted = outcomeOf(client, { url: '/aborted', signal: controller.signal })
@@ -52,7 +52,7 @@ export const libraryFeatures: readonly HttpClientCase[] = [
   {
     name: 'lets an abort during a renewal end its own request alone',
     async run(scene) {
-      const { api, server, client } = await scene.usual()
+      const { api, server, client } = await scene.usual(ok, { isCounted: true })
       await succeed(client, { url: '/' })
       api.handler = acceptingSecond(server)
       const release = server.hold()

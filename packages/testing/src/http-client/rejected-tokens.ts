@@ -298,7 +298,7 @@ export const rejectedTokens: readonly HttpClientCase[] = [
   {
     name: 'lets requests that begin during a renewal wait for it',
     async run(scene) {
-      const { api, server, client } = await scene.usual()
+      const { api, server, client } = await scene.usual(ok, { isCounted: true })
       await succeed(client, { url: '/' })
       api.handler = acceptingSecond(server)
       const release = server.hold()

@@ -46,6 +46,8 @@ export interface Scene {
 interface UsualOptions extends HttpClientOptions {
   readonly conform?: Conform
   readonly otherOrigins?: HttpClientAttachment['otherOrigins']
+  /** For cases that wait until the source was asked. */
+  readonly isCounted?: boolean
 }
 
 export interface Usual {
@@ -122,10 +124,11 @@ function sceneOf(setup: HttpClientSetup, { clients, servers, foreign }: Opened):
       clients.push(client)
       return { send: request => handled(client.send(request)) }
     },
-    async usual(handler, { conform, otherOrigins, ...options } = {}) {
+    async usual(handler, { conform, otherOrigins, isCounted = false, ...options } = {}) {
       const api = await scene.api(handler)
       const server = authorizationServer(conform)
-      const attachment = { source: server.source, origins: [api.origin], otherOrigins }
+      const source = isCounted ? server.counted : server.source
+      const attachment = { source, origins: [api.origin], otherOrigins }
       const client = await scene.client([attachment], { baseUrl: api.origin, ...options })
       return { api, server, client }
     },

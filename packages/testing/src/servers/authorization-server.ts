@@ -5,7 +5,9 @@ import {
   createClient,
   createTokenSource,
   defineProvider,
+  type EventListener,
   type ManagedTokenSource,
+  type TlsOptions,
   type TransportResponse,
 } from '@grantkit/core'
 import { type ManualClock, manualClock } from '../manual-clock.js'
@@ -18,12 +20,21 @@ export interface AuthorizationServerOptions {
   readonly origins?: readonly string[] | undefined
   /** How its provider departs from the RFCs. Default: it does not. */
   readonly conform?: Conform | undefined
+  /** The client's certificate, which its tokens are bound to. Default: none. */
+  readonly tls?: TlsOptions | undefined
+  /** Told of every step of the client's. */
+  readonly onEvent?: EventListener | undefined
 }
 
 /** A server without a port, a client of it, and what came of them. */
 export interface AuthorizationServer {
   /** To attach; it obtains its tokens here. */
   readonly source: ManagedTokenSource
+  /**
+   * The same source, each question to it counted: for tests that wait until so many callers do. Since it is another object
+   * than core made, it is asked for every request, also where the token is held.
+   */
+  readonly counted: ManagedTokenSource
   /** The client's. */
   readonly clock: ManualClock
   /** How many token requests it received. */
@@ -36,7 +47,7 @@ export interface AuthorizationServer {
   hold(): () => void
   /** Resolves once so many token requests have come in. */
   requested(count: number): Promise<void>
-  /** Resolves once the source was asked so often. */
+  /** Resolves once `counted` was asked so often. */
   asked(count: number): Promise<void>
 }
 
@@ -48,7 +59,7 @@ let count = 0
 
 /** Each has an issuer of its own: core shares tokens and rests between all that have the same. */
 export function authorizationServer(options: AuthorizationServerOptions = {}): AuthorizationServer {
-  const { name = 'secret-token', origins, conform = {} } = options
+  const { name = 'secret-token', origins, conform = {}, tls, onEvent } = options
   const issuer = `https://as-${++count}.example`
   const clock = manualClock()
   const tokenRequests = counter()
@@ -59,6 +70,8 @@ export function authorizationServer(options: AuthorizationServerOptions = {}): A
     clientId: 'app',
     clientSecret,
     clock,
+    tls,
+    onEvent,
     async transport() {
       const number = tokenRequests.up()
       await held
@@ -67,7 +80,8 @@ export function authorizationServer(options: AuthorizationServerOptions = {}): A
   })
   const source = createTokenSource({ client, grant: clientCredentials(), origins })
   const server: AuthorizationServer = {
-    source: {
+    source,
+    counted: {
       ...source,
       getTokenSet(options) {
         questions.up()
