@@ -5,6 +5,7 @@ import { caches } from './http-client/caches.js'
 import { clientCertificates } from './http-client/client-certificates.js'
 import type { HttpClientSetup } from './http-client/client-under-test.js'
 import { gatewayFaults } from './http-client/gateway-faults.js'
+import { heldTokens } from './http-client/held-tokens.js'
 import { libraryFeatures } from './http-client/library-features.js'
 import { otherOrigins } from './http-client/other-origins.js'
 import { redirects } from './http-client/redirects.js'
@@ -21,6 +22,7 @@ export interface HttpClientContractCase extends ContractCase {
 
 const chapters: Readonly<Record<string, readonly HttpClientCase[]>> = {
   'Tokens attached': attaching,
+  'Held tokens': heldTokens,
   'Rejected tokens': rejectedTokens,
   'Faults of gateways': gatewayFaults,
   'Beside what the library does': libraryFeatures,

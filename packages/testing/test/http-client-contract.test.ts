@@ -13,6 +13,7 @@ describe('a client that does all of it', () => {
 const faults: Readonly<Record<Fault, readonly string[]>> = {
   'attaches nothing': ['sends the token, and the headers the provider wants', 'asks for the source of each request'],
   'a token request per call': ['reuses a token for every request', 'makes one token request for 1,000 callers at once'],
+  'one token for ever': ['sends no expired token'],
   'checks no origin': [
     'sends nothing to an absolute URL in place of a path',
     'sends nothing to a host with ideographic dots',
@@ -129,6 +130,50 @@ describe('a client that does not', () => {
       const found = httpClientContract({ create: tinyClient(fault as Fault) }).find(one => one.name === name)
       await expect(found?.run()).rejects.toThrow()
     })
+})
+
+/** What a way of its own might leave out where the token is held, and the case that notices. */
+const leftOut: Readonly<Record<string, Fault>> = {
+  'a request': 'overwrites what the caller set',
+  "a caller's own Authorization": 'overwrites what the caller set',
+  'another origin, refused': 'checks no origin',
+  'another origin, passed through': 'checks no origin',
+  'a redirect within the origin': 'strips everything within the origins',
+  'a redirect to another origin and back': 'gives back what it stripped',
+  'a rejected token': 'never replays',
+  'a rejected token after a redirect': 'never replays',
+  'a rejected token, and a body that cannot be sent again': 'replays streams',
+  'a 401 without a reason': 'looks at no 401 without a challenge',
+  'a new token that is rejected too': 'replays twice',
+  'a request aborted beforehand': 'ignores aborts',
+  'a token that is due': 'one token for ever',
+  'a token that is over': 'one token for ever',
+  'a token that was dropped': 'one token for ever',
+  'a token that was replaced by one that ends sooner': 'one token for ever',
+  'a certificate that was replaced': 'one token for ever',
+  'a source that was closed': 'one token for ever',
+  'a refresh token whose end has to be told': 'one token for ever',
+  'users that a function chooses': 'one token for ever',
+}
+
+describe('a client that does with a held token what it does not with one that is asked for', () => {
+  const prefix = 'does with a held token as with one that is asked for: '
+
+  /** The first client of a case is the one with the token held. */
+  function onFirst(fault: Fault): HttpClientSetup['create'] {
+    const creates = [tinyClient(fault)]
+    return (...parameters) => (creates.pop() ?? tinyClient())(...parameters)
+  }
+
+  test.each(Object.entries(leftOut))('%s: %s', async (name, fault) => {
+    const found = httpClientContract({ create: onFirst(fault) }).find(one => one.name === prefix + name)
+    await expect(found?.run()).rejects.toThrow(/^Expected values to be strictly deep-equal|bytes of ours/)
+  })
+
+  test('has a fault for every case', () => {
+    const names = httpClientContract({ create: tinyClient() }).filter(({ about }) => about === 'Held tokens')
+    expect(names.map(({ name }) => name)).toEqual(Object.keys(leftOut).map(name => prefix + name))
+  })
 })
 
 describe('httpClientContract', () => {

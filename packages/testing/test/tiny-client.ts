@@ -18,6 +18,7 @@ import type { ClientBody, ClientRequest, ClientResponse, HttpClientAttachment, H
 export type Fault =
   | 'attaches nothing'
   | 'a token request per call'
+  | 'one token for ever'
   | 'checks no origin'
   | 'compares origins as text'
   | 'checks another URL than it sends'
@@ -81,6 +82,7 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
   const has = (fault: Fault) => faults.includes(fault)
   return (all, { baseUrl, retries = 0, followRedirects = true, cache }) => {
     const kept = new Map<string, Answer>()
+    let first: Promise<TokenSet> | undefined
     const agents = new Map(all.map(one => [one, one.tls && agentFor(one.tls)]))
     const agentOf = (one: HttpClientAttachment | undefined) => (one ? agents.get(one) : undefined)
 
@@ -124,9 +126,13 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
       const { source } = attachment
       const origins = has('checks no origin') ? { has: () => true, check() {} } : originsOf(attachment)
       const chosen = typeof source === 'function' ? await source({ header: name => headers[name] }) : source
-      const asked = has('a token request per call')
-        ? { ...chosen, getTokenSet: () => chosen.getTokenSet().then(() => ownToken(chosen)) }
-        : chosen
+      const asked = {
+        ...chosen,
+        ...(has('a token request per call') && {
+          getTokenSet: () => chosen.getTokenSet().then(() => ownToken(chosen)),
+        }),
+        ...(has('one token for ever') && { getTokenSet: () => (first ??= chosen.getTokenSet()) }),
+      }
       const borrowed = has('token requests end with their caller') ? undefined : signal
       try {
         return await attach(asked, origins, { method, url, ...(!has('ignores aborts') && { signal: borrowed }) })
