@@ -293,6 +293,45 @@ describe('an answer of the store that comes late', () => {
   })
 })
 
+describe('a login while the store takes nothing', () => {
+  async function login() {
+    fakeTimers()
+    const { start, backend } = machines(rotate())
+    const store = { fails: true }
+    const process = start(
+      {},
+      {
+        compareAndSet: (...args) =>
+          store.fails ? Promise.reject(new Error('READONLY')) : backend.compareAndSet(...args),
+      },
+    )
+    const seen: { outcome?: string } = {}
+    const code = authorizationCode({ code: 'c', redirectUri: 'https://app.example' })
+    void outcomeOf(process.user().redeem(code)).then(outcome => {
+      seen.outcome = outcome
+    })
+    return { store, seen, user: process.user() }
+  }
+
+  test('waits for it for ten seconds', async () => {
+    const { store, seen } = await login()
+    await vi.advanceTimersByTimeAsync(9_700)
+    expect(seen.outcome).toBeUndefined()
+    store.fails = false
+    await vi.advanceTimersByTimeAsync(600)
+    expect(seen.outcome).toBe('token-1')
+  })
+
+  test('fails then, and is kept when the store takes it', async () => {
+    const { store, seen, user } = await login()
+    await vi.advanceTimersByTimeAsync(10_600)
+    expect(seen.outcome).toBe('ERR_TOKEN_STORE')
+    store.fails = false
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await outcomeOf(user.getTokenSet())).toBe('token-1')
+  })
+})
+
 test('a renewal that is saved during an outage does not take the place of a login that is', async () => {
   const old = gate(rotate({ access_token: 'old', refresh_token: 'old-next' }))
   const code = gate(issue({ access_token: 'login', refresh_token: 'login-refresh' }))

@@ -260,6 +260,28 @@ describe('precedence, when a rest is over', () => {
     expect(health.restFor('a', 70_000)).toBeUndefined()
   })
 
+  test('is as long as the rest was, whenever that began', () => {
+    const health = new Health()
+    for (let time = 0; time < 2; time++) health.rests('a', 500_000, failure())
+    health.restFor('b', 500_000)
+    expect(health.restFor('a', 501_999)).toBeDefined()
+    expect(health.restFor('a', 502_000)).toBeUndefined()
+  })
+
+  test('needs two failures again in the next rest, though one was enough in the one before', () => {
+    const health = new Health()
+    for (const who of ['a', 'c']) health.doubted(who, 0, failure())
+    health.rests('d', 1_000, failure())
+    health.restFor('b', 1_000)
+    expect(health.restFor('d', 3_000)).toBeUndefined()
+  })
+
+  test('is over when what was wrong has been changed', () => {
+    const health = resting(true)
+    health.forgive()
+    expect(health.restFor('a', 1_000)).toBeUndefined()
+  })
+
   test('is looked for anew with each rest', () => {
     const health = resting(true)
     health.rests('a', 2_000, failure())
@@ -286,5 +308,7 @@ describe('what is known of a server', () => {
     expect(health.isIdle(31_001)).toBe(true)
     void health.change()
     expect(health.isIdle(31_001)).toBe(false)
+    health.forgive()
+    expect(health.isIdle(31_001)).toBe(true)
   })
 })

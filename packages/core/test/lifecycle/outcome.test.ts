@@ -29,6 +29,7 @@ describe('outcomeOf', () => {
     ['a lost connection', transport('ERR_TRANSPORT', false), 'unknown'],
     ['a time-out', transport('ERR_TRANSPORT_TIMEOUT', false), 'unknown'],
     ['an answer that is no token response', new TokenResponseError('expected a JSON object'), 'unknown'],
+    ['one with a status', new TokenResponseError('expected a JSON object', { serverStatus: 404 }), 'unknown'],
     ['an error of nobody we know', new Error('?'), 'unknown'],
     ['500', refused(500, 'transient', 'server_error'), 'unknown'],
     ['a 500 that a provider takes for final', refused(500, 'terminal'), 'unknown'],
@@ -118,6 +119,11 @@ describe('failedBy', () => {
     expect(count('refused', refused(400, 'terminal'), false)).toBe(1)
     expect(count('later', refused(503, 'transient'), true)).toBe(1)
     expect(count('unknown', transport('ERR_TRANSPORT', false), true)).toBe(1)
+  })
+
+  test('counts the first refusal as one', () => {
+    const first = failedBy('refused', refused(400, 'terminal'), { ...circumstances, servesOthers: true })
+    expect(first).toMatchObject({ failures: 1, refusals: 1, failingSince: circumstances.now })
   })
 })
 

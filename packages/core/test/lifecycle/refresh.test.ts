@@ -766,3 +766,27 @@ test('a request of another process is waited for, though it could not be sent ag
   expect(await Promise.all([sent, waited])).toEqual(['token-1', 'token-1'])
   expect(setup.server.requests).toHaveLength(1)
 })
+
+describe('where a record that was read a moment ago says that there will be no token, nobody waits for a lease', () => {
+  for (const [name, answer, code] of [
+    ['the session is over', refuse(400, 'invalid_grant'), 'ERR_LOGIN_REQUIRED'],
+    ['the refresh token rests', refuse(400, 'invalid_request'), 'ERR_SERVER_REFUSED'],
+  ] as const)
+    test(name, async () => {
+      const setup = machines(answer)
+      let leases = 0
+      const process = setup.start(
+        {},
+        {
+          lease(...args) {
+            leases++
+            return setup.backend.lease(...args)
+          },
+        },
+      )
+      await setup.start().user().import({ refreshToken: 'refresh-0' })
+      expect(await outcomeOf(setup.start().user().getTokenSet())).toBe(code)
+      expect(await outcomeOf(process.user().getTokenSet())).toBe(code)
+      expect([leases, setup.server.requests.length]).toEqual([0, 1])
+    })
+})

@@ -6,6 +6,8 @@ import {
   createUserTokenSources,
   type GrantKitEvent,
   isGrantKitError,
+  memoryStore,
+  type TokenStore,
 } from '../../src/index.js'
 import {
   type Answer,
@@ -52,6 +54,47 @@ describe('redeem', () => {
       await expect(user.getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
       expect(setup.server.requests).toHaveLength(1)
     })
+
+  describe('while its tokens are being kept', () => {
+    /** A login whose tokens are in the store, which has not said so yet. */
+    async function keeping() {
+      const { client } = setUp(rotate())
+      const store = memoryStore()
+      const [reached, opened] = [deferred(), deferred()]
+      let isHeld = false
+      const slow: TokenStore = {
+        ...store,
+        async compareAndSet(...args) {
+          const done = await store.compareAndSet(...args)
+          if (isHeld) return done
+          isHeld = true
+          reached.resolve()
+          await opened.promise
+          return done
+        },
+      }
+      const user = createUserTokenSources({ client, store: slow }).for('alice')
+      const login = user.redeem(code())
+      await reached.promise
+      return { user, login, open: opened.resolve }
+    }
+
+    test('another login comes: each gets its own', async () => {
+      const { user, login, open } = await keeping()
+      const another = await user.redeem(code('another'))
+      open()
+      expect([(await login).accessToken, another.accessToken]).toEqual(['token-1', 'token-2'])
+      expect((await user.getTokenSet()).accessToken).toBe('token-2')
+    })
+
+    test('they are forgotten: whoever logged in gets them all the same', async () => {
+      const { user, login, open } = await keeping()
+      await user.forget()
+      open()
+      expect((await login).accessToken).toBe('token-1')
+      await expect(user.getTokenSet()).rejects.toMatchObject({ code: 'ERR_LOGIN_REQUIRED' })
+    })
+  })
 
   test('a failed one leaves the tokens of the login before in force', async () => {
     const setup = setUp(rotate())
