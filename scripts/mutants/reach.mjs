@@ -44,7 +44,11 @@ export async function findReach(pool, { targets, all }, known) {
     return {
       reached: Object.fromEntries([...reached].map(file => [file, textHashes[file]])),
       atImport: atImport.map(number => all[number].id),
-      tests: tests.map(({ test: id, ms, reached }) => ({ id, ms, reached: reached.map(number => all[number].id) })),
+      tests: tests.map(({ test: id, reached, ...times }) => ({
+        id,
+        ...times,
+        reached: reached.map(number => all[number].id),
+      })),
     }
   }
 
@@ -71,22 +75,22 @@ export function stepsOf(reach, fileOf) {
 }
 
 /**
- * The quickest first, those of the file itself before slower ones of others, and no more of them than the budget allows: what others alone would
- * notice counts as unnoticed.
+ * The quickest first, those of the file itself before slower ones of others, and no more of them than the budget allows: what
+ * others alone would notice counts as unnoticed. Nobody shares a file whose loading reaches the mutant.
  */
 function affordable(file, steps) {
   const quick = steps
     .map(step => ({ ...step, tests: step.tests.filter(({ ms }) => ms < slowMs) }))
     .filter(({ tests }) => tests.length > 0)
   const own = file.replace('/src/', '/test/').replace('.ts', '.test.ts')
-  const promise = ({ name, ms }) => (name === own ? ms / 5 : ms)
+  const costOf = ({ ms, atOnce }) => (atOnce ? 3 * ms : ms)
+  const promise = step => (step.name === own ? costOf(step) / 5 : costOf(step))
   let leftMs = budgetMs
   return (quick.length > 0 ? quick : steps)
     .map(step => ({ ...step, ms: loadingMs + step.tests.reduce((sum, { ms }) => sum + ms, 0) }))
     .sort((a, b) => promise(a) - promise(b))
-    .filter(({ ms, atOnce }, index) => {
-      // nobody shares the file with such a mutant
-      leftMs -= atOnce ? 3 * ms : ms
+    .filter((step, index) => {
+      leftMs -= costOf(step)
       return index === 0 || leftMs > 0
     })
 }

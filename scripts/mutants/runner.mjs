@@ -11,7 +11,7 @@ import { VitestTestRunner } from 'vitest/runners'
 export default class MutantRunner extends VitestTestRunner {
   #order = this.injectValue('order')
   #atImport = new Set()
-  /** What each running test has reached. */
+  /** What each running test has reached, and how much time the process had taken before it. */
   #running = new Map()
   /** What is still to be tried with the test that runs, and which is being tried. */
   #queue = []
@@ -46,7 +46,8 @@ export default class MutantRunner extends VitestTestRunner {
 
   onBeforeTryTask(test) {
     super.onBeforeTryTask(test)
-    if (this.#order.mutants === undefined) return this.#running.set(test.id, new Set())
+    if (this.#order.mutants === undefined)
+      return this.#running.set(test.id, { reached: new Set(), before: process.cpuUsage() })
     if (this.#queue.length === 0 || this.#isSpoilt) return
     this.#trying = this.#queue[0].number
     if (this.#trying !== undefined) this.#write({ trying: this.#trying })
@@ -91,13 +92,16 @@ export default class MutantRunner extends VitestTestRunner {
 
   #note(number) {
     if (this.#running.size === 0) this.#atImport.add(number)
-    for (const reached of this.#running.values()) reached.add(number)
+    for (const { reached } of this.#running.values()) reached.add(number)
     return false
   }
 
+  /** What a test costs is counted in time of the processor: on a busy machine all would be slow, and be left out. */
   #writeReach({ id, result: { startTime } }) {
-    const ms = Date.now() - startTime
-    this.#write({ test: id, ms, reached: [...(this.#running.get(id) ?? [])] })
+    const { reached, before } = this.#running.get(id) ?? { reached: [] }
+    const { user, system } = process.cpuUsage(before)
+    const ms = Math.round((user + system) / 1_000)
+    this.#write({ test: id, ms, elapsedMs: Date.now() - startTime, reached: [...reached] })
     this.#running.delete(id)
   }
 

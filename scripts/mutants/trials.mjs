@@ -71,7 +71,7 @@ function nextBatch(waiting) {
  */
 async function tryTogether(pool, batch) {
   const steps = batch.map(({ steps, at }) => steps[at])
-  const slowest = Math.max(...steps.flatMap(({ tests }) => tests.map(({ ms }) => ms)))
+  const slowest = Math.max(...steps.flatMap(({ tests }) => tests.map(({ elapsedMs }) => elapsedMs)))
   const limitMs = 8_000 + 10 * slowest
   const mutants = batch.map(({ number }, index) => ({ number, only: steps[index].tests.map(({ id }) => id) }))
   const order = { mutants, limitMs, atOnce: steps[0].atOnce }
