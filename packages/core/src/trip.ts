@@ -19,7 +19,7 @@ export interface Sending extends Target {
   /** The library's own request: what a function that chooses a source is asked with. */
   readonly request: unknown
   /** Whether the caller set a header, by its name in small letters; then it is theirs, and stays as it is. */
-  readonly has: (name: string) => boolean
+  has(name: string): boolean
   /** Whether there may be a cache beneath, which would keep what comes. Default `false`. */
   readonly mayBeKept?: boolean | undefined
 }
@@ -107,7 +107,7 @@ export class Trip<Agent> {
    * Told of every answer, that of a redirect included, before anything else is sent: whether it has to be decided on.
    * What came of a request sent again says what the API's refusals are worth.
    */
-  concerns({ status }: Answer): boolean {
+  concerns({ status }: Pick<Answer, 'status'>): boolean {
     return !this.#bringsOwn && this.#attached?.concerns(status) === true
   }
 
@@ -149,11 +149,11 @@ export class Trip<Agent> {
     return this.#headersOf(this.#attached, sending)
   }
 
-  #headersOf({ headers }: Attached, { has, mayBeKept = false }: Sending): OurHeaders {
-    const ours: Record<string, string> =
-      mayBeKept && !has('cache-control') ? Object.assign({}, uncachedRequest, headers) : headers
+  #headersOf({ headers }: Attached, sending: Sending): OurHeaders {
+    const isKept = sending.mayBeKept && !sending.has('cache-control')
+    const ours: Record<string, string> = isKept ? Object.assign({}, uncachedRequest, headers) : headers
     // made anew each time they are asked for, so that they are ours to change
-    for (const name in ours) if (has(name)) delete ours[name]
+    for (const name in ours) if (sending.has(name)) delete ours[name]
     return ours
   }
 }
@@ -172,6 +172,6 @@ export function attachmentFor<Agent>(
 }
 
 /** Whether the caller has a credential of their own on it, where nothing is added. */
-function bringsOwn({ url, has }: Pick<Sending, 'url' | 'has'>): boolean {
-  return has('authorization') || hasUserInformation(url)
+function bringsOwn(sending: Pick<Sending, 'url' | 'has'>): boolean {
+  return sending.has('authorization') || hasUserInformation(sending.url)
 }

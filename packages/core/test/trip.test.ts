@@ -81,6 +81,30 @@ describe('the headers of what is sent', () => {
     expect(await trip.headersFor(sending({ url: other }), 'redirect')).toEqual({})
   })
 
+  test('ask an object for what they need to know, be it a member or worked out when it is asked for', async () => {
+    const request = new (class implements Sending {
+      readonly method = 'GET'
+      readonly request = undefined
+      readonly #own = 'x-api-version'
+      get url() {
+        return url
+      }
+      get mayBeKept() {
+        return true
+      }
+      has(name: string) {
+        return name === this.#own
+      }
+    })()
+    const setup = setUp(undefined, {}, { resourceHeaders: { 'X-Api-Version': '2' } })
+    const attachments = attachmentsOf(sourceOf(setup))
+    const trip = new Trip(attachments, request)
+    const ours = { ...bearer('token-1'), 'cache-control': 'no-store' }
+    expect(await trip.headersFor(request, 'first')).toEqual(ours)
+    expect(trip.headersOnward(request)).toEqual(ours)
+    expect(attachmentFor(attachments, request)).toBe(trip.attachment)
+  })
+
   test('are of the source that the function chooses by the library’s request', async () => {
     const users: Record<string, ReturnType<typeof sourceOf>> = { ann: sourceOf(setUp()) }
     const asked: unknown[] = []
