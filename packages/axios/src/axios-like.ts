@@ -91,3 +91,13 @@ export function copyOf(config: Config): Config {
   for (const name of Object.keys(config)) copy[name] = config[name as keyof Config]
   return copy
 }
+
+/** A copy of headers with more of them. */
+export function withHeaders(headers: Config['headers'], more: Readonly<Record<string, string>>): Config['headers'] {
+  return headers.concat(more)
+}
+
+/** Whether a header is there, by its name in small letters; one that is switched off is. */
+export function hasHeader(headers: Config['headers'] | undefined, name: string): boolean {
+  return headers?.has(name) === true
+}

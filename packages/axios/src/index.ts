@@ -96,7 +96,7 @@ function register(instance: AxiosLike<Config>): Registration {
 const callersAdapter = Symbol('callersAdapter')
 
 interface OurAdapter extends Adapter {
-  [callersAdapter]?: unknown
+  readonly [callersAdapter]: unknown
 }
 
 /**
@@ -104,19 +104,26 @@ interface OurAdapter extends Adapter {
  * sent once more then passes transforms and response interceptors once, like any other.
  */
 function interceptor(instance: AxiosLike<Config>, attached: Attached): (config: Config) => Config | Promise<Config> {
+  const carriesToken = (config: Config) => sourceOf(attached, config) !== undefined
+  let ours = ourAdapter(attached, undefined)
   return config => {
     const { adapter } = config
     const callers = isOurs(adapter) ? adapter[callersAdapter] : adapter
-    const ours: OurAdapter = final => {
-      final.adapter = callers
-      return send(attached, final)
-    }
-    ours[callersAdapter] = callers
+    // most requests of an instance have the same
+    if (ours[callersAdapter] !== callers) ours = ourAdapter(attached, callers)
     config.adapter = ours
-    const isCaching = separateKeys(instance, each => sourceOf(attached, each) !== undefined)
-    const serving = isCaching && config.cache !== false ? sourceOf(attached, config) : undefined
+    if (!separateKeys(instance, carriesToken) || config.cache === false) return config
+    const serving = sourceOf(attached, config)
     return serving === undefined ? config : nameToken(config, serving)
   }
+}
+
+function ourAdapter(attached: Attached, callers: unknown): OurAdapter {
+  const adapter: Adapter = final => {
+    final.adapter = callers
+    return send(attached, final)
+  }
+  return Object.assign(adapter, { [callersAdapter]: callers })
 }
 
 function isOurs(adapter: unknown): adapter is OurAdapter {

@@ -1,25 +1,28 @@
 /** Redirects, hop by hop: a hop that leaves the listed origins loses every header we added, and the certificate. */
 import { OriginError } from '@grantkit/core'
-import { defaultMaxRedirects, isRepeatableBody, nextHop, type OurHeaders, originOf } from '@grantkit/core/kit'
+import {
+  defaultMaxRedirects,
+  isRepeatableBody,
+  nextHop,
+  type OurHeaders,
+  originOf,
+  type Trip,
+} from '@grantkit/core/kit'
 import { header } from './answer.js'
 import { type Config, copyOf, type Response } from './axios-like.js'
+import { Step } from './step.js'
 
-type BeforeRedirect = NonNullable<Config['beforeRedirect']>
-type Redirected = Parameters<BeforeRedirect>[0]
-type RedirectDetails = Parameters<BeforeRedirect>[1] | undefined
+type Redirect = Parameters<NonNullable<Config['beforeRedirect']>>
+type Redirected = Redirect[0]
 
-/** What a request carries of ours. */
-export interface Cargo {
+/** A request as it went out, and what it carried of ours. */
+export interface Sent {
+  readonly step: Step
+  readonly trip: Trip<object>
   /** The headers we added; what the caller had set is not among them. */
-  readonly headers: OurHeaders
+  readonly ours: OurHeaders
   /** Presents the client certificate. */
   readonly agent: object | undefined
-  /**
-   * What the next hop carries, or `undefined` where nothing of ours may go.
-   *
-   * @param answer the one that redirects; the oldest axios does not show it
-   */
-  next(method: string, url: string, answer: RedirectDetails): OurHeaders | undefined
 }
 
 /**
@@ -27,17 +30,19 @@ export interface Cargo {
  * a hop gets what is at hand. Headers that are made for each hop, and not at once, need `maxRedirects: 0` there and the
  * walk that {@link nextStep} makes above the fetch adapter.
  */
-export function beforeRedirect(config: Config, { headers, agent, next }: Cargo): BeforeRedirect {
-  return (options, answer, ...details) => {
-    const onward = next(options.method, options.href, answer)
-    // follow-redirects takes Authorization off wherever the host changes
-    if (onward !== undefined) Object.assign(withoutHeaders(options.headers, headers), onward)
-    config.beforeRedirect?.(options, answer, ...details)
-    if (onward !== undefined) return
-    // after the caller's own hook, which sees the earlier headers and may put them back
-    withoutHeaders(options.headers, headers)
-    if (agent !== undefined) dropAgent(options, agent, config.httpsAgent)
-  }
+export function beforeHop({ step, trip, ours, agent }: Sent, [options, answer, ...details]: Redirect): void {
+  const { request: config } = step
+  // the oldest axios does not show the answer
+  if (answer !== undefined) trip.concerns({ status: answer.statusCode })
+  const headers = trip.headersOnward(step.onward(options.method, options.href))
+  const onward = trip.attachment && headers
+  // follow-redirects takes Authorization off wherever the host changes
+  if (onward !== undefined) Object.assign(withoutHeaders(options.headers, ours), onward)
+  config.beforeRedirect?.(options, answer, ...details)
+  if (onward !== undefined) return
+  // after the caller's own hook, which sees the earlier headers and may put them back
+  withoutHeaders(options.headers, ours)
+  if (agent !== undefined) dropAgent(options, agent, config.httpsAgent)
 }
 
 function withoutHeaders(headers: Record<string, unknown>, removed: object): Record<string, unknown> {
@@ -56,28 +61,23 @@ function dropAgent(options: Redirected, ours: object, callers: object | undefine
  * For axios's fetch adapter, which never asks, so that we walk: the next step, or `undefined` when the answer is to be
  * handed on. So is a redirect that cannot be followed: one too many, a body that cannot be sent twice.
  */
-export function nextStep(
-  config: Config,
-  url: string,
-  response: Response,
-  hops: number,
-): { readonly config: Config; readonly url: string } | undefined {
+export function nextStep(step: Step, response: Response, hops: number): Step | undefined {
+  const { request: config, url, method } = step
   if (!isOurs(config, response)) return undefined
-  const { method = 'get', data } = config
-  const request = { method: method.toUpperCase(), url, repeatable: isRepeatableBody(data) }
-  const hop = nextHop(request, { status: response.status, location: header(response, 'location') })
+  const redirected = { method, url, repeatable: isRepeatableBody(config.data) }
+  const hop = nextHop(redirected, { status: response.status, location: header(response, 'location') })
   if (hop === undefined || 'problem' in hop || hops >= (config.maxRedirects ?? defaultMaxRedirects)) return undefined
   const kept = config.headers.concat()
   kept.delete([...hop.droppedHeaders])
   const onward = { headers: kept, url: hop.url, baseURL: undefined, params: undefined }
   const asGet = hop.dropsBody && { method: 'get', data: undefined }
   const withoutAuth = hop.leavesOrigin && { auth: undefined }
-  return { url: hop.url, config: Object.assign(copyOf(config), onward, asGet, withoutAuth) }
+  return new Step(Object.assign(copyOf(config), onward, asGet, withoutAuth), hop.url, step.signal)
 }
 
 /** Asks the fetch adapter to leave redirects to us, unless the caller has a wish of their own. */
-export function fetchOptionsOf({ fetchOptions = {} }: Config): NonNullable<Config['fetchOptions']> {
-  return followsBy(fetchOptions) ? { ...fetchOptions, redirect: 'manual' } : fetchOptions
+export function leaveRedirects(config: Config): void {
+  if (followsBy(config.fetchOptions)) config.fetchOptions = { ...config.fetchOptions, redirect: 'manual' }
 }
 
 function followsBy(fetchOptions: Config['fetchOptions']): boolean {

@@ -7,20 +7,24 @@ import {
   concealAgent,
   discard,
   isRepeatableBody,
-  leadsToSocket,
   type OurHeaders,
   optionError,
-  type Sending,
   Trip,
 } from '@grantkit/core/kit'
 import { answerOf, conceal, concealResponse, giveBack } from './answer.js'
-import { type Config, copyOf, type Response, type Workings } from './axios-like.js'
+import { type Config, copyOf, type Response, type Workings, withHeaders } from './axios-like.js'
 import { keepFromCache } from './caching.js'
-import { beforeRedirect, type Cargo, fetchOptionsOf, nextStep } from './redirects.js'
+import { beforeHop, leaveRedirects, nextStep } from './redirects.js'
+import { Step } from './step.js'
 
 /** An instance with sources attached. */
 export interface Attached extends Workings {
   readonly attachments: Attachments<object>
+}
+
+/** The source a request would get a token from, as far as its config tells by now; `undefined` where it will have none. */
+export function sourceOf({ attachments, join }: Attached, config: Config): Attachment<object> | undefined {
+  return attachmentFor(attachments, new Step(config, join(config), undefined))
 }
 
 /** Sends a request; stands in for the instance's adapter. axios has two ways to cancel, core knows one. */
@@ -34,41 +38,19 @@ export function send(attached: Attached, config: Config): Promise<Response> {
   return sendUntil(either, attached, config).finally(() => cancelToken.unsubscribe(cancel))
 }
 
-async function sendUntil(signal: AbortSignal | undefined, attached: Attached, config: Config): Promise<Response> {
-  const sending = sendingOf(config, attached.join(config), signal)
-  const trip = new Trip(attached.attachments, sending)
-  if (trip.attachment === undefined) return passedThrough(await outcomeOf(attached, config), config)
-  if (trip.attachment.agent !== undefined) checkPresentable(config)
-  for (const agent of [config.httpAgent, config.httpsAgent]) concealAgent(agent)
-  for (let attempt: Attempt = 'first'; ; attempt = 'replay') {
-    const outcome = await exchange(attached, trip, { config, sending }, attempt)
-    if (!(await isSentAgain(trip, outcome, config))) return concealed(outcome, config)
-    discard(outcome.response?.data)
+/** Rejects with whatever goes wrong before anything is sent: axios expects that no adapter throws. */
+function sendUntil(signal: AbortSignal | undefined, attached: Attached, config: Config): Promise<Response> {
+  try {
+    const start = new Step(config, attached.join(config), signal)
+    const trip = new Trip(attached.attachments, start)
+    if (trip.attachment === undefined) return passThrough(attached, config)
+    if (trip.attachment.agent !== undefined) checkPresentable(config)
+    concealAgent(config.httpAgent)
+    concealAgent(config.httpsAgent)
+    return new Journey(attached, trip, start).send(start, 'first')
+  } catch (error) {
+    return Promise.reject(error)
   }
-}
-
-/** The source a request would get a token from, as far as its config tells by now; `undefined` where it will have none. */
-export function sourceOf({ attachments, join }: Attached, config: Config): Attachment<object> | undefined {
-  return attachmentFor(attachments, sendingOf(config, join(config), undefined))
-}
-
-function sendingOf(config: Config, url: string, signal: AbortSignal | undefined): Step['sending'] {
-  const { method = 'get', headers, auth, httpAgent, httpsAgent } = config
-  return {
-    url,
-    isSocket: leadsToSocket(config, httpAgent, httpsAgent),
-    method: method.toUpperCase(),
-    signal,
-    request: config,
-    mayBeKept: mayKeep(config),
-    has: name => headers?.has(name) || (name === 'authorization' && Boolean(auth)),
-  }
-}
-
-/** An adapter of the caller's may have a cache, and so may the dispatcher beneath fetch; Node's http has none. */
-function mayKeep({ adapter }: Config): boolean {
-  const [first] = [adapter].flat()
-  return typeof first === 'function' || first === 'fetch'
 }
 
 /** @throws TypeError where nobody would notice that the certificate stays at home */
@@ -78,64 +60,17 @@ function checkPresentable({ adapter, httpVersion }: Config): void {
   if (Number(httpVersion ?? 1) !== 1) throw optionError('tls', 'needs HTTP/1.1; axios takes no agent for HTTP/2')
 }
 
-/** A request, and what core is told of it. */
-interface Step {
-  readonly config: Config
-  readonly sending: Sending & { readonly url: string }
-}
-
-/** An answer, or what came instead; a status that axios rejects is both. */
-interface Outcome {
-  readonly response?: Response | undefined
-  readonly error?: unknown
-}
-
-/** Sends, and follows where the adapter leaves that to us. */
-async function exchange(attached: Attached, trip: Trip<object>, start: Step, attempt: Attempt): Promise<Outcome> {
-  let step = start
-  for (let hops = 0; ; hops++) {
-    const headers = await trip.headersFor(step.sending, hops === 0 ? attempt : 'redirect')
-    const outcome = await outcomeOf(attached, loaded(step, cargoOf(trip, step.sending, headers)))
-    const next = outcome.response && nextStep(step.config, step.sending.url, outcome.response, hops)
-    if (outcome.response === undefined || next === undefined) return outcome
-    trip.concerns(answerOf(outcome.response))
-    discard(outcome.response.data)
-    step = { config: next.config, sending: sendingOf(next.config, next.url, start.sending.signal) }
-  }
-}
-
-function cargoOf(trip: Trip<object>, sending: Sending, headers: OurHeaders): Cargo {
-  return {
-    headers,
-    agent: trip.attachment?.agent,
-    next(method, url, answer) {
-      const { statusCode: status = 0, headers: answered = {} } = answer ?? {}
-      if (answer !== undefined) trip.concerns({ status, header: name => answered[name] })
-      const onward = trip.headersOnward({ ...sending, method, url })
-      return trip.attachment && onward
-    },
-  }
-}
-
-/**
- * The config an adapter gets: the caller's, with our headers on it. What was checked is what is requested: the joined
- * URL stands in for its parts, except for an adapter of the caller's own, which may go by the parts.
- */
-function loaded({ config, sending: { url } }: Step, cargo: Cargo): Config {
-  const copy = copyOf(config)
-  if (typeof config.adapter !== 'function') Object.assign(copy, { url, baseURL: undefined })
-  if (cargo.agent !== undefined) copy.httpsAgent = cargo.agent
-  if ('authorization' in cargo.headers) keepFromCache(config)
-  copy.headers = config.headers.concat(cargo.headers)
-  copy.beforeRedirect = beforeRedirect(config, cargo)
-  copy.fetchOptions = fetchOptionsOf(config)
-  return copy
-}
-
-function outcomeOf(attached: Attached, config: Config): Promise<Outcome> {
+function passThrough(attached: Attached, config: Config): Promise<Response> {
   return dispatched(attached, config).then(
-    response => ({ response }),
-    error => ({ error, response: error?.response }),
+    response => {
+      giveBack(response, config)
+      return response
+    },
+    error => {
+      giveBack(error, config)
+      giveBack(error?.response, config)
+      throw error
+    },
   )
 }
 
@@ -148,29 +83,79 @@ function dispatched({ dispatch }: Attached, config: Config): Promise<Response> {
   }
 }
 
-async function isSentAgain(trip: Trip<object>, { response }: Outcome, { data }: Config): Promise<boolean> {
-  if (response === undefined) return false
-  try {
-    return await trip.decide(answerOf(response), isRepeatableBody(data))
-  } catch (error) {
+/** What a request failed with; where axios rejects a status, there is an answer too. */
+interface Failure {
+  readonly error: unknown
+}
+
+/** A request on its way: sent, once more for a new token, and onward where its adapter leaves redirects to us. */
+class Journey {
+  readonly #attached: Attached
+  readonly #trip: Trip<object>
+  readonly #start: Step
+
+  constructor(attached: Attached, trip: Trip<object>, start: Step) {
+    this.#attached = attached
+    this.#trip = trip
+    this.#start = start
+  }
+
+  send(step: Step, attempt: Attempt, hops = 0): Promise<Response> {
+    const headers = this.#trip.headersFor(step, attempt)
+    if (!(headers instanceof Promise)) return this.#dispatch(step, headers, hops)
+    return headers.then(ready => this.#dispatch(step, ready, hops))
+  }
+
+  #dispatch(step: Step, ours: OurHeaders, hops: number): Promise<Response> {
+    const agent = this.#trip.attachment?.agent
+    const config = loaded(step, ours, agent)
+    config.beforeRedirect = (...redirect) => beforeHop({ step, trip: this.#trip, ours, agent }, redirect)
+    return dispatched(this.#attached, config).then(
+      response => this.#arrived(step, hops, response),
+      error => this.#arrived(step, hops, error?.response, { error }),
+    )
+  }
+
+  #arrived(step: Step, hops: number, response: Response | undefined, failure?: Failure): Response | Promise<Response> {
+    if (response === undefined) return this.#handedOn(response, failure)
+    const concerns = this.#trip.concerns(response)
+    const next = nextStep(step, response, hops)
+    if (next === undefined) return concerns ? this.#decide(response, failure) : this.#handedOn(response, failure)
     discard(response.data)
-    throw error
+    return this.send(next, 'redirect', hops + 1)
+  }
+
+  async #decide(response: Response, failure: Failure | undefined): Promise<Response> {
+    const repeatable = isRepeatableBody(this.#start.request.data)
+    const decided = this.#trip.decide(answerOf(response), repeatable)
+    const isSentAgain = await decided.catch(error => {
+      discard(response.data)
+      throw error
+    })
+    if (!isSentAgain) return this.#handedOn(response, failure)
+    discard(response.data)
+    return this.send(this.#start, 'replay')
+  }
+
+  #handedOn(response: Response | undefined, failure: Failure | undefined): Response {
+    const { request: config } = this.#start
+    if (response !== undefined) concealResponse(response, config)
+    if (failure === undefined) return response as Response
+    conceal(failure.error, config)
+    throw failure.error
   }
 }
 
-function concealed(outcome: Outcome, config: Config): Response {
-  if (outcome.response !== undefined) concealResponse(outcome.response, config)
-  conceal(outcome.error, config)
-  return resultOf(outcome)
-}
-
-function passedThrough(outcome: Outcome, config: Config): Response {
-  giveBack(outcome.error, config)
-  giveBack(outcome.response, config)
-  return resultOf(outcome)
-}
-
-function resultOf(outcome: Outcome): Response {
-  if ('error' in outcome) throw outcome.error
-  return outcome.response as Response
+/**
+ * The config an adapter gets: the caller's, with our headers on it. What was checked is what is requested: the joined
+ * URL stands in for its parts, except for an adapter of the caller's own, which may go by the parts.
+ */
+function loaded({ request: config, url }: Step, ours: OurHeaders, agent: object | undefined): Config {
+  const copy = copyOf(config)
+  if (typeof config.adapter !== 'function') Object.assign(copy, { url, baseURL: undefined })
+  if (agent !== undefined) copy.httpsAgent = agent
+  if ('authorization' in ours) keepFromCache(config)
+  copy.headers = withHeaders(config.headers, ours)
+  leaveRedirects(copy)
+  return copy
 }
