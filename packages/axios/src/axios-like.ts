@@ -85,19 +85,33 @@ function getAdapterOf({ interceptors }: AxiosLike<Config>): GetAdapter | undefin
   return isSameCopy ? (axios.getAdapter as unknown as GetAdapter) : undefined
 }
 
-/** axios's configs have no prototype, and spreading such an object takes several times as long as this. */
+/** The configs of axios have no prototype, and spreading such an object takes several times as long as this. */
 export function copyOf(config: Config): Config {
-  const copy = Object.create(Object.getPrototypeOf(config))
-  for (const name of Object.keys(config)) copy[name] = config[name as keyof Config]
-  return copy
+  const prototype = Object.getPrototypeOf(config)
+  return prototype === null ? (new Bare(config) as Config) : Object.assign(Object.create(prototype), config)
 }
 
-/** A copy of headers with more of them. */
+/** As if it had no prototype: one that really has none takes twice as long to fill, and three times the memory. */
+class Bare {
+  static {
+    Object.setPrototypeOf(Bare.prototype, null)
+    Reflect.deleteProperty(Bare.prototype, 'constructor')
+  }
+
+  constructor(config: Config) {
+    const copy = this as Record<string, unknown>
+    for (const name of Object.keys(config)) copy[name] = config[name as keyof Config]
+  }
+}
+
+/** A copy of headers with more of them, none of which is there yet: nothing has to be looked for or normalised again. */
 export function withHeaders(headers: Config['headers'], more: Readonly<Record<string, string>>): Config['headers'] {
-  return headers.concat(more)
+  return Object.assign(Object.create(Object.getPrototypeOf(headers)), headers, more)
 }
 
 /** Whether a header is there, by its name in small letters; one that is switched off is. */
 export function hasHeader(headers: Config['headers'] | undefined, name: string): boolean {
-  return headers?.has(name) === true
+  for (const key in headers)
+    if (key.length === name.length && key.toLowerCase() === name && headers[key] !== undefined) return true
+  return false
 }

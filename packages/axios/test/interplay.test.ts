@@ -116,6 +116,39 @@ for (const client of clients) {
       ])
     })
 
+    test('an adapter of the caller’s own gets the config as axios makes it, and what it makes of it stays with it', async () => {
+      const { instance, detach } = await setUp(client)
+      const given: { members: string[]; inherits: boolean; url: string | undefined; own: unknown }[] = []
+      const own = async (config: InternalAxiosRequestConfig) => {
+        const { beforeRedirect, fetchOptions, ...members } = config
+        const inherits = 'constructor' in config || 'toString' in config
+        given.push({ members: Object.keys(members), inherits, url: config.url, own: config.headers.get('x-own') })
+        config.url += '?changed'
+        config.headers.set('x-own', 'changed')
+        const status = given.length === 1 ? 401 : 200
+        return { status, data: '', config, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } } as never
+      }
+      const request = { adapter: own, headers: { 'X-Own': 'mine' }, timeout: 5_000, custom: 1 } as object
+      const { config } = await instance.get('/', request)
+      expect([config.url, config.headers.get('x-own')]).toEqual(['/', 'mine'])
+      detach()
+      await instance.get('/', request)
+      expect(given).toEqual([given[2], given[2], given[2]])
+    })
+
+    test('of requests under way at once each goes by the adapter it asked for', async () => {
+      const { instance } = await setUp(client)
+      const sent: string[] = []
+      const named = (name: string) => async (config: InternalAxiosRequestConfig) => {
+        sent.push(`${name} ${config.url} ${config.headers.get('authorization')}`)
+        return { status: 200, data: name, headers: {}, config } as never
+      }
+      const [a, b] = [named('a'), named('b')]
+      const answers = [a, b, a, b].map((adapter, number) => instance.get(`/${number}`, { adapter }))
+      expect((await Promise.all(answers)).map(({ data }) => data)).toEqual(['a', 'b', 'a', 'b'])
+      expect(sent.sort()).toEqual(['a /0', 'a /2', 'b /1', 'b /3'].map(start => `${start} Bearer secret-token-1`))
+    })
+
     test('an adapter of the caller’s own may answer with a redirect or next to nothing', async () => {
       const { instance } = await setUp(client)
       let calls = 0
