@@ -1,7 +1,7 @@
 /** A request and its handler, which knows nothing of what it takes to answer it. */
 import { Attempt, type Judge, type Send } from './attempt.js'
 import type { AnswerHeaders, Controller } from './handler.js'
-import { isLegacy, LegacyCalls, LegacyReceiver, takesLegacy } from './legacy.js'
+import { isWrapper, LegacyCalls, LegacyReceiver } from './legacy.js'
 import { Between } from './relay.js'
 
 /** One request as its handler sees it: begun once, answered once, however often it is sent underneath. */
@@ -11,16 +11,17 @@ export class Exchange extends Between {
   #abortion: AbortController | undefined
   /** The request as it is sent now. */
   #attempt: Attempt | undefined
-  /** undici 7 has put around its older handler what can be called both ways: an answer passes as it is, the older way. */
-  readonly #hidesNewer: boolean
+  /** The handler is an older one that undici 7 has wrapped: an answer passes as it is, the older way. */
+  readonly #isWrapped: boolean
   #isBegun = false
   /** Nothing more goes to the handler. */
   #isOver = false
 
   constructor(handler: object, judge: Judge) {
-    super(takesLegacy(handler) ? new LegacyReceiver(handler) : handler)
+    const isWrapped = isWrapper(handler)
+    super(isWrapped ? new LegacyReceiver(handler) : handler)
     this.#judge = judge
-    this.#hidesNewer = takesLegacy(handler) && !isLegacy(handler)
+    this.#isWrapped = isWrapped
   }
 
   /** Aborted when the handler aborts. Most requests need none: it is made when it is asked for. */
@@ -45,7 +46,7 @@ export class Exchange extends Between {
   send(send: Send): boolean {
     if (this.#isOver) return true
     this.#attempt = new Attempt(this, this.#judge)
-    return send(this.#hidesNewer ? new LegacyCalls(this.#attempt) : this.#attempt)
+    return send(this.#isWrapped ? new LegacyCalls(this.#attempt) : this.#attempt)
   }
 
   fail(error: unknown): void {

@@ -6,9 +6,9 @@ export function isLegacy(handler: object): boolean {
   return typeof (handler as Handler).onRequestStart !== 'function'
 }
 
-/** Whether a handler can be called as undici 6 does; one that undici 7 has put around an older one can be called both ways. */
-export function takesLegacy(handler: object): boolean {
-  return typeof (handler as Handler).onHeaders === 'function'
+/** Whether undici 7 has put a handler around an older one: it can be called both ways, with what is beneath. */
+export function isWrapper(handler: object): boolean {
+  return handler.constructor?.name === 'WrapHandler'
 }
 
 /** A handler of undici 6, to be called as those of 7 are. */

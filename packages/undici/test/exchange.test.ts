@@ -315,6 +315,30 @@ for (const copy of copies) {
   }
 }
 
+test('what is above can be called both ways, and what is beneath calls the newer one alone, as undici 8 does', async () => {
+  const { source } = authorizationServer()
+  const origin = 'https://api.example'
+  const tokens = tokenInterceptor(source, { origins: [origin] })
+  const beneath: Dispatch = (_, handler) => {
+    const { onRequestStart, onResponseStart, onResponseEnd } = handler as Dispatcher.DispatchHandler
+    const controller = { paused: false, aborted: false, reason: null, pause() {}, resume() {}, abort() {} }
+    onRequestStart?.call(handler, controller, undefined)
+    onResponseStart?.call(handler, controller, 200, { 'x-own': 'yes' }, 'OK')
+    onResponseEnd?.call(handler, controller, {})
+    return true
+  }
+  const dispatch = tokens(tokens(beneath as never) as never)
+  const seen = await new Promise((resolve, onError) => {
+    const onResponseStart: Dispatcher.DispatchHandler['onResponseStart'] = (_, status, headers) =>
+      resolve([status, headers['x-own']])
+    dispatch(
+      { origin, path: '/', method: 'GET' },
+      { ...pausing(false, { onError }), onResponseStart, onHeaders: () => onError(new Error('the older way')) },
+    )
+  })
+  expect(seen).toEqual([200, 'yes'])
+})
+
 interface Events {
   readonly onHead?: (status: number) => void
   readonly onChunk?: (chunk: Uint8Array, isPaused: boolean) => void
