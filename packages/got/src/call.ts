@@ -3,20 +3,20 @@ import {
   type Attachment,
   Attachments,
   type Attempt,
-  beginningOf,
   cacheFor,
   concealAgent,
   concealRequest,
   isRepeatableBody,
-  leadsToSocket,
   type OurHeaders,
   optionError,
-  type Refused,
   type Target,
   Trip,
   wholeCache,
 } from '@grantkit/core/kit'
+import { Answered } from './answered.js'
+import { isHttps, isSocket } from './destination.js'
 import type { Answer, NativeOptions, Options, RequestFunction } from './got-like.js'
+import { gotsFor, isBeneathCache, loaded, nativeOf, nodesFor, type RequestParameters, sendBy } from './native.js'
 
 /** got copies its options for every attempt and hop; the `request` function among them stays the same one. */
 const byRequestFunction = new WeakMap<RequestFunction, Call>()
@@ -115,53 +115,34 @@ class Call {
   }
 
   /** Stands in for `http.request`, where the URL is final. Nothing is waited for that is at hand. */
-  send(parameters: Parameters<RequestFunction>): unknown {
+  send(parameters: RequestParameters): unknown {
     const headers = this.#prepared ?? this.#headersFor(nativeOf(parameters).headers)
     // what got has beneath its cache takes a promise, and what is thrown there for an error of the cache
     const waits = headers instanceof Promise || isBeneathCache(parameters)
     return waits ? this.#sendLater(headers, parameters) : this.#sendWith(headers, parameters)
   }
 
-  async #sendLater(headers: OurHeaders | Promise<OurHeaders>, parameters: Parameters<RequestFunction>) {
+  async #sendLater(headers: OurHeaders | Promise<OurHeaders>, parameters: RequestParameters): Promise<unknown> {
     return this.#sendWith(await headers, parameters)
   }
 
-  #sendWith(headers: OurHeaders, parameters: Parameters<RequestFunction>): unknown {
+  #sendWith(headers: OurHeaders, parameters: RequestParameters): unknown {
     const { agent } = this.#options
-    const loaded = this.#loaded(headers, parameters)
+    const cargo = { headers, agent: this.#agent() }
     for (const each of [agent.http, agent.https, agent.http2]) concealAgent(each)
-    const request = this.#callers?.(...loaded)
-    return isPromise(request) ? this.#callersOr(request, loaded) : this.#sent(request ?? this.#own(loaded))
+    const nodes = this.#callers || isBeneathCache(parameters) ? undefined : nodesFor(this.#options)
+    if (nodes !== undefined) return this.#sent(sendBy(nodes, parameters, cargo))
+    const laden = loaded(parameters, cargo)
+    const request = this.#callers?.(...laden)
+    return isPromise(request) ? this.#callersOr(request, laden) : this.#sent(request ?? this.#own(laden))
   }
 
-  async #callersOr(request: Promise<unknown>, loaded: Parameters<RequestFunction>): Promise<unknown> {
-    return this.#sent((await request) ?? this.#own(loaded))
+  async #callersOr(request: Promise<unknown>, parameters: RequestParameters): Promise<unknown> {
+    return this.#sent((await request) ?? this.#own(parameters))
   }
 
-  /**
-   * What is sent, with the headers on it. They go into a copy: got's own options, which errors hold, hooks see and
-   * redirects inherit, never have them.
-   */
-  #loaded(headers: OurHeaders, parameters: Parameters<RequestFunction>): Parameters<RequestFunction> {
-    const [first, second, callback] = parameters
-    const native = nativeOf(parameters)
-    const loaded = copyOf(native)
-    loaded.headers = Object.assign({}, native.headers, headers)
-    loaded.agent = this.#agent() ?? native.agent
-    if (!isBeneathCache(parameters)) return [first, loaded, callback]
-    // for the cache to know that a credential was sent (RFC 9111 §3.5), and not which
-    if ('authorization' in headers) native.headers = { ...native.headers, authorization: 'Bearer' }
-    return [loaded, second]
-  }
-
-  /** Sends by got's own function for the URL: `http.request`, `https.request`, or its HTTP/2 client's. */
-  #own(loaded: Parameters<RequestFunction>): unknown {
-    const options = this.#options
-    const { request } = options
-    options.request = undefined
-    const own = options.getRequestFunction()
-    options.request = request
-    return own?.(...loaded)
+  #own(parameters: RequestParameters): unknown {
+    return gotsFor(this.#options)?.(...parameters)
   }
 
   #sent(request: unknown): unknown {
@@ -207,10 +188,8 @@ class Call {
   /** @throws TypeError where nobody would notice that the certificate stays at home */
   #agent(): object | undefined {
     const agent = this.#trip?.attachment?.agent
-    if (agent === undefined) return undefined
-    const { url = '', http2 } = this.#options
-    if (parsed(url).protocol !== 'https:') return undefined
-    if (http2) throw optionError('tls', 'needs HTTP/1.1; got takes no agent for HTTP/2')
+    if (agent === undefined || !isHttps(this.#options)) return undefined
+    if (this.#options.http2) throw optionError('tls', 'needs HTTP/1.1; got takes no agent for HTTP/2')
     return agent
   }
 
@@ -235,52 +214,6 @@ function isFormData(body: unknown): boolean {
   return Object.prototype.toString.call(body) === '[object FormData]'
 }
 
-/** Beneath its cache got has the URL among the options. */
-function isBeneathCache([, second]: Parameters<RequestFunction>): boolean {
-  return typeof second === 'function'
-}
-
-function nativeOf(parameters: Parameters<RequestFunction>): NativeOptions {
-  return parameters[isBeneathCache(parameters) ? 0 : 1] as NativeOptions
-}
-
-/** got's options have a hidden class of their own for each request, which makes a spread of them slow to begin with. */
-function copyOf(native: NativeOptions): NativeOptions {
-  return Object.assign({}, native)
-}
-
-/** By an agent's option, or by the host that got takes for a sign. */
-function isSocket({ agent, url = 'unix:', enableUnixSockets }: Options): boolean {
-  const { protocol, hostname } = parsed(url)
-  const isNamed = protocol === 'unix:' || (hostname === 'unix' && enableUnixSockets === true)
-  return isNamed || leadsToSocket(agent.http, agent.https, agent.http2)
-}
-
-function parsed(url: string | URL): URL {
-  return typeof url === 'string' ? new URL(url) : url
-}
-
 function isPromise(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function'
-}
-
-/** An answer as core asks about it. */
-class Answered implements Refused {
-  readonly #answer: Answer
-
-  constructor(answer: Answer) {
-    this.#answer = answer
-  }
-
-  get status(): number {
-    return this.#answer.statusCode
-  }
-
-  header(name: string): string | undefined {
-    return this.#answer.headers[name]?.toString()
-  }
-
-  async body(): Promise<string> {
-    return (await beginningOf(this.#answer.rawBody)).text
-  }
 }

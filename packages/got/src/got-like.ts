@@ -10,6 +10,7 @@ export interface Options {
   readonly isStream: boolean
   readonly throwHttpErrors: boolean
   readonly http2: boolean
+  readonly h2session?: unknown
   readonly agent: { readonly http?: unknown; readonly https?: unknown; readonly http2?: unknown }
   cache?: unknown
   readonly enableUnixSockets?: boolean | undefined

@@ -8,7 +8,7 @@ import got, {
   type OptionsOfTextResponseBody,
   type Response,
 } from 'got'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { tokenHooks } from '../src/index.js'
 import { clients, credentials, rejection, setUp } from './clients.js'
 import { invalidToken, json, recordingServer } from './recording-server.js'
@@ -79,6 +79,40 @@ for (const client of clients) {
       await instance.get('a')
       expect(called).toEqual(['/a', 'Bearer secret-token-1'])
       expect(api.requests).toHaveLength(1)
+    })
+
+    test('one that keeps what it was given has the headers there, and got has not', async () => {
+      const kept: http.RequestOptions[] = []
+      const config = {
+        request: (url: URL, options: http.RequestOptions, callback: unknown) => {
+          kept.push(options)
+          return http.request(url, options, callback as never)
+        },
+      }
+      const { instance } = await setUp(client, undefined, { config })
+      const response = (await instance.get('a')) as unknown as Response
+      expect(kept[0]?.headers).toMatchObject({ authorization: 'Bearer secret-token-1' })
+      expect(response.request.options.headers).not.toHaveProperty('authorization')
+    })
+
+    test('Node’s own, should somebody have patched it, is called with them, and they are not left there', async () => {
+      const { request } = http
+      onTestFinished(() => {
+        http.request = request
+      })
+      const seen: unknown[] = []
+      const given: http.RequestOptions[] = []
+      http.request = ((url: URL, options: http.RequestOptions, callback: never) => {
+        seen.push({ ...options.headers })
+        given.push(options)
+        return request(url, options, callback)
+      }) as never
+      const { api, instance } = await setUp(client)
+      await instance.get('a', { headers: { 'x-own': 'kept' } })
+      expect(seen).toMatchObject([{ authorization: 'Bearer secret-token-1', 'x-own': 'kept' }])
+      expect(credentials(api)).toEqual(['Bearer secret-token-1'])
+      expect(given[0]?.headers).toMatchObject({ 'x-own': 'kept' })
+      expect(given[0]?.headers).not.toHaveProperty('authorization')
     })
 
     test('one that leaves it to got is understood', async () => {
