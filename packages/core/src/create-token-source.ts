@@ -9,7 +9,7 @@ import { type Closable, openState } from './sources/open-state.js'
 import { checkGrant, checkSourceOptions, type SourceOptions } from './sources/options.js'
 import { type RenewingTokenSource, renewingSource } from './sources/renewing-source.js'
 import { type UserTokenSource, userSource } from './sources/user-source.js'
-import { entryKey, entryKeys, lineageKey, lineageKeys } from './token-key.js'
+import { entryKey, entryKeys, lineageKey, userKeys } from './token-key.js'
 
 /** What {@link createTokenSource} takes. */
 export interface TokenSourceOptions extends SourceOptions {
@@ -68,14 +68,14 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   const scope = splitScope(options.scope).join(' ') || undefined
   const holdings = holdingsOf(store)
   holdings.missed ??= lookedUpBy(client)
-  const lineageOf = lineageKeys(client, holdings.isShared)
+  const keyOf = userKeys(client, holdings.isShared)
   const currentKey = entryKeys(client, 'refresh_token', { scope })
-  const opened = holdings.open(lineageOf({ subject: '' }))
+  const opened = holdings.open(keyOf(''))
   const state = openState('The user token sources', () => holdings.release(opened))
   return {
     for(subject) {
       checkText('subject', subject)
-      const entry = () => holdings.entry(lineageOf({ subject }), currentKey(), opened)
+      const entry = () => holdings.entry(keyOf(subject), currentKey(), opened)
       return userSource(options, { subject, scope }, { holdings, entry, state })
     },
     close: state.close,

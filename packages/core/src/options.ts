@@ -40,25 +40,37 @@ function isPromise(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-/**
- * Has a promise say so when it is taken for what it will bring: plain JavaScript would read `undefined` and go on.
- *
- * @param members what would be read; `enumerable` ones are met by a spread and by `new Headers()` too
- */
-export function toBeAwaited<Value>(
-  promise: Promise<Value>,
-  call: string,
-  { members, enumerable }: { readonly members: readonly string[]; readonly enumerable: boolean },
-): Promise<Value> {
-  for (const member of members) {
-    // a promise that is handed out again has learnt it
-    if (member in promise) break
-    const get = () => {
-      throw optionError(call, `returns a promise, which has no ${member}; did you forget await?`)
-    }
-    Object.defineProperty(promise, member, { get, enumerable })
+/** What is read of a promise by mistake; `enumerable` members are met by a spread and by `new Headers()` too. */
+export interface Unawaited {
+  readonly members: readonly string[]
+  readonly enumerable: boolean
+}
+
+/** Has a promise say so when it is taken for what it will bring: plain JavaScript would read `undefined` and go on. */
+export function toBeAwaited<Value>(promise: Promise<Value>, call: string, unawaited: Unawaited): Promise<Value> {
+  // a promise that is handed out again has learnt it
+  if (unawaited.members.some(member => member in promise)) return promise
+  // what nobody enumerates need not be the promise's own: it takes four functions for each
+  if (unawaited.enumerable) return Object.defineProperties(promise, membersThatSaySo(call, unawaited))
+  return Object.setPrototypeOf(promise, prototypeOf(call, unawaited))
+}
+
+const prototypes = new Map<string, object>()
+
+function prototypeOf(call: string, unawaited: Unawaited): object {
+  let prototype = prototypes.get(call)
+  if (prototype === undefined) {
+    prototype = Object.create(Promise.prototype, membersThatSaySo(call, unawaited)) as object
+    prototypes.set(call, prototype)
   }
-  return promise
+  return prototype
+}
+
+function membersThatSaySo(call: string, { members, enumerable }: Unawaited): PropertyDescriptorMap {
+  const saySo = (member: string) => () => {
+    throw optionError(call, `returns a promise, which has no ${member}; did you forget await?`)
+  }
+  return Object.fromEntries(members.map(member => [member, { get: saySo(member), enumerable }]))
 }
 
 /** Refuses anything but a non-empty string. */

@@ -12,18 +12,25 @@ export type Owner = { readonly subject: string } | { readonly application: strin
  * when a secret is replaced. In this process's own, clients with other credentials or another connection stay apart.
  */
 export function lineageKey(client: Client, owner: Owner, isShared: boolean): string {
-  return lineageKeys(client, isShared)(owner)
+  return sha256(`${commonTo(client, isShared).slice(0, -1)},${JSON.stringify(owner)}]`)
 }
 
-/** The same of any number of owners: what all of them have in common is put together once. */
-export function lineageKeys(client: Client, isShared: boolean): (owner: Owner) => string {
-  const { name, metadata, conform } = client.provider
+/**
+ * The lineage keys of a client's users; what all have in common is prepared once. In this process's own store, whose keys
+ * nobody is shown, a user is found by name, without a hash at each look-up.
+ */
+export function userKeys(client: Client, isShared: boolean): (subject: string) => string {
+  if (isShared) return subject => lineageKey(client, { subject }, true)
+  const name = sha256(commonTo(client, false)).slice(0, 16)
+  // joined, it is one piece: what is added up stays in memory in pieces
+  return subject => [name, subject].join(' ')
+}
+
+function commonTo({ provider, id, auth, connection }: Client, isShared: boolean): string {
+  const { name, metadata, conform } = provider
+  if (isShared) return JSON.stringify([metadata.issuer, id])
   const server = [name, metadata.issuer, metadata.token_endpoint, conform.refreshEndpoint]
-  const members = isShared
-    ? [metadata.issuer, client.id]
-    : [server, client.id, client.auth.method, client.auth.identity, client.connection]
-  const before = JSON.stringify(members).slice(0, -1)
-  return owner => sha256(`${before},${JSON.stringify(owner)}]`)
+  return JSON.stringify([server, id, auth.method, auth.identity, connection])
 }
 
 /** Grant, its identity with the scope as a set, certificate: all else that changes the answer. */

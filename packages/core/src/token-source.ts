@@ -42,9 +42,16 @@ export interface TokenSource {
   readonly origins?: readonly string[] | undefined
 }
 
-type GetTokenSet = TokenSource['getTokenSet']
+/** A member of the function, since a map of functions would have to be kept for the views of every request. */
+const held = Symbol('held')
 
-const held = new WeakMap<GetTokenSet, () => TokenSet | undefined>()
+interface Held {
+  /** The function itself: a proxy of it has this member too, and is another one. */
+  readonly of: TokenSource['getTokenSet']
+  readonly read: () => TokenSet | undefined
+}
+
+type GetTokenSet = TokenSource['getTokenSet'] & { [held]?: Held }
 
 /**
  * Tells how to have what a function yields without a promise. It is known of that very function: a source that was wrapped
@@ -53,14 +60,14 @@ const held = new WeakMap<GetTokenSet, () => TokenSet | undefined>()
  * @param read the token set that a call would yield now, where nothing has to be decided, told or waited for
  */
 export function tellHeld(getTokenSet: GetTokenSet, read: () => TokenSet | undefined): void {
-  held.set(getTokenSet, read)
+  getTokenSet[held] = { of: getTokenSet, read }
 }
 
 /** The token set that a source would yield at once; `undefined` where it has to be asked, if only to be refused. */
 export function heldTokenSet({ getTokenSet }: TokenSource, signal: AbortSignal | undefined): TokenSet | undefined {
-  const read = held.get(getTokenSet)
-  if (read === undefined || (signal && !isUnaborted(signal))) return undefined
-  return read()
+  const known = (getTokenSet as GetTokenSet)[held]
+  if (known?.of !== getTokenSet || (signal && !isUnaborted(signal))) return undefined
+  return known.read()
 }
 
 /** What is no signal is for the source to refuse. */

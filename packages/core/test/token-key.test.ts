@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type Client, clientCredentials, clientSecretPost, defineProvider, privateKeyJwt } from '../src/index.js'
 import { sha256 } from '../src/secret.js'
-import { attemptKey, entryKey, entryKeys, lineageKey, lineageKeys } from '../src/token-key.js'
+import { attemptKey, entryKey, entryKeys, lineageKey, userKeys } from '../src/token-key.js'
 import { setUp } from './scripted-server.js'
 
 const entry = (client: Client, options: Parameters<typeof clientCredentials>[0] = {}) => {
@@ -112,13 +112,28 @@ describe('entryKey', () => {
 })
 
 describe('keys for many', () => {
-  test('of a lineage are the hashes they always were: records in a shared store are found again', () => {
+  test('of users are the hashes they always were where others share the store: records are found again', () => {
     const { client } = setUp()
     const { issuer } = client.provider.metadata
     for (const subject of ['alice', '"], quoted \\', 'ü €', '\ud800']) {
-      expect(lineageKeys(client, true)({ subject })).toBe(sha256(JSON.stringify([issuer, client.id, { subject }])))
-      expect(lineageKeys(client, false)({ subject })).toBe(lineageKey(client, { subject }, false))
+      const key = sha256(JSON.stringify([issuer, client.id, { subject }]))
+      expect([userKeys(client, true)(subject), lineageKey(client, { subject }, true)]).toEqual([key, key])
     }
+  })
+
+  test('of users in the memory of this process are the same for clients built alike, and for no others', () => {
+    const { client, another } = setUp()
+    const keyOf = (one: Client, subject: string) => userKeys(one, false)(subject)
+    expect(keyOf(another(), 'alice')).toBe(keyOf(client, 'alice'))
+    const others = [
+      another({ clientId: 'other' }),
+      another({ clientSecret: 'another secret' }),
+      another({ clientSecret: undefined as never, auth: clientSecretPost('a secret') }),
+      another({ transport: async () => Promise.reject(new Error('unused')) }),
+    ]
+    const keys = [client, ...others].flatMap(one => ['alice', 'bob', ' bob', ''].map(subject => keyOf(one, subject)))
+    expect(new Set(keys).size).toBe(20)
+    expect(keys.join()).not.toContain('secret')
   })
 
   test('of an entry follow the certificate', () => {

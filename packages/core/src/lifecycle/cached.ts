@@ -7,7 +7,7 @@ import { secondsToMs } from '../clock.js'
 import type { RenewalReason } from '../events.js'
 import { detachable } from '../signal.js'
 import type { TokenSet } from '../token-set.js'
-import { checkGetTokenSetOptions, type GetTokenSetOptions, type TokenSource } from '../token-source.js'
+import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
 import type { Copy } from './copy.js'
 import type { Entry } from './lineage.js'
 import { tellIfStoreFailed, tellOfWait, type Wait } from './notices.js'
@@ -68,52 +68,56 @@ export interface CachedOptions {
   readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
-/** How tokens are read. */
-export interface Reading {
-  readonly getTokenSet: TokenSource['getTokenSet']
-  /** The token set held, where there is nothing to decide, to tell or to wait for. */
-  readonly held: () => TokenSet | undefined
-}
-
-/** The reading side of a source. */
-export function cached(options: CachedOptions): Reading {
-  const { client, subject, entry: findEntry, renew, thresholds, started, checkOpen, tellWhatIsDue } = options
-  const { clock, tls } = client
-  let entry: Entry | undefined
+/** The reading side of a source: a view of what is held, one for each user and as often as one likes. */
+export class Reading {
+  readonly #options: CachedOptions
+  #entry: Entry | undefined
   /** The number of the copy looked at last. Not the copy: a token that is forgotten must not stay in memory here. */
-  let seen: number | undefined
+  #seen: number | undefined
   /** Between these instants the copy looked at last is good, and there is nothing to decide or to tell. */
-  let quiet = { fromAt: 0, untilAt: 0 }
-  let thumbprint: string | undefined
+  #quietFromAt = 0
+  #quietUntilAt = 0
+  #thumbprint: string | undefined
 
-  return { getTokenSet, held: () => quietCopy()?.tokenSet }
+  constructor(options: CachedOptions) {
+    this.#options = options
+  }
 
-  function getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
-    if (options !== undefined) return checked(options)
-    return quietCopy()?.answer ?? decide({})
+  getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
+    if (options !== undefined) return this.#checked(options)
+    return this.#quietCopy()?.answer ?? this.#decide({})
+  }
+
+  /** The token set held, where there is nothing to decide, to tell or to wait for. */
+  held(): TokenSet | undefined {
+    return this.#quietCopy()?.tokenSet
   }
 
   /** The copy, while there is nothing to do but to hand it out. */
-  function quietCopy(): Copy | undefined {
-    const copy = entry?.copy
-    if (copy === undefined || copy.id !== seen || tls.certificate?.thumbprint !== thumbprint) return undefined
+  #quietCopy(): Copy | undefined {
+    const { clock, tls } = this.#options.client
+    const copy = this.#entry?.copy
+    if (copy === undefined || copy.id !== this.#seen || tls.certificate?.thumbprint !== this.#thumbprint)
+      return undefined
     const now = clock.now()
-    return quiet.fromAt <= now && now < quiet.untilAt ? copy : undefined
+    return this.#quietFromAt <= now && now < this.#quietUntilAt ? copy : undefined
   }
 
-  async function checked(options: GetTokenSetOptions): Promise<TokenSet> {
+  async #checked(options: GetTokenSetOptions): Promise<TokenSet> {
     checkGetTokenSetOptions(options)
-    return decide(options)
+    return this.#decide(options)
   }
 
   /** Whoever has to wait is told of when the wait is over; nothing is made for those who have not. */
-  function decide(options: GetTokenSetOptions): Promise<TokenSet> {
-    const wait: Wait = { subject, since: clock.now(), hasBegun: false, reason: undefined, flight: undefined }
-    const answer = find(options, wait)
-    return wait.hasBegun ? awaited(answer, wait, options.signal) : answer
+  #decide(options: GetTokenSetOptions): Promise<TokenSet> {
+    const { client, subject } = this.#options
+    const wait: Wait = { subject, since: client.clock.now(), hasBegun: false, reason: undefined, flight: undefined }
+    const answer = this.#find(options, wait)
+    return wait.hasBegun ? this.#awaited(answer, wait, options.signal) : answer
   }
 
-  async function awaited(answer: Promise<TokenSet>, wait: Wait, signal?: AbortSignal): Promise<TokenSet> {
+  async #awaited(answer: Promise<TokenSet>, wait: Wait, signal?: AbortSignal): Promise<TokenSet> {
+    const { client } = this.#options
     try {
       const tokenSet = await answer
       tellOfWait(client, wait, 'served')
@@ -124,66 +128,76 @@ export function cached(options: CachedOptions): Reading {
     }
   }
 
-  async function find({ signal, force = false, rejected }: GetTokenSetOptions, wait: Wait): Promise<TokenSet> {
+  async #find({ signal, force = false, rejected }: GetTokenSetOptions, wait: Wait): Promise<TokenSet> {
     signal?.throwIfAborted()
-    let found = look()
-    if (force || found.copy === undefined || clock.now() >= found.copy.goodUntil) {
+    const { client, renew, started, checkOpen } = this.#options
+    let found = this.#look()
+    const quiet = force || rejected !== undefined ? undefined : this.#quietCopy()
+    if (quiet !== undefined) return quiet.tokenSet
+    if (force || found.copy === undefined || client.clock.now() >= found.copy.goodUntil) {
       wait.hasBegun = true
-      await detachable(compareWithStore(found), signal)
-      found = look()
+      await detachable(this.#compareWithStore(found), signal)
+      found = this.#look()
     }
     if (!force && rejected !== undefined && found.copy?.tokenSet.accessToken === rejected) {
       wait.hasBegun = true
-      await detachable(drop(found, rejected), signal)
-      found = look()
+      await detachable(this.#drop(found, rejected), signal)
+      found = this.#look()
     }
     const tokenSet = found.copy?.tokenSet
     // given `rejected` too, `force` asks for another token than that one: if there is another by now, it is what is wanted
     const isReplaced = rejected !== undefined && tokenSet !== undefined && tokenSet.accessToken !== rejected
-    const reason = reasonToRenew(tokenSet, force && !isReplaced, rejected !== undefined)
+    const reason = this.#reasonToRenew(tokenSet, force && !isReplaced, rejected !== undefined)
     if (reason === undefined) return tokenSet as TokenSet
-    const serves = servesInstead(found)
-    const servedUntil = reason === 'soft' ? scheduleOf(tokenSet as TokenSet, client, thresholds).hardAt : undefined
+    const serves = this.#servesInstead(found)
+    const servedUntil = reason === 'soft' ? this.#scheduleOf(tokenSet as TokenSet).hardAt : undefined
     const flight = singleFlight(found, named => renew(found, { reason, serves, servedUntil, checkOpen, named }))
     started(flight.answer)
     if (reason === 'soft') return tokenSet as TokenSet
     Object.assign(wait, { hasBegun: true, reason, flight } satisfies Partial<Wait>)
     const renewed = detachable(flight.answer, signal)
-    return reason === 'hard' ? orStale(found, renewed, signal) : renewed
+    return reason === 'hard' ? this.#orStale(found, renewed, signal) : renewed
   }
 
   /** Finds the entry, and notes until when its copy can be handed out without another look. */
-  function look(): Entry {
-    if (entry === undefined || entry.lineage.isLetGo || tls.certificate?.thumbprint !== thumbprint) entry = findEntry()
-    thumbprint = tls.certificate?.thumbprint
-    const { copy } = entry
-    seen = copy?.id
-    if (copy === undefined) return entry
-    const { fromAt, softAt } = scheduleOf(copy.tokenSet, client, thresholds)
+  #look(): Entry {
+    const { client, entry: findEntry, tellWhatIsDue } = this.#options
+    const thumbprint = client.tls.certificate?.thumbprint
+    let entry = this.#entry
+    if (entry === undefined || entry.lineage.isLetGo || thumbprint !== this.#thumbprint) entry = findEntry()
+    this.#entry = entry
+    this.#thumbprint = thumbprint
+    this.#seen = entry.copy?.id
+    if (entry.copy === undefined) return entry
+    const { fromAt, softAt } = this.#scheduleOf(entry.copy.tokenSet)
     const nextNoticeAt = tellWhatIsDue?.(entry) ?? Number.POSITIVE_INFINITY
-    quiet = { fromAt, untilAt: Math.min(softAt, copy.goodUntil, nextNoticeAt) }
+    this.#quietFromAt = fromAt
+    this.#quietUntilAt = Math.min(softAt, entry.copy.goodUntil, nextNoticeAt)
     return entry
   }
 
-  async function drop({ lineage, key }: Entry, rejected: string): Promise<void> {
-    await new StoredLineage(lineage, clock).discard(key, rejected).catch(error => tellIfStoreFailed(client, error))
+  async #drop({ lineage, key }: Entry, rejected: string): Promise<void> {
+    const { client } = this.#options
+    const stored = new StoredLineage(lineage, client.clock)
+    await stored.discard(key, rejected).catch(error => tellIfStoreFailed(client, error))
   }
 
   /** Reads the store. While one fails a copy serves as if it had been read, so that not every call waits for the store. */
-  async function compareWithStore({ lineage, key }: Entry): Promise<void> {
+  async #compareWithStore({ lineage, key }: Entry): Promise<void> {
+    const { client } = this.#options
     try {
-      await new StoredLineage(lineage, clock).load()
+      await new StoredLineage(lineage, client.clock).load()
     } catch (error) {
       tellIfStoreFailed(client, error)
-      lineage.serveUntil(clock.now() + lineage.place.copyMs, key)
+      lineage.serveUntil(client.clock.now() + lineage.place.copyMs, key)
     }
   }
 
-  function reasonToRenew(tokenSet: TokenSet | undefined, force: boolean, rejected: boolean): RenewalReason | undefined {
+  #reasonToRenew(tokenSet: TokenSet | undefined, force: boolean, rejected: boolean): RenewalReason | undefined {
     if (force) return 'forced'
     if (tokenSet === undefined) return rejected ? 'rejected' : 'cold'
-    const now = clock.now()
-    const { fromAt, softAt, hardAt, endsAt } = scheduleOf(tokenSet, client, thresholds)
+    const now = this.#options.client.clock.now()
+    const { fromAt, softAt, hardAt, endsAt } = this.#scheduleOf(tokenSet)
     if (now >= endsAt) return 'hard'
     if (now < fromAt) return 'soft'
     if (now < softAt || now - tokenSet.obtainedAt < leastGapMs) return undefined
@@ -191,34 +205,39 @@ export function cached(options: CachedOptions): Reading {
   }
 
   /** Whether a token that another process obtains while this renewal waits for its turn is as good as one of our own. */
-  function servesInstead({ copy, lineage }: Entry) {
+  #servesInstead({ copy, lineage }: Entry) {
+    const { clock } = this.#options.client
     const replaced = copy?.token
     return (token: KeptToken): boolean => {
       if (isSameToken(token, lineage.rejected) || isSameToken(token, replaced)) return false
-      const reason = reasonToRenew(tokenSetOf(emptyRecord, token, clock.now()), false, false)
+      const reason = this.#reasonToRenew(tokenSetOf(emptyRecord, token, clock.now()), false, false)
       return reason === undefined || reason === 'soft'
     }
   }
 
   /** The new token set; or, where the renewal fails in the last moments of the old one, that one until its end. */
-  async function orStale(entry: Entry, renewal: Promise<TokenSet>, signal?: AbortSignal): Promise<TokenSet> {
+  async #orStale(entry: Entry, renewal: Promise<TokenSet>, signal?: AbortSignal): Promise<TokenSet> {
     try {
       return await renewal
     } catch (error) {
       const tokenSet = entry.copy?.tokenSet
       if (tokenSet === undefined || signal?.aborted) throw error
-      if (clock.now() >= scheduleOf(tokenSet, client, thresholds).endsAt) throw error
+      if (this.#options.client.clock.now() >= this.#scheduleOf(tokenSet).endsAt) throw error
       return tokenSet
     }
+  }
+
+  #scheduleOf(tokenSet: TokenSet): Schedule {
+    return scheduleOf(tokenSet, this.#options)
   }
 }
 
 /** Margins shrink with the lifetime, so that a token of a few seconds is not renewed on every call. */
-function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
+function scheduleOf(tokenSet: TokenSet, { client, thresholds }: CachedOptions): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
   // a token that was over when it came serves those who waited for it; later callers renew it, once in the least gap
   const givenEnd = expiresAt === obtainedAt ? obtainedAt + leastGapMs : expiresAt
-  const endsAt = givenEnd ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
+  const endsAt = givenEnd ?? obtainedAt + secondsToMs(client.provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt
   const { refreshBeforeMs = 60_000, expiryMarginMs = 10_000 } = thresholds
   const softMs = Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2)

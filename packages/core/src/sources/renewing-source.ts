@@ -1,7 +1,7 @@
 /** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
 import { attach } from '../attach.js'
 import type { Client } from '../client.js'
-import { cached } from '../lifecycle/cached.js'
+import { Reading } from '../lifecycle/cached.js'
 import type { Holdings } from '../lifecycle/holdings.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { namingProvider } from '../lifecycle/notices.js'
@@ -9,7 +9,7 @@ import { forgotten } from '../lifecycle/record.js'
 import type { Renew } from '../lifecycle/renewal.js'
 import { StoredLineage } from '../lifecycle/stored.js'
 import { checkText, optionError, toBeAwaited } from '../options.js'
-import { parseOrigins } from '../origins.js'
+import { type Origins, parseOrigins } from '../origins.js'
 import { unawaited } from '../token-set.js'
 import { type TokenSource, tellHeld } from '../token-source.js'
 import type { OpenState } from './open-state.js'
@@ -64,26 +64,22 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
   const { client, origins } = options
   const { subject, holdings, entry, renew, state, tellWhatIsDue } = parts
   const { started, check: checkOpen } = state
-  const { getTokenSet: read, held } = cached({
-    client,
-    subject,
-    entry,
-    renew,
-    thresholds: options,
-    started,
-    checkOpen,
-    tellWhatIsDue,
-  })
-  const allowed = origins && parseOrigins(origins)
+  const reading = new Reading({ client, subject, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
+  let allowed: Origins | undefined
   const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
-    if (allowed === undefined)
+    if (origins === undefined)
       throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
+    allowed ??= parseOrigins(origins)
     const { headers } = await attach(source, allowed, { method, url, signal })
     return { ...headers }
   }
   const getTokenSet: TokenSource['getTokenSet'] = options =>
-    toBeAwaited(state.isOpen() ? read(options) : Promise.reject(state.error()), 'getTokenSet()', unawaited)
-  tellHeld(getTokenSet, () => (state.isOpen() ? held() : undefined))
+    toBeAwaited(
+      state.isOpen() ? reading.getTokenSet(options) : Promise.reject(state.error()),
+      'getTokenSet()',
+      unawaited,
+    )
+  tellHeld(getTokenSet, () => (state.isOpen() ? reading.held() : undefined))
   const source: RenewingTokenSource = {
     client,
     origins,

@@ -4,7 +4,7 @@ import type { Grant } from '../grants/grant.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { namingProvider, tellOfExpiry } from '../lifecycle/notices.js'
 import { byRefreshToken } from '../lifecycle/refresh.js'
-import { redeem } from '../lifecycle/renewal.js'
+import { type Renew, redeem } from '../lifecycle/renewal.js'
 import { toBeAwaited } from '../options.js'
 import { type TokenSet, unawaited } from '../token-set.js'
 import { type ImportedTokens, importTokens } from './import-tokens.js'
@@ -40,16 +40,19 @@ export function userSource(
 ): UserTokenSource {
   const { client } = options
   const { holdings, entry, state } = parts
-  const renew = byRefreshToken(client, scope, subject)
-  const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
-  return {
-    ...renewingSource(options, { subject, holdings, entry, state, renew, tellWhatIsDue }),
-    redeem: grant => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
-    async import(tokens) {
+  const renew: Renew = (entry, ask) => byRefreshToken(client, scope, subject)(entry, ask)
+  const tellWhatIsDue = ({ lineage, copy }: Entry) =>
+    copy?.tokenSet.refreshTokenExpiresAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : tellOfExpiry(client, lineage, subject)
+  const source = renewingSource(options, { subject, holdings, entry, state, renew, tellWhatIsDue })
+  return Object.assign(source, {
+    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
+    async import(tokens: ImportedTokens) {
       state.check()
       await namingProvider(client, importTokens(client, entry(), tokens))
     },
-  }
+  })
 }
 
 async function redeemed(client: Client, { entry, state }: Pick<Parts, 'entry' | 'state'>, grant: Grant) {
