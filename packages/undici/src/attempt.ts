@@ -1,4 +1,5 @@
 /** A request is sent once, and once more where its answer rejects the token. */
+import type { Exchange } from './exchange.js'
 import type { AnswerHeaders, Controller, Handler } from './handler.js'
 import { HeldAnswer } from './held-answer.js'
 import { parseHeaders, unread } from './legacy.js'
@@ -40,19 +41,9 @@ export interface Judge {
   ending(head: Head | undefined): () => void
 }
 
-/** Whose request it is. */
-export interface Sender extends Handler {
-  /** Whether nothing is wanted now. */
-  readonly paused: boolean
-  /** Whether its handler has aborted. */
-  readonly aborted: boolean
-  fail(error: unknown): void
-  send(send: Send): boolean
-}
-
 /** One time a request is sent, and its answer. One that may reject a token is held back until it has been judged. */
 export class Attempt extends Relay {
-  readonly #sender: Sender
+  readonly #exchange: Exchange
   #judge: Judge | undefined
   #beneath: Controller | undefined
   #head: Head | undefined
@@ -61,9 +52,9 @@ export class Attempt extends Relay {
   /** Nothing more comes from underneath. */
   #isAnswered = false
 
-  constructor(sender: Sender, judge: Judge) {
-    super(sender)
-    this.#sender = sender
+  constructor(exchange: Exchange, judge: Judge) {
+    super(exchange)
+    this.#exchange = exchange
     this.#judge = judge
   }
 
@@ -100,7 +91,7 @@ export class Attempt extends Relay {
   resume(): void {
     if (!this.#isJudged) return
     this.#release()
-    if (!this.#isAnswered && !this.#sender.paused) this.#beneath?.resume()
+    if (!this.#isAnswered && !this.#exchange.paused) this.#beneath?.resume()
   }
 
   /** Whether it ends by an error from underneath; who aborts does not wait for what is held back before that. */
@@ -120,12 +111,12 @@ export class Attempt extends Relay {
   }
 
   #hold(judge: Judge, head: Head): void {
-    const held = new HeldAnswer(this.#sender, () => {
+    const held = new HeldAnswer(this.#exchange, () => {
       if (!this.#isAnswered) this.#beneath?.pause()
       const beginning = () => held.beginning(head.header('content-encoding'))
       judge.decide(head, beginning).then(
         again => this.#held === held && this.#conclude(again),
-        error => this.#held === held && this.#sender.fail(error),
+        error => this.#held === held && this.#exchange.fail(error),
       )
     })
     this.#isJudged = false
@@ -138,9 +129,9 @@ export class Attempt extends Relay {
     if (again !== undefined) this.drop()
     try {
       if (again === undefined) this.resume()
-      else this.#sender.send(again)
+      else this.#exchange.send(again)
     } catch (error) {
-      this.#sender.fail(error)
+      this.#exchange.fail(error)
     }
   }
 
@@ -148,12 +139,12 @@ export class Attempt extends Relay {
     const held = this.#held
     if (held === undefined) return
     try {
-      const isAll = held.handOn(() => this.#held === held && !this.#sender.paused)
+      const isAll = held.handOn(() => this.#held === held && !this.#exchange.paused)
       if (!isAll || this.#held !== held) return
       this.#held = undefined
-      this.receiver = this.#sender
+      this.receiver = this.#exchange
     } catch (error) {
-      this.#sender.fail(error)
+      this.#exchange.fail(error)
     }
   }
 }

@@ -28,10 +28,8 @@ export interface Route {
 
 /** One dispatch, and what it carries. */
 export class Passage implements Sending, Judge {
-  readonly method: string
   readonly url: string
   readonly request: DispatchOptions
-  readonly mayBeKept: boolean
   readonly #route: Route
   readonly #headers: HeaderObject
   readonly #exchange: Exchange
@@ -40,18 +38,26 @@ export class Passage implements Sending, Judge {
   constructor(route: Route, given: DispatchOptions, handler: object) {
     this.#headers = headerObject(given.headers)
     this.request = isLasting(given.headers) ? { ...given } : { ...given, headers: this.#headers }
-    this.method = given.method
     this.url = rootOf(given)
-    this.mayBeKept = route.mayBeKept
     this.#route = route
     this.#exchange = new Exchange(guarded(handler, this), this)
+  }
+
+  get method(): string {
+    return this.request.method
+  }
+
+  get mayBeKept(): boolean {
+    return this.#route.mayBeKept
   }
 
   makeSignal(): AbortSignal {
     return this.#exchange.signal
   }
 
-  readonly has = (name: string): boolean => hasHeader(this.#headers, name)
+  has(name: string): boolean {
+    return hasHeader(this.#headers, name)
+  }
 
   /** Whether what is answered is for whoever has the token alone. */
   get isPrivate(): boolean {
