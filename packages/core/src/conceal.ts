@@ -9,6 +9,9 @@ export function hide(object: unknown, ...names: readonly (string | symbol)[]): v
   for (const name of names) if (isEnumerable.call(object, name)) Object.defineProperty(object, name, hidden)
 }
 
+/** Agents that show nothing: the way to them may stay. */
+const concealed = new WeakSet<object>()
+
 const isEnumerable = Object.prototype.propertyIsEnumerable
 const hidden: PropertyDescriptor = { enumerable: false }
 
@@ -18,8 +21,9 @@ const hidden: PropertyDescriptor = { enumerable: false }
  */
 export function concealRequest(request: unknown): void {
   if (typeof request !== 'object' || request === null) return
-  if ('write' in request) hide(request, '_header', 'outputData', 'socket', 'parser', 'agent', ...telling(request))
-  else hide(request, 'req', 'socket', 'client')
+  if (!('write' in request)) hide(request, 'req', 'socket', 'client')
+  else hide(request, '_header', 'outputData', 'socket', 'parser', ...telling(request))
+  if (!concealed.has((request as { readonly agent?: object }).agent ?? request)) hide(request, 'agent')
 }
 
 /** Each member that is hidden takes its time, so those that are a number or a truth value are left out. */
@@ -29,8 +33,6 @@ function telling(request: object): readonly symbol[] {
     return typeof value === 'string' || (typeof value === 'object' && value !== null)
   })
 }
-
-const concealed = new WeakSet<object>()
 
 /** Of an agent of Node's, the caller's own maybe: its connections hold the requests under way, and those that wait. */
 export function concealAgent(agent: unknown): void {

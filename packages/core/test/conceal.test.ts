@@ -36,6 +36,16 @@ test('a request of Node’s shows nothing of its headers, and answers who asks i
   }
 })
 
+test('a request on an agent that was concealed shows the agent, and nothing through it', async () => {
+  const { agent, requests } = await underWay()
+  concealAgent(agent)
+  for (const each of requests) {
+    concealRequest(each)
+    expect(shown(each)).not.toContain('secret-token')
+    expect(Object.keys(each)).toContain('agent')
+  }
+})
+
 test('an answer in place of a request shows nothing of the request that brought it', async () => {
   const { requests } = await underWay()
   const answer = Object.assign(Readable.from([]), { req: requests[0], statusCode: 200 })
