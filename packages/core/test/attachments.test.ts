@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { hasUserInformation } from '../src/attachments.js'
-import { type TlsOptions, TokenSet, type TokenSource } from '../src/index.js'
+import { clientCertificate, type TlsOptions, TokenSet, type TokenSource } from '../src/index.js'
 import {
   type Attaching,
   type AttachmentOptions,
@@ -9,6 +9,8 @@ import {
   readAttachments,
   type SourceOf,
 } from '../src/kit.js'
+import { issue } from './fixtures/certificates.js'
+import { setUp } from './scripted-server.js'
 
 const source: TokenSource = { getTokenSet: async () => new TokenSet({ accessToken: 'a', obtainedAt: 0 }) }
 const origins = ['https://api.example']
@@ -35,6 +37,12 @@ describe('options', () => {
     'tls that is none': ['tls.caMode', () => read(source, { origins, tls: { caMode: 'only' as never } })],
     'an empty list': ['source', () => readAttachments(attaching, [], {})],
     'options beside a list': ['origins', () => readAttachments(attaching, [{ source, origins }], { origins })],
+    'options in place of a list': ['options', () => readAttachments(attaching, [{ source, origins }], source as never)],
+    'a misspelt option beside a list': [
+      'origin',
+      () => readAttachments(attaching, [{ source, origins }], { origin: origins } as never),
+    ],
+    'no source in a list': ['source', () => readAttachments(attaching, [{ origins } as never], {})],
     'options in a list that are misspelt': [
       'origin',
       () => readAttachments(attaching, [{ source, origins, origin: '' } as never], {}),
@@ -55,6 +63,19 @@ describe('options', () => {
     expect(readAttachment(withDefault, listing, { origins }).listed).toEqual(origins)
     expect(readAttachment(withDefault, listing, {}).listed).toEqual(['https://b.example'])
     expect(readAttachment(withDefault, source, {}).listed).toEqual(['https://c.example'])
+  })
+
+  test('a certificate is looked at by the clock of the source’s client, where there is one', () => {
+    const ca = issue({ name: 'ca' })
+    const notAfter = new Date(Date.now() + 864e5)
+    const issued = issue({ name: 'client', issuer: ca, notAfter })
+    const certificate = clientCertificate({ cert: issued.cert, key: issued.key })
+    const tls: TlsOptions = { certificate }
+    expect(read(source, { origins, tls }).agent).toEqual({ tls })
+    expect(read(() => source, { origins, tls }).agent).toEqual({ tls })
+    const { client } = setUp()
+    const late = { ...source, client: { ...client, clock: { now: () => notAfter.getTime() + 1_000 } } }
+    expect(() => read(late, { origins, tls })).toThrow(expect.objectContaining({ option: 'tls.certificate' }))
   })
 
   test('what presents the certificate is made of tls, and only there', () => {
