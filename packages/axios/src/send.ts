@@ -127,14 +127,13 @@ class Journey {
 
   async #decide(response: Response, failure: Failure | undefined): Promise<Response> {
     const repeatable = isRepeatableBody(this.#start.request.data)
-    const decided = this.#trip.decide(answerOf(response), repeatable)
-    const isSentAgain = await decided.catch(error => {
-      discard(response.data)
-      throw error
-    })
-    if (!isSentAgain) return this.#handedOn(response, failure)
-    discard(response.data)
-    return this.send(this.#start, 'replay')
+    let isHandedOn = false
+    try {
+      isHandedOn = !(await this.#trip.decide(answerOf(response), repeatable))
+    } finally {
+      if (!isHandedOn) discard(response.data)
+    }
+    return isHandedOn ? this.#handedOn(response, failure) : this.send(this.#start, 'replay')
   }
 
   #handedOn(response: Response | undefined, failure: Failure | undefined): Response {

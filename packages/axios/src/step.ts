@@ -7,9 +7,10 @@ export class Step implements Sending {
   readonly request: Config
   readonly url: string
   readonly signal: AbortSignal | undefined
-  readonly #method: string
+  readonly #method: string | undefined
 
-  constructor(config: Config, url: string, signal: AbortSignal | undefined, method = config.method ?? 'get') {
+  /** @param method where it is not the config's own */
+  constructor(config: Config, url: string, signal: AbortSignal | undefined, method?: string) {
     this.request = config
     this.url = url
     this.signal = signal
@@ -22,7 +23,7 @@ export class Step implements Sending {
   }
 
   get method(): string {
-    return this.#method.toUpperCase()
+    return (this.#method ?? this.request.method ?? 'get').toUpperCase()
   }
 
   get isSocket(): boolean {
