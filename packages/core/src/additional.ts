@@ -41,6 +41,7 @@ export function withMembersBefore(
   before: AdditionalMembers | undefined,
   members: AdditionalMembers,
 ): AdditionalMembers | undefined {
+  if (before === undefined && members === noMembers) return undefined
   const isNamed = (name: string) => Object.hasOwn(members, name)
   const kept = Object.entries(before ?? {}).filter(([name]) => !isNamed(name))
   const all = bounded([...Object.entries(members), ...kept])

@@ -136,7 +136,8 @@ export class Lineage {
     this.#knownAt = Math.floor(performance.now())
     if (this.#notes !== undefined) this.#notes.missingSince = undefined
     this.#changes++
-    for (const entry of this.#entries()) entry.copy = this.#copyFrom(known.record, entry, now)
+    for (let entry = this.#entry; entry !== undefined; entry = entry.next)
+      entry.copy = this.#copyFrom(known.record, entry, now)
     this.#underWay?.wake()
     return known
   }

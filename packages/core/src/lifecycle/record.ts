@@ -160,7 +160,9 @@ export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
 
 /** Whether a refresh token is this lineage's own, now or before. */
 export function knows(record: LineageRecord, refreshToken: string): boolean {
-  return record.refreshToken === refreshToken || [...record.origins, ...record.spent].includes(sha256(refreshToken))
+  if (record.refreshToken === refreshToken) return true
+  const hashes = [...record.origins, ...record.spent]
+  return hashes.length > 0 && hashes.includes(sha256(refreshToken))
 }
 
 /** A refresh token that somebody brings, and what comes with it. */
@@ -224,16 +226,18 @@ function withoutRefreshToken(record: LineageRecord): LineageRecord {
 
 /** A token as callers get it. One from the future was written by a clock that runs ahead: it lives as long, from now. */
 export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number): TokenSet {
-  const { refreshToken, refreshTokenExpiresAt } = record
+  const { accessToken, idToken, scope, missingScope, additional } = token
   const aheadMs = Math.max(0, token.obtainedAt - now)
-  const expiresAt = token.expiresAt === undefined ? undefined : token.expiresAt - aheadMs
   return new TokenSet({
-    ...token,
+    accessToken,
+    refreshToken: record.refreshToken,
+    idToken,
     obtainedAt: token.obtainedAt - aheadMs,
-    expiresAt,
-    refreshToken,
-    refreshTokenExpiresAt,
-    additional: token.additional && additionalMembers(token.additional),
+    expiresAt: token.expiresAt === undefined ? undefined : token.expiresAt - aheadMs,
+    refreshTokenExpiresAt: record.refreshTokenExpiresAt,
+    scope,
+    missingScope,
+    additional: additional && additionalMembers(additional),
   })
 }
 

@@ -8,7 +8,7 @@ import type { Lineage } from './lineage.js'
 import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { RecordWithText } from './record-text.js'
 import type { Unsaved } from './under-way.js'
-import { firstVersion, isFirst, type Known, newVersion, nothing } from './version.js'
+import { firstVersion, isFirst, type Known, newVersion, nothing, ownVersion } from './version.js'
 import { isEmpty, isMissing, keepForMs } from './worth.js'
 
 /** Others may come first now and then, not every time: then the store is at fault, or its replicas disagree. */
@@ -66,7 +66,8 @@ export class StoredLineage {
    * @returns `undefined` when somebody else has written since
    */
   async write(over: Known, record: LineageRecord): Promise<Known | undefined> {
-    const known = { version: isMissing(over.record) ? firstVersion() : newVersion(), record }
+    const version = this.#newVersion()
+    const known = { version: isMissing(over.record) ? firstVersion(version) : version, record }
     return (await this.#put(over.version, known)) ? known : undefined
   }
 
@@ -97,7 +98,7 @@ export class StoredLineage {
   async save(change: Unsaved['change'], mayReplace: Unsaved['mayReplace'], patienceMs: number): Promise<boolean> {
     const pending = this.#lineage.unsaved
     if (pending !== undefined && !mayReplace(this.#asIfKept(pending))) return false
-    const unsaved: Unsaved = { version: newVersion(), change, mayReplace, isKept: undefined }
+    const unsaved: Unsaved = { version: this.#newVersion(), change, mayReplace, isKept: undefined }
     this.#lineage.underWay.offer(unsaved)
     const giveUpAt = performance.now() + patienceMs
     for (;;) {
@@ -122,8 +123,7 @@ export class StoredLineage {
    * nobody is told where the store tells of no changes.
    */
   async letOthersObject(): Promise<void> {
-    const { place } = this.#lineage
-    const mayBeElsewhere = place.isToldOfChanges && Number.isFinite(place.copyMs)
+    const mayBeElsewhere = this.#lineage.place.isToldOfChanges && !this.#isInProcess
     for (let trips = 0; mayBeElsewhere && trips < 5 && isFirst(this.#lineage.known?.version); trips++) {
       await this.read()
       await new Promise(setImmediate)
@@ -136,9 +136,18 @@ export class StoredLineage {
     const now = this.#clock.now()
     this.#lineage.serveUntil(now + 1_000)
     if (version !== undefined && record.asked !== undefined) return { version, record }
-    const asked = { version: firstVersion(), record: asking(now) }
+    const asked = { version: firstVersion(this.#newVersion()), record: asking(now) }
     const isAsked = await place.store.compareAndSet(key, version, this.#toKeep(asked))
     return isAsked ? asked : { version, record: asked.record }
+  }
+
+  #newVersion(): string {
+    return this.#isInProcess ? ownVersion() : newVersion()
+  }
+
+  /** Whether nobody else can have the store. */
+  get #isInProcess(): boolean {
+    return this.#lineage.place.copyMs === Number.POSITIVE_INFINITY
   }
 
   #asIfKept({ version, change }: Unsaved): Known {

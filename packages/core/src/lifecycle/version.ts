@@ -17,11 +17,22 @@ export function newVersion(): string {
   return randomBytes(18).toString('base64url')
 }
 
+/** Tells this process's names from another installed copy's, with which it may share a store. */
+let ownName: string | undefined
+let ownNames = 0
+
+/** A new name in a store that is in this process: there it is enough to count, without the system's random numbers. */
+export function ownVersion(): string {
+  ownName ??= randomBytes(3).toString('base64url')
+  ownNames++
+  return [ownName, ownNames].join('')
+}
+
 const first = 'first-'
 
-/** A new name for a record that is written where there was none: who is told of it and has one knows that it was lost. */
-export function firstVersion(): string {
-  return `${first}${newVersion()}`
+/** The name of a record that is written where there was none: who is told of it and has one knows that it was lost. */
+export function firstVersion(version = newVersion()): string {
+  return [first, version].join('')
 }
 
 /** Whether a record was written where there was none. */

@@ -29,13 +29,17 @@ export async function importTokens(client: Client, { key, lineage }: Entry, toke
   checkTokens(tokens)
   const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
   const stored = new StoredLineage(lineage, client.clock)
-  const brought = { refreshToken, refreshTokenExpiresAt, obtainedAt: client.clock.now() }
+  const obtainedAt = client.clock.now()
   await stored.update((record: LineageRecord) => {
     if (refreshToken !== undefined && knows(record, refreshToken)) return record
     const begun = startingOver(record)
     return accessToken === undefined
-      ? withRefreshToken(begun, brought)
-      : answered(begun, key, new TokenSet({ ...brought, accessToken, expiresAt, scope }))
+      ? withRefreshToken(begun, { refreshToken, refreshTokenExpiresAt, obtainedAt })
+      : answered(
+          begun,
+          key,
+          new TokenSet({ accessToken, refreshToken, obtainedAt, expiresAt, refreshTokenExpiresAt, scope }),
+        )
   })
   if (refreshToken !== undefined) await stored.letOthersObject()
 }
