@@ -37,7 +37,7 @@ export async function attaching(): Promise<Figure[]> {
       ...{ timeGoals: [{ atMost: 3 }], atMostBytes: 2_500 },
     },
     {
-      ...{ name: 'got', client: gotAtOnce, show: 'times', forMs: 7_000 },
+      ...{ name: 'got', client: gotAtOnce, show: 'times', forMs: 6_000 },
       ...{ timeGoals: [{ atMost: 3 * microseconds, over: reference }], atMostBytes: 2_500 },
     },
     {

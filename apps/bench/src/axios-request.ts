@@ -16,6 +16,6 @@ export async function axiosRequest(origin: string): Promise<Figure> {
       client.asynchronous(async () => `Bearer ${await holder.getAccessToken()}`),
     ),
   }
-  const times = await timeInTurns(contestants, { forMs: 7_000, times: 10 })
+  const times = await timeInTurns(contestants, { forMs: 6_000, times: 10 })
   return ratioFigure({ name: '3  a token attached by axios: the whole request', goals: [{ atMost: 1.1 }] }, times)
 }

@@ -29,7 +29,7 @@ export async function tokenRequest(origin: string): Promise<Figure> {
     },
     'openid-client': await openidClient(origin, privateKey),
   } satisfies Record<string, Repeat>
-  const times = await timeInTurns(contestants, { forMs: 7_000, times: 5 })
+  const times = await timeInTurns(contestants, { forMs: 6_000, times: 5 })
   await Promise.all([client.close(), native.close()])
   return ratioFigure({ name: '4  a PS256 token request', goals: [{ atMost: 1.25 }] }, times)
 }
