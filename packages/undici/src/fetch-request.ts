@@ -1,5 +1,5 @@
 /** What `fetch` was called with, in parts that can be sent again and elsewhere. */
-import { detachable, parseUrl, peek } from '@grantkit/core/kit'
+import { detachable, parseUrl, peek, type Sending } from '@grantkit/core/kit'
 
 /** A request as a function that chooses its token source sees it. */
 export interface FetchRequest {
@@ -11,15 +11,37 @@ export interface FetchRequest {
   readonly headers: Headers
 }
 
-/** One hop of a request. */
-export interface Hop {
-  /** In capitals. */
+/** What makes a hop. */
+type HopParts = Pick<Hop, 'method' | 'url' | 'fields' | 'body' | 'signal'>
+
+/** One hop of a request, as core asks about it. */
+export class Hop implements Sending {
   readonly method: string
-  /** Absolute. */
   readonly url: string
   /** The caller's own headers, spelt as they came. */
   readonly fields: Readonly<Record<string, string>>
   readonly body: unknown
+  readonly signal: AbortSignal | undefined
+  readonly mayBeKept = true
+
+  constructor({ method, url, fields, body, signal }: HopParts) {
+    this.method = method
+    this.url = url
+    this.fields = fields
+    this.body = body
+    this.signal = signal
+  }
+
+  /** For a function that chooses; nobody else asks. */
+  get request(): FetchRequest {
+    const { method, url, fields } = this
+    return { method, url, headers: new Headers(fields) }
+  }
+
+  has(name: string): boolean {
+    for (const field in this.fields) if (field.toLowerCase() === name) return true
+    return false
+  }
 }
 
 /** By shape: every copy of undici has a class of its own. */
@@ -73,8 +95,8 @@ function normalMethod(method: string): string {
 }
 
 /** The first hop, without the body of a Request. */
-export function firstHop(url: string, { method, headers, body }: Init): Hop {
-  return { method, url, fields: fieldsOf(headers), body }
+export function firstHop(url: string, { method, headers, body, signal }: Init): Hop {
+  return new Hop({ method, url, fields: fieldsOf(headers), body, signal })
 }
 
 /** An object is what every fetch takes. What is one already is read by the fetch as it reads any. */

@@ -1,6 +1,6 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
 import { type Answer, beginningOf, isRepeatableBody, nextHop, uncachedAnswer } from '@grantkit/core/kit'
-import type { Hop } from './fetch-request.js'
+import { Hop } from './fetch-request.js'
 
 /**
  * Where a redirect leads, or `undefined` for what is none.
@@ -17,12 +17,8 @@ export function redirected(hop: Hop, response: Response): Hop | undefined {
   if ('problem' in next) throw networkError(next.problem)
   const headers = new Headers(hop.fields)
   for (const name of next.droppedHeaders) headers.delete(name)
-  return {
-    method: next.method,
-    url: next.url,
-    fields: Object.fromEntries(headers),
-    body: next.dropsBody ? undefined : hop.body,
-  }
+  const body = next.dropsBody ? undefined : hop.body
+  return new Hop({ ...hop, method: next.method, url: next.url, fields: Object.fromEntries(headers), body })
 }
 
 /** As core sees it. */

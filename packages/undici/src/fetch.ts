@@ -13,7 +13,7 @@ import {
   Trip,
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent, installedUndici, orders } from './attaching.js'
-import { bodyOf, type FetchRequest, firstHop, type Hop, type Init, initOf, isRequest, urlOf } from './fetch-request.js'
+import { bodyOf, type FetchRequest, firstHop, Hop, type Init, initOf, isRequest, urlOf } from './fetch-request.js'
 import { answerOf, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
 import type { TokenOptions } from './interceptor.js'
 
@@ -81,10 +81,10 @@ async function call(wrapped: Wrapped, input: unknown, given: RequestInit | undef
   const init = initOf(input, given)
   const passage = { wrapped, trip, init }
   let hop = firstHop(url, init)
-  if (isRequest(input) && hop.body === undefined) hop = { ...hop, body: await bodyOf(input, init.signal) }
+  if (isRequest(input) && hop.body === undefined) hop = new Hop({ ...hop, body: await bodyOf(input, init.signal) })
   for (let hops = 0; ; hops++) {
     let response = await send(passage, hop, hops === 0 ? 'first' : 'redirect')
-    if (trip.concerns(answerOf(response))) response = await decided(passage, hop, response)
+    if (trip.concerns(response)) response = await decided(passage, hop, response)
     const next = followed(hop, response, init.redirect, hops)
     if (next === undefined) return handedOn(trip, response, hops)
     discard(response)
@@ -99,18 +99,8 @@ function refuseDispatcher(init: { readonly dispatcher?: unknown } | undefined): 
 
 /** Sends one hop, at once if its headers are at hand. */
 function send(passage: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
-  const { method, url, fields } = hop
-  const { trip, init } = passage
-  const request = isChosen(trip) ? { method, url, headers: new Headers(fields) } : undefined
-  const names = Object.keys(fields).map(name => name.toLowerCase())
-  const has = (name: string) => names.includes(name)
-  const ours = trip.headersFor({ url, method, signal: init.signal, request, has, mayBeKept: true }, attempt)
+  const ours = passage.trip.headersFor(hop, attempt)
   return ours instanceof Promise ? ours.then(ours => sendWith(ours, passage, hop)) : sendWith(ours, passage, hop)
-}
-
-/** Whether a function looks at the request, to choose a source. */
-function isChosen({ attachment }: Passage['trip']): boolean {
-  return typeof attachment?.source === 'function'
 }
 
 function sendWith(ours: OurHeaders, { wrapped, trip, init }: Passage, { method, url, fields, body }: Hop) {
@@ -146,7 +136,7 @@ async function decided(passage: Passage, hop: Hop, response: Response): Promise<
   }
   discard(refusal)
   const next = await send(passage, hop, 'replay')
-  return trip.concerns(answerOf(next)) ? decided(passage, hop, next) : next
+  return trip.concerns(next) ? decided(passage, hop, next) : next
 }
 
 function followed(hop: Hop, response: Response, redirect: string | undefined, hops: number): Hop | undefined {
