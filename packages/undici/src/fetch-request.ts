@@ -35,7 +35,7 @@ export class Hop implements Sending {
   /** For a function that chooses; nobody else asks. */
   get request(): FetchRequest {
     const { method, url, fields } = this
-    return { method, url, headers: new Headers(fields) }
+    return { method, url: hrefOf(url), headers: new Headers(fields) }
   }
 
   has(name: string): boolean {
@@ -49,9 +49,17 @@ export function isRequest(input: unknown): input is Request {
   return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input
 }
 
-/** The URL of a call, as it is requested; empty for what is no URL. */
+/** Scheme, host and port as every parser reads them, and the slash behind which nothing changes where a request goes. */
+const plainBeginning = /^https?:\/\/[a-z\d.-]+(?::\d+)?\//
+
+/** The URL of a call: as it came where no parser mistakes its origin, else as it is requested; empty for what is none. */
 export function urlOf(input: unknown): string {
-  return parseUrl(isRequest(input) ? input.url : String(input))?.href ?? ''
+  const text = isRequest(input) ? input.url : String(input)
+  return plainBeginning.test(text) ? text : hrefOf(text)
+}
+
+function hrefOf(text: string): string {
+  return parseUrl(text)?.href ?? ''
 }
 
 /** All that a call says beside its URL. */

@@ -354,6 +354,14 @@ describe('any other fetch', () => {
     for (const [, init] of seen) expect(init).not.toHaveProperty('dispatcher')
   })
 
+  test('is called with an origin that no parser mistakes', async () => {
+    const { api, call } = await setUp(recording)
+    const before = seen.length
+    for (const url of [` ${api.origin}/a`, api.origin.replace('http', 'HTTP'), api.origin.replace('//', '\t/\\')])
+      await call(url)
+    expect(seen.slice(before).map(([input]) => input)).toEqual([`${api.origin}/a`, `${api.origin}/`, `${api.origin}/`])
+  })
+
   test('is called at once with a token that is held', async () => {
     const [api, { source }] = [await recordingServer(), authorizationServer()]
     // one that counts how often it is asked has to be asked
@@ -394,7 +402,8 @@ describe('any other fetch', () => {
       { origins: [api.origin] },
     )
     await call(api.origin, { headers: { 'X-User': 'ann' } })
-    expect(chosen).toEqual([`GET ${api.origin}/ ann`])
+    await call(`${api.origin}/bob/../ann?ü`, { headers: { 'X-User': 'ann' } })
+    expect(chosen).toEqual([`GET ${api.origin}/ ann`, `GET ${api.origin}/ann?%C3%BC ann`])
   })
 
   test('that hides where a redirect leads fails, and says so', async () => {
