@@ -34,7 +34,7 @@ export type RequestFunction = (
   callback?: Callback,
 ) => unknown
 
-export type Callback = (response: never) => void
+type Callback = (response: never) => void
 
 /** An answer, as far as the decision needs it. */
 export interface Answer {
