@@ -49,7 +49,7 @@ export interface Unawaited {
 /** Has a promise say so when it is taken for what it will bring: plain JavaScript would read `undefined` and go on. */
 export function toBeAwaited<Value>(promise: Promise<Value>, call: string, unawaited: Unawaited): Promise<Value> {
   // a promise that is handed out again has learnt it
-  if (unawaited.members.some(member => member in promise)) return promise
+  for (const member of unawaited.members) if (member in promise) return promise
   // what nobody enumerates need not be the promise's own: it takes four functions for each
   if (unawaited.enumerable) return Object.defineProperties(promise, membersThatSaySo(call, unawaited))
   return Object.setPrototypeOf(promise, prototypeOf(call, unawaited))
