@@ -68,7 +68,7 @@ export interface Mark {
 }
 
 /** No hash: stands for that of the refresh token in force. */
-export const inForce = ''
+const inForce = ''
 
 const noHashes: readonly string[] = Object.freeze([])
 const onlyInForce: readonly string[] = Object.freeze([inForce])
