@@ -46,6 +46,8 @@ export async function readBeginning(response: Response): Promise<{ text: string;
 export function keptFromCaches(response: Response): Response {
   if (Object.hasOwn(response, 'headers')) define(response, 'headers', uncached(response.headers))
   else Object.defineProperty(response, 'headers', uncachedHeaders)
+  // caches keep a clone, and hand the answer itself on
+  if ('clone' in Object.getPrototypeOf(response)) Object.defineProperty(response, 'clone', uncachedClone)
   return response
 }
 
@@ -56,6 +58,18 @@ const uncachedHeaders: PropertyDescriptor & ThisType<Response> = {
     const headers = uncached(Reflect.get(Object.getPrototypeOf(this), 'headers', this))
     define(this, 'headers', headers)
     return headers
+  },
+}
+
+/** In place of the method of a class, which knows nothing of what was set on the answer. */
+const uncachedClone: PropertyDescriptor & ThisType<Response> = {
+  configurable: true,
+  writable: true,
+  value() {
+    const copy: Response = Object.getPrototypeOf(this).clone.call(this)
+    for (const name of ['url', 'redirected', 'type'] as const)
+      if (Object.hasOwn(this, name)) define(copy, name, this[name])
+    return keptFromCaches(copy)
   },
 }
 

@@ -224,6 +224,24 @@ for (const { name, fetch, Request, Response } of tested)
         expect(response.headers.get('x-a')).toBe('c')
       })
 
+      test('a clone says the same to caches, and where it came from', async () => {
+        const { api, call } = await setUp(
+          fetch,
+          inTurn(redirect(302, '/moved'), (_, response) => {
+            response.writeHead(200, { 'cache-control': 'public, max-age=600' }).end('body')
+          }),
+        )
+        const response = await call(`${api.origin}/`)
+        const copies = [response.clone(), response.clone().clone()]
+        for (const { headers, url, redirected } of copies)
+          expect([headers.get('cache-control'), url, redirected]).toEqual([
+            'private, no-store',
+            `${api.origin}/moved`,
+            true,
+          ])
+        expect(await Promise.all([response, ...copies].map(each => each.text()))).toEqual(['body', 'body', 'body'])
+      })
+
       test('a body is handed on while it comes', async () => {
         let answer: ServerResponse | undefined
         const { api, call } = await setUp(fetch, (_, response) => {
