@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { json } from '../src/answer-shape.js'
 import { saysNothing } from '../src/body.js'
+import { none } from '../src/client-auth/none.js'
+import { sendToEndpoint } from '../src/endpoint.js'
 import { requestTokenSet } from '../src/endpoints/token.js'
 import type { AuthorizationServerError } from '../src/errors.js'
 import { clientCredentials } from '../src/grants/client-credentials.js'
@@ -225,6 +228,30 @@ describe('what a provider classifies by', () => {
   test('is bounded', async () => {
     const body = JSON.stringify({ error: 'x', padding: 'y'.repeat(100_000) })
     expect(await bodyOf({ status: 400, body })).toBe(body.slice(0, 65_536))
+  })
+})
+
+describe('the scope that was asked for, as a provider is given it', () => {
+  async function scopeOf(scope: string | readonly string[] | undefined) {
+    const seen: (string | undefined)[] = []
+    const classifyError: Conform['classifyError'] = ({ scope }, standard) => {
+      seen.push(scope)
+      return standard
+    }
+    const { transport } = answering({ status: 400, body: { error: 'x' } })
+    const client = clientOf(transport, { provider: provider({ classifyError }), auth: none() })
+    const parameters = async () => ({ scope })
+    const accepts = [json(async () => 'read')]
+    await failure(sendToEndpoint(client, { endpoint: 'token_endpoint', resend: 'never', accepts, parameters }))
+    return seen
+  }
+
+  test('is the text that was sent', async () => {
+    expect(await scopeOf('read write')).toEqual(['read write'])
+  })
+
+  test('is none where none was sent, or several', async () => {
+    expect([await scopeOf(undefined), await scopeOf(['read', 'write'])]).toEqual([[undefined], [undefined]])
   })
 })
 

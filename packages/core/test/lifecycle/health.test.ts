@@ -240,7 +240,10 @@ describe('precedence, when a rest is over', () => {
   })
 
   test('is nobody’s while nobody else waits', () => {
-    expect(resting(true, false).restFor('a', 1_000)).toBeUndefined()
+    const health = resting(true, false)
+    expect(health.restFor('a', 1_000)).toBeUndefined()
+    health.restFor('b', 1_000)
+    expect(health.restFor('a', 1_001)).toBeUndefined()
   })
 
   test('is theirs over who has failed once, where it may be that one’s own failure', () => {

@@ -36,6 +36,7 @@ describe('outcomeOf', () => {
     ['502', refused(502, 'transient'), 'unknown'],
     ['503', refused(503, 'transient'), 'later'],
     ['429', refused(429, 'transient'), 'later'],
+    ['a 429 that a provider takes for final', refused(429, 'terminal'), 'later'],
     ['408', refused(408, 'transient'), 'later'],
     ['400 temporarily_unavailable', refused(400, 'transient', 'temporarily_unavailable'), 'later'],
     ['200 with server_error', refused(200, 'transient', 'server_error'), 'unknown'],

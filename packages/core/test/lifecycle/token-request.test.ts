@@ -68,7 +68,7 @@ test('an error that is none of ours is told without its words, and as one that l
     {},
     {
       encodeRequest() {
-        throw new Error('of a hook')
+        throw Object.assign(new Error('of a hook'), { error: 'a secret' })
       },
     },
   )

@@ -1,0 +1,71 @@
+/** A refresh whose store fails at one step, or is changed by somebody else each time. */
+import { afterEach, expect, test, vi } from 'vitest'
+import { refuse, rotate } from '../scripted-server.js'
+import { machines, outcomeOf } from './processes.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const down = () => Promise.reject(new Error('READONLY'))
+
+test('a failure that could not be written down is told all the same', async () => {
+  const { start, server, backend } = machines(refuse(503, 'temporarily_unavailable'))
+  const { user } = start(
+    {},
+    { compareAndSet: (...args) => (server.requests.length > 0 ? down() : backend.compareAndSet(...args)) },
+  )
+  await user().import({ refreshToken: 'refresh-0' })
+  await expect(user().getTokenSet()).rejects.toMatchObject({ code: 'ERR_SERVER_REFUSED', serverStatus: 503 })
+})
+
+test('a lease that the store does not give is a failure of the store, and told', async () => {
+  const { start, server } = machines(rotate())
+  const { user, events } = start({}, { lease: down })
+  await user().import({ refreshToken: 'refresh-0' })
+  expect(await outcomeOf(user().getTokenSet())).toBe('ERR_TOKEN_STORE')
+  expect(events.filter(({ type }) => type === 'store_failed')).toMatchObject([{ operation: 'lease', level: 'warn' }])
+  expect(server.requests).toEqual([])
+})
+
+test('a lease that others have is waited for twice as long as one lasts', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+  const { start } = machines(rotate())
+  const { user, client } = start({}, { lease: async () => false })
+  await user().import({ refreshToken: 'refresh-0' })
+  const seen: { outcome?: string } = {}
+  void outcomeOf(user().getTokenSet()).then(outcome => {
+    seen.outcome = outcome
+  })
+  const longestMs = 2 * (client.timeoutMs + 5_000)
+  await vi.advanceTimersByTimeAsync(longestMs - 100)
+  expect(seen.outcome).toBeUndefined()
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(seen.outcome).toBe('ERR_TOKEN_STORE')
+})
+
+test('a record that is another one each time is given up on, and nothing is sent', async () => {
+  const { start, server, backend } = machines(rotate())
+  const { user } = start(
+    {},
+    {
+      compareAndSet: async (key, expected, record) =>
+        !record.value.includes('"sending"') && backend.compareAndSet(key, expected, record),
+    },
+  )
+  await user().import({ refreshToken: 'refresh-0' })
+  await expect(user().getTokenSet()).rejects.toMatchObject({
+    code: 'ERR_TOKEN_STORE',
+    operation: 'compareAndSet',
+    message: 'compareAndSet: the record is another one each time',
+  })
+  expect(server.requests).toEqual([])
+})
+
+test('who meets a refresh token that rests is told for how long it still does', async () => {
+  const { start, clock } = machines(refuse(400, 'invalid_request'))
+  await start().user().import({ refreshToken: 'refresh-0' })
+  await outcomeOf(start().user().getTokenSet())
+  clock.advance(4_000)
+  await expect(start().user().getTokenSet()).rejects.toMatchObject({ serverStatus: 400, retryAfterMs: 6_000 })
+})
