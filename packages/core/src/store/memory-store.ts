@@ -1,7 +1,7 @@
 /** Records in this process's memory: bounded, swept when it grows, without a timer. */
 import { checkNumber, checkOptions } from '../options.js'
 import { changeListeners } from './change-listeners.js'
-import type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './token-store.js'
+import type { ChangeListener, StoredRecord, TokenStore } from './token-store.js'
 
 /** How much is held. */
 export interface MemoryStoreOptions {
@@ -58,7 +58,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
 
   return {
     secrecy: 'process',
-    get: async key => find(key),
+    async get(key) {
+      const kept = find(key)
+      return kept && unchanging(kept)
+    },
     async compareAndSet(key, expected, record) {
       const { version, keepForMs } = record
       const current = find(key)?.version
@@ -67,7 +70,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
       // taken out first, so that it is the last of those alike to go
       if (!drop(key)) sweepRecords()
       records.set(key, unchanging(record))
-      if (keepForMs !== undefined) ends.set(key, now() + keepForMs)
+      // a wrapper that went through JSON or a database has null for what is not there
+      if (keepForMs !== undefined && keepForMs !== null) ends.set(key, now() + keepForMs)
       tell(key, version)
       return true
     },
@@ -91,8 +95,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   }
 }
 
-/** What nobody can change any more is kept as it is: a record of core's makes its text when somebody reads that. */
-function unchanging(record: RecordToKeep): StoredRecord {
+/**
+ * What nobody can change any more goes in and out as it is: a record of core's makes its text when somebody reads that. Of
+ * anything else each has a copy: a wrapper may open what it reads in place.
+ */
+function unchanging(record: StoredRecord): StoredRecord {
   return Object.isFrozen(record) ? record : { version: record.version, value: record.value }
 }
 

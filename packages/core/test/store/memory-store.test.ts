@@ -57,6 +57,21 @@ describe('a record', () => {
     expect(await store.get('key')).toEqual({ version: '1', value: 'before' })
   })
 
+  test('is kept as it was, whatever is done to what was read', async () => {
+    const store = memoryStore()
+    await write(store, 'key', undefined, 'sealed')
+    const read = (await store.get('key')) as { value: string }
+    read.value = 'opened in place'
+    expect(await store.get('key')).toMatchObject({ value: 'sealed' })
+  })
+
+  test('is kept for ever without an end, also where a copy by way of JSON has null for it', async () => {
+    const store = memoryStore()
+    const record = JSON.parse('{"version":"1","value":"for ever","keepForMs":null}')
+    expect(await store.compareAndSet('key', undefined, record)).toBe(true)
+    expect(await store.get('key')).toEqual({ version: '1', value: 'for ever' })
+  })
+
   test('that nobody can change is the very object, of which nothing is read', async () => {
     const store = memoryStore()
     const value = vi.fn(() => 'made when it is read')
