@@ -58,8 +58,10 @@ export class RecordWithText implements RecordToKeep, Known {
 
   /** What a store has: read from its text, unless the store has kept the very object. */
   static from(stored: StoredRecord): Known & { readonly version: string } {
-    if (#record in stored) return stored
-    return { version: stored.version, record: parseRecord(stored.value) }
+    // of what is no object V8 would make a message that quotes it
+    const object: StoredRecord = Object(stored)
+    if (#record in object) return object
+    return { version: object.version, record: parseRecord(object.value) }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../clock.js'
 import { TokenStoreError } from '../errors.js'
+import { isMemoryStore } from '../store/memory-store.js'
 import type { Lineage } from './lineage.js'
 import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { RecordWithText } from './record-text.js'
@@ -132,12 +133,11 @@ export class StoredLineage {
 
   /** Writes down that the record is missed, for those who are told of changes; copies serve meanwhile. */
   async #ask({ version, record }: Known): Promise<Known> {
-    const { key, place } = this.#lineage
     const now = this.#clock.now()
     this.#lineage.serveUntil(now + 1_000)
     if (version !== undefined && record.asked !== undefined) return { version, record }
     const asked = { version: firstVersion(this.#newVersion()), record: asking(now) }
-    const isAsked = await place.store.compareAndSet(key, version, this.#toKeep(asked))
+    const isAsked = await this.#offer(version, this.#toKeep(asked))
     return isAsked ? asked : { version, record: asked.record }
   }
 
@@ -199,10 +199,16 @@ export class StoredLineage {
       return true
     }
     const kept = this.#toKeep(known)
-    if (!(await place.store.compareAndSet(key, expected, kept))) return false
+    if (!(await this.#offer(expected, kept))) return false
     this.#lineage.wrote(kept.version)
     this.#lineage.learnUnlessLater(kept, versionBefore, this.#clock.now())
     return true
+  }
+
+  /** A store that is not ours may seal a record in place, add to it or put a proxy around it: it gets an object like any. */
+  #offer(expected: string | undefined, kept: RecordWithText): Promise<boolean> {
+    const { key, place } = this.#lineage
+    return place.store.compareAndSet(key, expected, isMemoryStore(place.store) ? kept : { ...kept })
   }
 
   #toKeep(known: Known & { version: string }): RecordWithText {

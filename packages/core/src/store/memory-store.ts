@@ -18,6 +18,13 @@ interface Lease {
   readonly until: number
 }
 
+const memoryStores = new WeakSet<object>()
+
+/** Whether it is a memory store itself, which keeps an object as it is: who has wrapped one may change what passes. */
+export function isMemoryStore(store: object): boolean {
+  return memoryStores.has(store)
+}
+
 /**
  * The store a token source uses when it is given none, one for the whole process. One of your own keeps its tokens apart.
  *
@@ -56,7 +63,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     for (const [key, { until }] of leases) if (until <= at) leases.delete(key)
   })
 
-  return {
+  const store: TokenStore = {
     secrecy: 'process',
     async get(key) {
       const kept = find(key)
@@ -93,6 +100,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     },
     watch,
   }
+  memoryStores.add(store)
+  return store
 }
 
 /**

@@ -102,9 +102,17 @@ describe('what is no record of ours', () => {
   })
 })
 
-function refusalOf(text: string): unknown {
+describe('what a store gives in place of a record', () => {
+  test.each(['secret-token', 5, true, null, {}, ['secret-token']])('is refused without a word of it: %s', given => {
+    const error = refusalOf(given, () => RecordWithText.from(given as never))
+    expect(error).toMatchObject({ code: 'ERR_TOKEN_STORE', operation: 'get', retryable: false })
+    expect(inspect(error)).not.toContain('secret')
+  })
+})
+
+function refusalOf(text: unknown, read = () => parseRecord(text as string) as unknown): unknown {
   try {
-    return parseRecord(text)
+    return read()
   } catch (error) {
     return error
   }

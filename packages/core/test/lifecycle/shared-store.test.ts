@@ -40,6 +40,46 @@ describe('the store option', () => {
   })
 })
 
+describe('a store around the memory store may', () => {
+  interface Changing {
+    value: string
+    keepForMs?: unknown
+    _id?: string
+  }
+  const sealed = (record: Changing) => Object.assign(record, { value: Buffer.from(record.value).toString('base64') })
+  const opened = (record: Changing) => Object.assign(record, { value: Buffer.from(record.value, 'base64').toString() })
+  const deeds: Record<string, { write?: (record: Changing) => object; read?: (record: Changing) => object }> = {
+    'seal a record in place, and open it in place': { write: sealed, read: opened },
+    'add a member to what is written': { write: record => Object.assign(record, { _id: 'id' }) },
+    'add a member to what is read': { read: record => Object.assign(record, { _id: 'id' }) },
+    'put a proxy around what is written': { write: record => new Proxy(record, {}) },
+    'put a proxy around what is read': { read: record => new Proxy(record, {}) },
+    'make another object of it': { write: record => Object.create(record), read: record => Object.create(record) },
+  }
+  for (const [name, { write = same, read = same }] of Object.entries(deeds))
+    test(name, async () => {
+      const { client } = setUp()
+      const memory = memoryStore()
+      const store: TokenStore = {
+        ...memory,
+        compareAndSet: (key, expected, record) => memory.compareAndSet(key, expected, write(record as never) as never),
+        get: async key => {
+          const record = await memory.get(key)
+          return record && (read(record as never) as never)
+        },
+      }
+      await createUserTokenSources({ client, store })
+        .for(name)
+        .import({ accessToken: 'at', expiresAt: inAnHour(client) })
+      const elsewhere = createUserTokenSources({ client, store: { ...store } }).for(name)
+      expect(await accessTokenOf(elsewhere)).toBe('at')
+      expect(await accessTokenOf(createUserTokenSources({ client, store: { ...store } }).for(name))).toBe('at')
+    })
+})
+
+const same = (record: object) => record
+const inAnHour = ({ clock }: { clock: { now(): number } }) => clock.now() + 3_600_000
+
 describe('what is in the store', () => {
   test('is filed under hashes, and sealed holds no token in the clear', async () => {
     const { server, another } = setUp(issue({ refresh_token: 'the-refresh-token', access_token: 'the-access-token' }))
