@@ -100,9 +100,7 @@ class AttachedRequest implements Attached {
   get headers(): Record<string, string> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#tokenSet.accessToken}` }
     const more = this.#provider?.conform.resourceHeaders
-    if (more !== undefined)
-      for (const [name, value] of inLowerCase(more)) if (name !== 'authorization') headers[name] = value
-    return headers
+    return more === undefined ? headers : Object.assign(inLowerCase(more), headers)
   }
 
   allows(url: string | URL): boolean {
@@ -192,16 +190,9 @@ function tellsSomething(status: number): boolean {
   return status < 500 && status !== 429
 }
 
-const lowered = new WeakMap<object, readonly (readonly [name: string, value: string])[]>()
-
-/** Headers by their names in lower case; of a provider they are the same for every request. */
-function inLowerCase(headers: Readonly<Record<string, string>>) {
-  let all = lowered.get(headers)
-  if (all === undefined) {
-    all = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
-    lowered.set(headers, all)
-  }
-  return all
+/** Headers by their names in lower case, read anew each time: a provider may replace the key that is in one. */
+function inLowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 async function refusalOf({ status, wwwAuthenticate, body }: AttachResponse): Promise<ApiRefusal> {

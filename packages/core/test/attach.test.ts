@@ -37,6 +37,14 @@ describe('attach', () => {
     })
   })
 
+  test('has the headers the provider wants as they are now: a key in one may be replaced', async () => {
+    const resourceHeaders = { 'X-Api-Key': 'old' }
+    const attached = await attach(sourceOf(setUp(undefined, {}, { resourceHeaders })), origins, get)
+    expect(attached.headers).toMatchObject({ 'x-api-key': 'old' })
+    resourceHeaders['X-Api-Key'] = 'new'
+    expect(attached.headers).toMatchObject({ 'x-api-key': 'new' })
+  })
+
   test('refuses another origin before any token is asked for', async () => {
     const setup = setUp()
     const attached = attach(sourceOf(setup), origins, { method: 'GET', url: 'https://evil.example/' })
