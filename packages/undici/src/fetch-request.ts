@@ -87,9 +87,13 @@ export function initOf(input: unknown, given: (RequestInit & { cache?: string })
     body: body ?? undefined,
     redirect: redirect ?? request?.redirect,
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
-    // every Request has a mode; the default says nothing
-    cache: cache ?? (request?.cache === 'default' ? undefined : request?.cache),
+    cache: (isRequest(given) ? cacheModeOf(given) : cache) ?? cacheModeOf(request),
   })
+}
+
+/** Every Request has a mode, be it called with or given as an init; the default says nothing. */
+function cacheModeOf(request: { readonly cache?: string } | undefined): string | undefined {
+  return request?.cache === 'default' ? undefined : request?.cache
 }
 
 function membersOf(request: Request): object {

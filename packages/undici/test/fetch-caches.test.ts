@@ -60,6 +60,16 @@ test('a cache beneath serves nobody what another was answered to a Request', asy
   expect([await get('ann'), await get('bob'), await get('ann')]).toEqual(['1', '2', '3'])
 })
 
+test('a cache beneath serves nobody what another was answered to an init that is a Request', async () => {
+  const api = await recordingServer(fresh)
+  const call = fetchWithTokens(caching(fetch), twoUsers(), { origins: [api.origin] })
+  const get = async (user: string) => {
+    const init = new Request(`${api.origin}/`, { headers: { 'x-user': user } })
+    return (await call(`${api.origin}/`, init)).text()
+  }
+  expect([await get('ann'), await get('bob'), await get('ann')]).toEqual(['1', '2', '3'])
+})
+
 test('a cache mode of the caller’s own stays', async () => {
   const modes: unknown[] = []
   const recording: Fetch = (url, init) => {
@@ -72,7 +82,8 @@ test('a cache mode of the caller’s own stays', async () => {
   await call(`${api.origin}/`, { cache: 'default' } as RequestInit)
   await call(new Request(`${api.origin}/`, { cache: 'force-cache' } as RequestInit))
   await call(new Request(`${api.origin}/`))
-  expect(modes).toEqual(['reload', 'default', 'force-cache', 'no-store'])
+  await call(`${api.origin}/`, new Request(`${api.origin}/`, { cache: 'reload' } as RequestInit))
+  expect(modes).toEqual(['reload', 'default', 'force-cache', 'no-store', 'reload'])
 })
 
 test('a cache beneath does not serve a repetition the 401 it keeps', async () => {
