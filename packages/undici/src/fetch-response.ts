@@ -51,13 +51,15 @@ export function keptFromCaches(response: Response): Response {
   return response
 }
 
-/** In place of the accessor of a class: most answers are never asked for their headers. */
+const copies = new WeakMap<Response, Headers>()
+
+/** In place of the accessor of a class: most answers are never asked for their headers, and some are frozen before. */
 const uncachedHeaders: PropertyDescriptor & ThisType<Response> = {
   configurable: true,
   get() {
-    const headers = uncached(Reflect.get(Object.getPrototypeOf(this), 'headers', this))
-    define(this, 'headers', headers)
-    return headers
+    const copy = copies.get(this) ?? uncached(Reflect.get(Object.getPrototypeOf(this), 'headers', this))
+    copies.set(this, copy)
+    return copy
   },
 }
 
@@ -74,7 +76,6 @@ const uncachedClone: PropertyDescriptor & ThisType<Response> = {
 }
 
 function uncached(headers: Headers): Headers {
-  if (headers.get('cache-control') === uncachedAnswer) return headers
   const copy = new Headers(headers)
   copy.set('cache-control', uncachedAnswer)
   return copy

@@ -242,6 +242,19 @@ for (const { name, fetch, Request, Response } of tested)
         expect(await Promise.all([response, ...copies].map(each => each.text()))).toEqual(['body', 'body', 'body'])
       })
 
+      test('headers are there when the answer was frozen, and of one class whatever they say', async () => {
+        const says = ['public', 'private, no-store']
+        const { api, call } = await setUp(
+          fetch,
+          (request, response) => void response.writeHead(200, { 'cache-control': says[request.number - 1] }).end(),
+        )
+        for (const _ of says) {
+          const { headers } = Object.freeze(await call(api.origin))
+          expect(headers.get('cache-control')).toBe('private, no-store')
+          expect(headers).toBeInstanceOf(Headers)
+        }
+      })
+
       test('a body is handed on while it comes', async () => {
         let answer: ServerResponse | undefined
         const { api, call } = await setUp(fetch, (_, response) => {
