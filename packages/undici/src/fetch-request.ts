@@ -49,8 +49,12 @@ export function isRequest(input: unknown): input is Request {
   return typeof input === 'object' && input !== null && 'url' in input && 'method' in input && 'headers' in input
 }
 
-/** Scheme, host and port as every parser reads them, and the slash behind which nothing changes where a request goes. */
-const plainBeginning = /^https?:\/\/[a-z\d.-]+(?::\d+)?\//
+/**
+ * Scheme, host and port as every parser reads them, and the slash behind which nothing changes where a request goes. A host
+ * in numbers is an address in four of them: in fewer, octal or hexadecimal, one parser takes for another than the next.
+ */
+const plainBeginning =
+  /^https?:\/\/(?:(?:[a-z\d-]+\.)*[a-z][a-z\d-]*|(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2}))(?::[1-9]\d*)?\//
 
 /** The URL of a call: as it came where no parser mistakes its origin, else as it is requested; empty for what is none. */
 export function urlOf(input: unknown): string {

@@ -75,9 +75,11 @@ interface Passage {
 /** Sends a request, and follows where it leads. */
 async function call(wrapped: Wrapped, input: unknown, given: RequestInit | undefined): Promise<Response> {
   if (wrapped.isGlobal) refuseDispatcher(given)
+  // not as a method: it is nobody's `this`
+  const { fetch, attachments } = wrapped
   const url = urlOf(input)
-  const trip = new Trip(wrapped.attachments, { url })
-  if (trip.attachment === undefined) return wrapped.fetch(input, given)
+  const trip = new Trip(attachments, { url })
+  if (trip.attachment === undefined) return fetch(input, given)
   const init = initOf(input, given)
   const passage = { wrapped, trip, init }
   let hop = firstHop(url, init)
@@ -103,15 +105,19 @@ function send(passage: Passage, hop: Hop, attempt: Attempt): Promise<Response> {
   return ours instanceof Promise ? ours.then(ours => sendWith(ours, passage, hop)) : sendWith(ours, passage, hop)
 }
 
-function sendWith(ours: OurHeaders, { wrapped, trip, init }: Passage, { method, url, fields, body }: Hop) {
+function sendWith(
+  ours: OurHeaders,
+  { wrapped: { fetch, mayKeep }, trip, init }: Passage,
+  { method, url, fields, body }: Hop,
+) {
   // not spread: what is added to an object that was spread takes V8 ten times as long
   const headers = Object.assign({}, fields, ours)
-  const cache = init.cache ?? (wrapped.mayKeep && 'authorization' in ours ? 'no-store' : undefined)
+  const cache = init.cache ?? (mayKeep && 'authorization' in ours ? 'no-store' : undefined)
   const sent: Sent = { ...init, method, headers, redirect: 'manual', body, cache }
   if (!isRepeatableBody(body)) sent.duplex = 'half'
   const dispatcher = trip.attachment?.agent?.()
   if (dispatcher !== undefined) sent.dispatcher = dispatcher
-  return wrapped.fetch(url, sent)
+  return fetch(url, sent)
 }
 
 interface Sent extends Init {

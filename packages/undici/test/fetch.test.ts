@@ -390,7 +390,24 @@ describe('any other fetch', () => {
     const before = seen.length
     for (const url of [` ${api.origin}/a`, api.origin.replace('http', 'HTTP'), api.origin.replace('//', '\t/\\')])
       await call(url)
-    expect(seen.slice(before).map(([input]) => input)).toEqual([`${api.origin}/a`, `${api.origin}/`, `${api.origin}/`])
+    for (const host of ['0177.0.0.1', '127.1', '2130706433', '0x7f.0.0.1'])
+      await call(`${api.origin.replace('127.0.0.1', host)}/`)
+    const [first, ...others] = seen.slice(before).map(([input]) => input)
+    expect(first).toBe(`${api.origin}/a`)
+    expect(others).toEqual(Array(6).fill(`${api.origin}/`))
+  })
+
+  test('is called as a function, with nothing of ours for `this`', async () => {
+    const callers: unknown[] = []
+    const plain = function (this: unknown, url: string, init?: RequestInit) {
+      callers.push(this)
+      return fetch(url, init)
+    }
+    const { api, call } = await setUp(plain as unknown as Fetch, ok, { otherOrigins: 'pass-through' })
+    const other = await recordingServer()
+    await call(api.origin)
+    await call(other.origin)
+    expect(callers).toEqual([undefined, undefined])
   })
 
   test('is called at once with a token that is held', async () => {
