@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.js'
 import { TokenStoreError } from '../errors.js'
-import { isMemoryStore } from '../store/memory-store.js'
+import { keepsObjects } from '../store/memory-store.js'
 import type { Lineage } from './lineage.js'
 import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { RecordWithText } from './record-text.js'
@@ -208,7 +208,7 @@ export class StoredLineage {
   /** A store that is not ours may seal a record in place, add to it or put a proxy around it: it gets an object like any. */
   #offer(expected: string | undefined, kept: RecordWithText): Promise<boolean> {
     const { key, place } = this.#lineage
-    return place.store.compareAndSet(key, expected, isMemoryStore(place.store) ? kept : { ...kept })
+    return place.store.compareAndSet(key, expected, keepsObjects(place.store) ? kept : { ...kept })
   }
 
   #toKeep(known: Known & { version: string }): RecordWithText {

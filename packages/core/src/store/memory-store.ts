@@ -18,11 +18,12 @@ interface Lease {
   readonly until: number
 }
 
-const memoryStores = new WeakSet<object>()
+/** How memory stores read, by how they write. */
+const readers = new WeakMap<TokenStore['compareAndSet'], TokenStore['get']>()
 
-/** Whether it is a memory store itself, which keeps an object as it is: who has wrapped one may change what passes. */
-export function isMemoryStore(store: object): boolean {
-  return memoryStores.has(store)
+/** Whether a store reads and writes as a memory store does, which keeps an object: who wraps or patches one may change it. */
+export function keepsObjects({ get, compareAndSet }: Pick<TokenStore, 'get' | 'compareAndSet'>): boolean {
+  return readers.get(compareAndSet) === get
 }
 
 /**
@@ -100,7 +101,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     },
     watch,
   }
-  memoryStores.add(store)
+  readers.set(store.compareAndSet, store.get)
   return store
 }
 

@@ -56,18 +56,25 @@ describe('a store around the memory store may', () => {
     'put a proxy around what is read': { read: record => new Proxy(record, {}) },
     'make another object of it': { write: record => Object.create(record), read: record => Object.create(record) },
   }
-  for (const [name, { write = same, read = same }] of Object.entries(deeds))
+  const places: Record<string, (memory: TokenStore, own: Partial<TokenStore>) => TokenStore> = {
+    'in an object of its own': (memory, own) => ({ ...memory, ...own }),
+    'in place': (memory, own) => Object.assign(memory, own),
+  }
+  const cases = Object.entries(deeds).flatMap(([deed, does]) =>
+    Object.entries(places).map(([place, put]) => ({ name: `${deed}, ${place}`, ...does, put })),
+  )
+  for (const { name, write = same, read = same, put } of cases)
     test(name, async () => {
       const { client } = setUp()
       const memory = memoryStore()
-      const store: TokenStore = {
-        ...memory,
-        compareAndSet: (key, expected, record) => memory.compareAndSet(key, expected, write(record as never) as never),
+      const { get, compareAndSet } = memory
+      const store = put(memory, {
+        compareAndSet: (key, expected, record) => compareAndSet(key, expected, write(record as never) as never),
         get: async key => {
-          const record = await memory.get(key)
+          const record = await get(key)
           return record && (read(record as never) as never)
         },
-      }
+      })
       await createUserTokenSources({ client, store })
         .for(name)
         .import({ accessToken: 'at', expiresAt: inAnHour(client) })
