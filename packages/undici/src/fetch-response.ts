@@ -47,7 +47,7 @@ export function keptFromCaches(response: Response): Response {
   if (Object.hasOwn(response, 'headers')) define(response, 'headers', uncached(response.headers))
   else Object.defineProperty(response, 'headers', uncachedHeaders)
   // caches keep a clone, and hand the answer itself on
-  if ('clone' in Object.getPrototypeOf(response)) Object.defineProperty(response, 'clone', uncachedClone)
+  if ('clone' in response && !Object.hasOwn(response, 'clone')) Object.defineProperty(response, 'clone', uncachedClone)
   return response
 }
 
@@ -57,8 +57,11 @@ const copies = new WeakMap<Response, Headers>()
 const uncachedHeaders: PropertyDescriptor & ThisType<Response> = {
   configurable: true,
   get() {
-    const copy = copies.get(this) ?? uncached(Reflect.get(Object.getPrototypeOf(this), 'headers', this))
-    copies.set(this, copy)
+    // an object that has the answer for its prototype asks here as well
+    let owner: Response = this
+    while (!Object.hasOwn(owner, 'headers')) owner = Object.getPrototypeOf(owner)
+    const copy = copies.get(owner) ?? uncached(Reflect.get(Object.getPrototypeOf(owner), 'headers', owner))
+    copies.set(owner, copy)
     return copy
   },
 }

@@ -242,14 +242,14 @@ for (const { name, fetch, Request, Response } of tested)
         expect(await Promise.all([response, ...copies].map(each => each.text()))).toEqual(['body', 'body', 'body'])
       })
 
-      test('headers are there when the answer was frozen, and of one class whatever they say', async () => {
+      test('headers are there when the answer was frozen or made a prototype, and of one class whatever they say', async () => {
         const says = ['public', 'private, no-store']
         const { api, call } = await setUp(
           fetch,
           (request, response) => void response.writeHead(200, { 'cache-control': says[request.number - 1] }).end(),
         )
         for (const _ of says) {
-          const { headers } = Object.freeze(await call(api.origin))
+          const { headers } = Object.create(Object.freeze(await call(api.origin)))
           expect(headers.get('cache-control')).toBe('private, no-store')
           expect(headers).toBeInstanceOf(Headers)
         }
@@ -395,6 +395,12 @@ describe('any other fetch', () => {
     const [first, ...others] = seen.slice(before).map(([input]) => input)
     expect(first).toBe(`${api.origin}/a`)
     expect(others).toEqual(Array(6).fill(`${api.origin}/`))
+  })
+
+  test('may answer with an object of no class', async () => {
+    const answer = Object.assign(Object.create(null), { status: 200, headers: new Headers() })
+    const { api, call } = await setUp((async () => answer) as unknown as Fetch)
+    expect((await call(api.origin)).headers.get('cache-control')).toBe('private, no-store')
   })
 
   test('is called as a function, with nothing of ours for `this`', async () => {
