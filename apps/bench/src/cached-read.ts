@@ -3,7 +3,8 @@ import { type Figure, plainFigure, ratioFigure } from './figure.js'
 import { type Repeat, timeInTurns, weighInTurns } from './measure.js'
 import { badgatewayFetch, google, grantKitSource, handWritten } from './sources.js'
 
-const awaitAlone = 'await of a promise already there'
+/** The least that whoever hands a token out behind a promise can do. */
+const reference = 'await of a promise already there, and the clock'
 
 export async function cachedRead(): Promise<Figure[]> {
   const contestants = await makeContestants()
@@ -12,7 +13,7 @@ export async function cachedRead(): Promise<Figure[]> {
   const name = '1  a held token and its header value'
   return [
     ratioFigure({ name: `${name}: time`, goals: [{ atMost: 1.3 }] }, times),
-    plainFigure({ name: `${name}: bytes`, goals: [{ atMost: 64, over: awaitAlone }] }, bytes, 'bytes'),
+    plainFigure({ name: `${name}: bytes`, goals: [{ atMost: 64, over: reference }] }, bytes, 'bytes'),
   ]
 }
 
@@ -29,15 +30,19 @@ async function makeContestants() {
     if (Date.now() < held.renewAt) return held
     throw new Error('the bench took an hour')
   }
+  const readPromiseAndClock = () => {
+    if (Date.now() < held.renewAt) return settled
+    throw new Error('the bench took an hour')
+  }
   const use = (authorization: string) => {
     if (authorization.length === 0) throw new Error('there is no header')
   }
   const contestants = {
+    async [reference](times) {
+      for (let i = 0; i < times; i++) use(`Bearer ${(await readPromiseAndClock()).accessToken}`)
+    },
     async 'synchronous function that reads a variable and the clock'(times) {
       for (let i = 0; i < times; i++) use(`Bearer ${readVariableAndClock().accessToken}`)
-    },
-    async [awaitAlone](times) {
-      for (let i = 0; i < times; i++) use(`Bearer ${(await settled).accessToken}`)
     },
     async 'hand-written async single flight'(times) {
       for (let i = 0; i < times; i++) use(await byHand())

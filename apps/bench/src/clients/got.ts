@@ -1,11 +1,16 @@
-/** got and its hooks, over the network or with a request function that answers at once. */
+/** got and its hooks, over the network or with Node's function for requests replaced by one that answers at once. */
 import { Agent } from 'node:http'
+import https from 'node:https'
 import { Readable } from 'node:stream'
 import { tokenHooks } from '@grantkit/got'
 import got, { type BeforeRequestHook, type Got } from 'got'
 import { type Client, nowhere, type Send } from './client.js'
 
-export const gotAtOnce = clientOf(nowhere, () => got.extend({ request: () => answer() as never }))
+export const gotAtOnce = clientOf(nowhere, () => {
+  // got's own option for it would be a function of the caller's, which few have, and which is given copies
+  https.request = answer as never
+  return got.extend()
+})
 
 export function gotTo(origin: string): Client {
   return clientOf(origin, () => got.extend({ agent: { http: new Agent({ keepAlive: true }) } }))
