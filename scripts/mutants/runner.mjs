@@ -117,13 +117,27 @@ export default class MutantRunner extends VitestTestRunner {
 }
 
 const noEnd = 'no end'
+/** As they are before a test replaces them. */
+const { setInterval, clearInterval } = globalThis
+const utilization = performance.eventLoopUtilization.bind(performance)
+/** No test of ours waits so long for anything. */
+const mostIdleSeconds = 4
 
+/** Is over when a test takes too long; or sooner, when nothing has happened for some seconds, and so nothing will. */
 function withoutEnd(limitMs) {
   let timer
   const over = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(noEnd)), limitMs)
+    let seconds = 0
+    let idleSeconds = 0
+    let before = utilization()
+    timer = setInterval(() => {
+      seconds++
+      idleSeconds = utilization(before).utilization < 0.02 ? idleSeconds + 1 : 0
+      before = utilization()
+      if (idleSeconds >= mostIdleSeconds || 1_000 * seconds >= limitMs) reject(new Error(noEnd))
+    }, 1_000)
   })
-  return { over, clear: () => clearTimeout(timer) }
+  return { over, clear: () => clearInterval(timer) }
 }
 
 function testsOf(task) {
