@@ -223,13 +223,13 @@ describe('a session that is over', () => {
 
   test('is told by the refresh token that was the last, once it is taken out', () => {
     const { client, events } = setUp()
-    const lineage = lineageWith({ spent: ['first', 'last'] })
+    const lineage = lineageWith({ spent: ['zeroth', 'first', 'last'] })
     const end = () => loginRequired(client, lineage, 'alice', { reason: 'invalid_grant', requestId: 'q' })
     end()
-    lineage.learn({ version: '2', record: { ...emptyRecord, spent: ['before', 'last'] } }, 0)
+    lineage.learn({ version: '2', record: { ...emptyRecord, spent: ['zeroth', 'before', 'last'] } }, 0)
     end()
     expect(events).toHaveLength(1)
-    lineage.learn({ version: '3', record: { ...emptyRecord, spent: ['last', 'later'] } }, 0)
+    lineage.learn({ version: '3', record: { ...emptyRecord, spent: ['before', 'last', 'later'] } }, 0)
     end()
     expect(events).toHaveLength(2)
   })
