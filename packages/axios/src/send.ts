@@ -74,10 +74,10 @@ function passThrough(attached: Attached, config: Config): Promise<Response> {
   )
 }
 
-/** An adapter of the caller's own may throw at once. */
+/** An adapter of the caller's own may throw at once, and what it returns may know no more of promises than `then`. */
 function dispatched({ dispatch }: Attached, config: Config): Promise<Response> {
   try {
-    return dispatch(config)
+    return Promise.resolve(dispatch(config))
   } catch (error) {
     return Promise.reject(error)
   }

@@ -179,6 +179,21 @@ for (const client of clients) {
       expect(server.requests).toBe(2)
     })
 
+    test('an adapter of the caller’s own may return what has a then and nothing else', async () => {
+      const { server, instance } = await setUp(client)
+      await server.source.getTokenSet()
+      await server.source.getTokenSet()
+      const bare = (config: object) => ({
+        // biome-ignore lint/suspicious/noThenProperty: it is what some adapters return
+        then(onFulfilled: (response: object) => unknown) {
+          onFulfilled({ status: 200, data: 'bare', headers: {}, config })
+        },
+      })
+      const { token: cancelToken } = axios.CancelToken.source()
+      const answers = [{}, { cancelToken }].map(config => instance.get('/', { adapter: bare as never, ...config }))
+      expect((await Promise.all(answers)).map(({ data }) => data)).toEqual(['bare', 'bare'])
+    })
+
     test('the first usable adapter of a list is taken', async () => {
       const { api, instance } = await setUp(client)
       await instance.get('/', { adapter: ['xhr', adapter] })
