@@ -1,7 +1,7 @@
 /** What is done with an answer before the caller gets it: shown to core, its config given back, our request hidden. */
 import { errorMonitor } from 'node:events'
 import { inspect } from 'node:util'
-import { beginningOf, hide, isNodeStream, isWebStream, type Refused } from '@grantkit/core/kit'
+import { beginningOf, concealRequest, hide, isNodeStream, isWebStream, type Refused } from '@grantkit/core/kit'
 import type { Config, Response } from './axios-like.js'
 
 /** An answer for core. A stream in `response.data` whose beginning was read gives way to one that begins at the beginning. */
@@ -48,6 +48,19 @@ export function concealResponse(response: Response, config: Config): void {
     // an error of a web stream cannot be reached before the caller has it
     hide(request, ...Reflect.ownKeys(request))
     Object.defineProperty(request, inspect.custom, { value: () => '[Request]' })
+  }
+}
+
+const maxPipes = 3
+
+/** A body that is a stream keeps the way to the request it went into, by follow-redirects and axios's own streams or not. */
+export function concealBody(data: unknown, depth = 0): void {
+  if (!isNodeStream(data) || depth === maxPipes) return
+  const { pipes } = (data as { readonly _readableState?: { readonly pipes?: unknown } })._readableState ?? {}
+  for (const pipe of [pipes].flat()) {
+    hide(pipe, '_options', '_currentRequest')
+    concealRequest(pipe)
+    concealBody(pipe, depth + 1)
   }
 }
 

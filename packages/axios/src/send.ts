@@ -11,7 +11,7 @@ import {
   optionError,
   Trip,
 } from '@grantkit/core/kit'
-import { answerOf, conceal, concealResponse, giveBack } from './answer.js'
+import { answerOf, conceal, concealBody, concealResponse, giveBack } from './answer.js'
 import { type Config, copyOf, type Response, type Workings, withHeaders } from './axios-like.js'
 import { keepFromCache } from './caching.js'
 import { beforeHop, leaveRedirects, nextStep } from './redirects.js'
@@ -112,7 +112,7 @@ class Journey {
     config.beforeRedirect = (...redirect) => beforeHop({ step, trip: this.#trip, ours, agent }, redirect)
     return dispatched(this.#attached, config).then(
       response => this.#arrived(step, hops, response),
-      error => this.#arrived(step, hops, error?.response, { error }),
+      error => this.#arrived(step, hops, error?.response ?? undefined, { error }),
     )
   }
 
@@ -138,6 +138,7 @@ class Journey {
 
   #handedOn(response: Response | undefined, failure: Failure | undefined): Response {
     const { request: config } = this.#start
+    concealBody(config.data)
     if (response !== undefined) concealResponse(response, config)
     if (failure === undefined) return response as Response
     conceal(failure.error, config)

@@ -194,6 +194,12 @@ for (const client of clients) {
       expect((await Promise.all(answers)).map(({ data }) => data)).toEqual(['bare', 'bare'])
     })
 
+    test('an adapter of the caller’s own may fail without an answer in its own way', async () => {
+      const { instance } = await setUp(client)
+      const failure = Object.assign(new Error('its own'), { response: null })
+      expect(await rejection(instance.get('/', { adapter: () => Promise.reject(failure) }))).toBe(failure)
+    })
+
     test('the first usable adapter of a list is taken', async () => {
       const { api, instance } = await setUp(client)
       await instance.get('/', { adapter: ['xhr', adapter] })

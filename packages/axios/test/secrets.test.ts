@@ -54,6 +54,15 @@ const failures: Record<string, Failure> = {
     handler: (_, response) => void response.writeHead(200).end('{'),
     request: { responseType: 'json', transitional: { silentJSONParsing: false } },
   },
+  'a 401 to a stream': { handler: invalidToken, request: { method: 'post', data: () => Readable.from(['a']) } },
+  'a 401 to a stream that no redirect follows': {
+    handler: invalidToken,
+    request: { method: 'post', data: () => Readable.from(['a']), maxRedirects: 0 },
+  },
+  'a 401 to a stream whose progress is told': {
+    handler: invalidToken,
+    request: { method: 'post', data: () => Readable.from(['a']), onUploadProgress() {} },
+  },
   'a cut connection': { handler: (_, response) => void response.destroy() },
   'a body cut off': {
     handler: (_, response) =>
@@ -127,6 +136,12 @@ for (const client of clients) {
         expect(shown(response)).not.toMatch(/secret-token|secret-key/)
         expect(response.request).toBeTypeOf('object')
       })
+
+    test('in a response to a stream', async () => {
+      const { instance } = await setUp(client, ok, { conform })
+      const response = await instance.post('/', Readable.from(['a']))
+      expect(shown(response)).not.toMatch(/secret-token|secret-key/)
+    })
 
     for (const [name, fail] of Object.entries(lateFailures))
       test(`in the error of a stream that ${name} after it was handed on`, async context => {
