@@ -45,6 +45,11 @@ describe('attach', () => {
     expect(attached.headers).toMatchObject({ 'x-api-key': 'new' })
   })
 
+  test('does not let one of those take the place of the token', async () => {
+    const setup = setUp(undefined, {}, { resourceHeaders: { Authorization: 'Basic abc' } })
+    expect((await attach(sourceOf(setup), origins, get)).headers).toEqual(bearer('token-1'))
+  })
+
   test('refuses another origin before any token is asked for', async () => {
     const setup = setUp()
     const attached = attach(sourceOf(setup), origins, { method: 'GET', url: 'https://evil.example/' })

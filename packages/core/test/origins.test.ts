@@ -36,6 +36,7 @@ describe('parseOrigins', () => {
     'a host with it as user name and password': 'https://api.example.com:443@evil.example/',
     'a host behind a backslash': 'https://evil.example\\@api.example.com/',
     'a host with it in the path': 'https://evil.example/https://api.example.com',
+    'a host with it at the end of the path': 'https://evil.example/https://api.example.com/',
     'a look-alike in another script': 'https://аpi.example.com',
     'a blob of it': 'blob:https://api.example.com/550e8400-e29b-41d4-a716-446655440000',
     'data:': 'data:text/plain,https://api.example.com',

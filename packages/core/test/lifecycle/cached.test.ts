@@ -67,6 +67,14 @@ describe('the soft threshold', () => {
     expect(server.requests).toHaveLength(2)
   })
 
+  test('is that of the token which is held now, though another source has obtained it', async () => {
+    const { client, server, clock, current } = await holding()
+    server.answer = issue({ expires_in: 10 })
+    await sourceOf({ client }).getTokenSet({ force: true })
+    clock.advance(20_000)
+    expect(await current()).toBe('token-3')
+  })
+
   test('renews once, however many callers come meanwhile, and then serves the new token', async () => {
     const { server, clock, current } = await holding()
     const { answer, open } = gate()

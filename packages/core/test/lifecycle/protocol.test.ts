@@ -247,8 +247,10 @@ describe('an answer', () => {
   test('is written over the mark', () => {
     expect(step().mayReplace(later(withMark))).toBe(true)
     expect(step().change(withMark)).toEqual(answered(withMark, 'entry', answer))
-    const dropped = discarded(withMark, 'entry', 'access-1')
-    expect(step().change(dropped)).toEqual(answered(dropped, 'entry', answer))
+    const others = answered(withMark, 'another', tokenSet(7))
+    const dropped = discarded({ ...others, sending: withMark.sending }, 'another', 'access-7')
+    const rejected = { ...dropped, refreshToken: 'refresh-1', ended: undefined, spent: ['kept'] }
+    expect(step().change(rejected)).toEqual(answered(rejected, 'entry', answer))
   })
 
   test.each([

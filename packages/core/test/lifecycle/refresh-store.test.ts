@@ -69,3 +69,22 @@ test('who meets a refresh token that rests is told for how long it still does', 
   clock.advance(4_000)
   await expect(start().user().getTokenSet()).rejects.toMatchObject({ serverStatus: 400, retryAfterMs: 6_000 })
 })
+
+test('a lease lasts five seconds longer than a request of a user’s may take, and ten for an application', async () => {
+  const { start, backend } = machines(rotate())
+  const durations: number[] = []
+  const { user, application, client } = start(
+    {},
+    {
+      lease(key, holder, durationMs) {
+        durations.push(durationMs)
+        return backend.lease(key, holder, durationMs)
+      },
+    },
+  )
+  await application().getTokenSet()
+  const ofApplication = durations.splice(0)
+  await user().import({ refreshToken: 'refresh-0' })
+  await user().getTokenSet()
+  expect([new Set(ofApplication), new Set(durations)]).toEqual([new Set([10_000]), new Set([client.timeoutMs + 5_000])])
+})

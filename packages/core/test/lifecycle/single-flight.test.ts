@@ -234,3 +234,16 @@ test('singleFlight empties its entry whatever the outcome', async () => {
   await expect(flight.answer).rejects.toThrow('no')
   expect(entry.flight).toBeUndefined()
 })
+
+test('singleFlight leaves alone what has begun in its entry since it was emptied', async () => {
+  const entry = { flight: undefined } as Parameters<typeof singleFlight>[0]
+  const [first, second] = [deferred<never>(), deferred<never>()]
+  const forgotten = singleFlight(entry, () => first.promise)
+  entry.flight = undefined
+  const flight = singleFlight(entry, () => second.promise)
+  first.reject(new Error('late'))
+  await expect(forgotten.answer).rejects.toThrow('late')
+  expect(entry.flight).toBe(flight)
+  second.reject(new Error('no'))
+  await expect(flight.answer).rejects.toThrow('no')
+})

@@ -43,6 +43,14 @@ describe('a request that is held back', () => {
   })
 })
 
+test('headers that are made right before sending are sent', async () => {
+  const setup = setUp()
+  const entry = holdingsOf(memoryStore()).entry('lineage', 'entry')
+  const beforeSending = async () => ({ dpop: 'a proof' })
+  await requestToken(setup.client, entry, clientCredentials(), 'cold', { beforeSending })
+  expect(setup.server.requests).toMatchObject([{ headers: { dpop: 'a proof' } }])
+})
+
 test('a request that is sent twice is told once', async () => {
   const setup = setUp(({ number }) => {
     if (number === 1) throw new TransportError('ERR_TRANSPORT', 'no route', { neverSent: true })
