@@ -190,6 +190,18 @@ describe('several sources', () => {
     expect([...all]).toEqual([two])
   })
 
+  test('are taken off one by one, and only where they are', () => {
+    const two = read(source, { origins: ['https://b.example'] })
+    const all = new Attachments([one, two])
+    expect(all.delete(read(source, { origins }))).toBe(false)
+    expect(all.delete(one)).toBe(true)
+    expect(all.delete(one)).toBe(false)
+    expect([...all]).toEqual([two])
+    all.add(one)
+    all.add(two)
+    expect(new Set(all)).toEqual(new Set([one, two]))
+  })
+
   test('serve each its own origins', () => {
     const two = read(source, { origins: ['https://b.example'] })
     const all = new Attachments([one, two])
