@@ -59,6 +59,24 @@ export interface Attached {
  * @throws OriginError before any network when the URL may not have them; what the source throws
  */
 export async function attach(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
+  const attached = await attachAwaited(source, origins, request)
+  // its members may be taken apart
+  return {
+    get headers() {
+      return attached.headers
+    },
+    allows: url => attached.allows(url),
+    concerns: status => attached.concerns(status),
+    replay: (response, replayable) => attached.replay(response, replayable),
+  }
+}
+
+/**
+ * The same as one object, whose methods need it.
+ *
+ * @throws as {@link attach}
+ */
+export async function attachAwaited(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
   const attached = attachHeld(source, origins, request)
   if (attached !== undefined) return attached
   const signal = signalOf(request)

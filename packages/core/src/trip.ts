@@ -2,7 +2,7 @@
  * One request of a caller's, from its first attempt to its last hop: what each of them carries, and whether an answer is
  * returned or the request sent once more. An integration translates its library's hooks to these calls, and decides nothing.
  */
-import { type Attached, attach, attachHeld } from './attach.js'
+import { type Attached, attachAwaited, attachHeld } from './attach.js'
 import { type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
 import type { Origins } from './origins.js'
 import { uncachedRequest } from './private-answers.js'
@@ -145,7 +145,7 @@ export class Trip<Agent> {
   }
 
   async #await(source: TokenSource | Promise<TokenSource>, origins: Origins, sending: Sending): Promise<OurHeaders> {
-    this.#attached = await attach(await source, origins, sending)
+    this.#attached = await attachAwaited(await source, origins, sending)
     return this.#headersOf(this.#attached, sending)
   }
 

@@ -29,6 +29,12 @@ describe('attach', () => {
     expect(attached.headers).toEqual(bearer('token-1'))
   })
 
+  test('may be taken apart', async () => {
+    const { headers, allows, concerns, replay } = await attach(sourceOf(setUp(rotate())), origins, get)
+    expect([headers, allows(url), concerns(401)]).toEqual([bearer('token-1'), true, true])
+    expect(await replay(unauthorized(), true)).toEqual(bearer('token-2'))
+  })
+
   test('adds the headers the provider wants on every API request', async () => {
     const setup = setUp(undefined, {}, { resourceHeaders: { 'x-api-version': '2' } })
     expect((await attach(sourceOf(setup), origins, get)).headers).toEqual({

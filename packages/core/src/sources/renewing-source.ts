@@ -1,5 +1,5 @@
 /** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
-import { attach } from '../attach.js'
+import { attachAwaited } from '../attach.js'
 import type { Client } from '../client.js'
 import { Reading } from '../lifecycle/cached.js'
 import type { Holdings } from '../lifecycle/holdings.js'
@@ -70,7 +70,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
     if (origins === undefined)
       throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
     allowed ??= parseOrigins(origins)
-    const { headers } = await attach(source, allowed, { method, url, signal })
+    const { headers } = await attachAwaited(source, allowed, { method, url, signal })
     return { ...headers }
   }
   const getTokenSet: TokenSource['getTokenSet'] = options =>
