@@ -213,6 +213,14 @@ describe('a refusal without a reason', () => {
     expect(setup.server.requests).toHaveLength(2)
   })
 
+  test('does not keep a refusal for a reason from being believed', async () => {
+    const setup = setUp()
+    const source = sourceOf(setup)
+    expect(await refuseAlways(source)).toBe(2)
+    const attached = await attachTo(source)
+    expect(await attached.replay(bare(401, 'Bearer error="invalid_token"'), true)).toEqual(bearer('token-3'))
+  })
+
   test('is still worth a renewal where new tokens are refused for a reason', async () => {
     const setup = setUp()
     const source = sourceOf(setup)
