@@ -12,7 +12,7 @@ export type Owner = { readonly subject: string } | { readonly application: strin
  * when a secret is replaced. In this process's own, clients with other credentials or another connection stay apart.
  */
 export function lineageKey(client: Client, owner: Owner, isShared: boolean): string {
-  return sha256(`${commonTo(client, isShared).slice(0, -1)},${JSON.stringify(owner)}]`)
+  return sha256(JSON.stringify([...commonTo(client, isShared), owner]))
 }
 
 /**
@@ -21,16 +21,17 @@ export function lineageKey(client: Client, owner: Owner, isShared: boolean): str
  */
 export function userKeys(client: Client, isShared: boolean): (subject: string) => string {
   if (isShared) return subject => lineageKey(client, { subject }, true)
-  const name = sha256(commonTo(client, false)).slice(0, 16)
+  const name = sha256(JSON.stringify(commonTo(client, false))).slice(0, 16)
   // joined, it is one piece: what is added up stays in memory in pieces
   return subject => [name, subject].join(' ')
 }
 
-function commonTo({ provider, id, auth, connection }: Client, isShared: boolean): string {
+/** What the keys of all owners have in common. */
+function commonTo({ provider, id, auth, connection }: Client, isShared: boolean): readonly unknown[] {
   const { name, metadata, conform } = provider
-  if (isShared) return JSON.stringify([metadata.issuer, id])
+  if (isShared) return [metadata.issuer, id]
   const server = [name, metadata.issuer, metadata.token_endpoint, conform.refreshEndpoint]
-  return JSON.stringify([server, id, auth.method, auth.identity, connection])
+  return [server, id, auth.method, auth.identity, connection]
 }
 
 /** Grant, its identity with the scope as a set, certificate: all else that changes the answer. */
