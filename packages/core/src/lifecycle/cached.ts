@@ -132,8 +132,6 @@ export class Reading {
     signal?.throwIfAborted()
     const { client, renew, started, checkOpen } = this.#options
     let found = this.#look()
-    const quiet = force || rejected !== undefined ? undefined : this.#quietCopy()
-    if (quiet !== undefined) return quiet.tokenSet
     if (force || found.copy === undefined || client.clock.now() >= found.copy.goodUntil) {
       wait.hasBegun = true
       await detachable(this.#compareWithStore(found), signal)

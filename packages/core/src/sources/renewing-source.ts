@@ -71,7 +71,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
       throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
     allowed ??= parseOrigins(origins)
     const { headers } = await attachAwaited(source, allowed, { method, url, signal })
-    return { ...headers }
+    return headers
   }
   const getTokenSet: TokenSource['getTokenSet'] = options =>
     toBeAwaited(

@@ -40,11 +40,9 @@ export function userSource(
 ): UserTokenSource {
   const { client } = options
   const { holdings, entry, state } = parts
-  const renew: Renew = (entry, ask) => byRefreshToken(client, scope, subject)(entry, ask)
-  const tellWhatIsDue = ({ lineage, copy }: Entry) =>
-    copy?.tokenSet.refreshTokenExpiresAt === undefined
-      ? Number.POSITIVE_INFINITY
-      : tellOfExpiry(client, lineage, subject)
+  // made when something is to be renewed: most views are only read
+  const renew: Renew = (...asked) => byRefreshToken(client, scope, subject)(...asked)
+  const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
   const source = renewingSource(options, { subject, holdings, entry, state, renew, tellWhatIsDue })
   return Object.assign(source, {
     redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
