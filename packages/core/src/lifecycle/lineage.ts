@@ -86,7 +86,7 @@ export class Lineage {
 
   /** The entry under a key of `token-key.ts`, made empty when there is none. */
   entry(key: string): Entry {
-    for (let entry = this.#entry; entry !== undefined; entry = entry.next) if (entry.key === key) return entry
+    for (const entry of this.#entries()) if (entry.key === key) return entry
     this.#entry = { key, lineage: this, copy: undefined, flight: undefined, next: this.#entry }
     return this.#entry
   }
@@ -136,8 +136,7 @@ export class Lineage {
     this.#knownAt = Math.floor(performance.now())
     if (this.#notes !== undefined) this.#notes.missingSince = undefined
     this.#changes++
-    for (let entry = this.#entry; entry !== undefined; entry = entry.next)
-      entry.copy = this.#copyFrom(known.record, entry, now)
+    for (const entry of this.#entries()) entry.copy = this.#copyFrom(known.record, entry, now)
     this.#underWay?.wake()
     return known
   }

@@ -25,13 +25,14 @@ let ownNames = 0
 export function ownVersion(): string {
   ownName ??= randomBytes(3).toString('base64url')
   ownNames++
+  // joined, it is one piece: what is added up stays in memory in pieces
   return [ownName, ownNames].join('')
 }
 
 const first = 'first-'
 
-/** The name of a record that is written where there was none: who is told of it and has one knows that it was lost. */
-export function firstVersion(version = newVersion()): string {
+/** A new name for a record that is written where there was none: who is told of it and has one knows that it was lost. */
+export function firstVersion(version: string): string {
   return [first, version].join('')
 }
 

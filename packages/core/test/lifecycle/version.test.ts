@@ -9,7 +9,7 @@ test('every version is another one: 144 random bits, in characters that any stor
 })
 
 test('a version tells whether there was no record before it', () => {
-  const [one, other] = [firstVersion(), firstVersion()]
+  const [one, other] = [firstVersion(newVersion()), firstVersion(newVersion())]
   expect(one).toMatch(/^first-[\w-]{24}$/)
   expect(one).not.toBe(other)
   expect([one, newVersion(), `${newVersion()}first-`, undefined].map(isFirst)).toEqual([true, false, false, false])
