@@ -55,21 +55,22 @@ const usual = {
   wait_for_change: [undefined],
 } satisfies Script
 
+const usualRefresh: Refresh = {
+  entry: 'entry',
+  serves: ({ accessToken }) => accessToken !== 'access-1',
+  resends: Number.POSITIVE_INFINITY,
+  holder: 'me',
+  now: () => now,
+  checkOpen: () => {},
+  isToldOfChanges: true,
+  servesOthers: () => false,
+  isEarlier: () => false,
+  isHeld: () => true,
+}
+
 /** A refresh whose steps come to what is written for them: which steps there were, and how it ended. */
 function go(script: Script = {}, changes: Partial<Refresh> = {}) {
-  const refresh: Refresh = {
-    entry: 'entry',
-    serves: ({ accessToken }) => accessToken !== 'access-1',
-    resends: Number.POSITIVE_INFINITY,
-    holder: 'me',
-    now: () => now,
-    checkOpen: () => {},
-    isToldOfChanges: true,
-    servesOthers: () => false,
-    isEarlier: () => false,
-    isHeld: () => true,
-    ...changes,
-  }
+  const refresh = { ...usualRefresh, ...changes }
   const results = new Map(
     Object.entries({ ...usual, ...script }).map(([name, values]) => [name, [...values] as unknown[]]),
   )
@@ -411,20 +412,8 @@ describe('a record that the store has lost', () => {
 
 test('the lease is given back after what the caller gets was made', () => {
   const order: string[] = []
-  const steps = refreshing(
-    {
-      entry: 'entry',
-      serves: () => true,
-      resends: 0,
-      holder: 'me',
-      now: () => now,
-      checkOpen: () => {},
-      isToldOfChanges: false,
-      servesOthers: () => false,
-      isEarlier: () => false,
-      isHeld: () => true,
-    },
-    ({ step }) => order.push(step),
+  const steps = refreshing({ ...usualRefresh, serves: () => true, resends: 0, isToldOfChanges: false }, ({ step }) =>
+    order.push(step),
   )
   walk(steps, ({ step }) => {
     order.push(step)
