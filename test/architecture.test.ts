@@ -23,6 +23,7 @@ const coreInOrder = [
   'keys',
   'authorities',
   'certificate',
+  'tls',
   'decompress',
   'transport-error',
   'proxy',

@@ -1,7 +1,8 @@
 /** Connections on undici: where a TCP connection goes, what it is secured with, and which of them serve the next request. */
 import type { Agent, buildConnector, Client } from 'undici'
-import { secureContext, serverIdentityCheck, type TlsOptions } from './certificate.js'
+import type { TlsOptions } from './certificate.js'
 import { openSocket, openTunnel, type ProxyFor } from './proxy.js'
+import { secureContext, serverIdentityCheck } from './tls.js'
 import { endAtFirstError } from './transport-error.js'
 
 /** undici as a module, whichever copy of it. */

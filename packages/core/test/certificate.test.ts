@@ -7,9 +7,8 @@ import {
   certificateThumbprint,
   checkTlsOptions,
   clientCertificate,
-  httpsAgent,
-  secureContext,
 } from '../src/certificate.js'
+import { httpsAgent, secureContext } from '../src/tls.js'
 import { issue } from './fixtures/certificates.js'
 import { ca, httpsServer, tellWhatWasSeen } from './fixtures/servers.js'
 import { pfx, pfxPassphrase, pfxThumbprint } from './fixtures/throwaway-pfx.js'
