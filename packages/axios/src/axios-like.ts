@@ -108,10 +108,3 @@ class Bare {
 export function withHeaders(headers: Config['headers'], more: Readonly<Record<string, string>>): Config['headers'] {
   return Object.assign(Object.create(Object.getPrototypeOf(headers)), headers, more)
 }
-
-/** Whether a header is there, by its name in small letters; one that is switched off is. */
-export function hasHeader(headers: Config['headers'] | undefined, name: string): boolean {
-  for (const key in headers)
-    if (key.length === name.length && key.toLowerCase() === name && headers[key] !== undefined) return true
-  return false
-}

@@ -1,6 +1,6 @@
 /** What core is told of one attempt at a request, or of one hop of it. Whatever it does not ask for is not worked out. */
-import { leadsToSocket, type Sending } from '@grantkit/core/kit'
-import { type Config, hasHeader } from './axios-like.js'
+import { hasHeader, leadsToSocket, type Sending } from '@grantkit/core/kit'
+import type { Config } from './axios-like.js'
 
 /** A config and where it leads. */
 export class Step implements Sending {

@@ -59,4 +59,13 @@ export {
   type SourceOf,
   type Target,
 } from './attachments.js'
-export { type Answer, type Attempt, type OurHeaders, type Refused, type Sending, Trip, attachmentFor } from './trip.js'
+export {
+  type Answer,
+  type Attempt,
+  type OurHeaders,
+  type Refused,
+  type Sending,
+  Trip,
+  attachmentFor,
+  hasHeader,
+} from './trip.js'

@@ -171,6 +171,17 @@ export function attachmentFor<Agent>(
   return undefined
 }
 
+/**
+ * Whether headers written as an object have one, by its name in small letters, however it is spelt there: for a
+ * {@link Sending}. A member that is `undefined` is no header; other values are not looked at.
+ */
+export function hasHeader(headers: object | undefined, name: string): boolean {
+  for (const spelt in headers)
+    if (spelt.length === name.length && spelt.toLowerCase() === name)
+      if ((headers as Readonly<Record<string, unknown>>)[spelt] !== undefined) return true
+  return false
+}
+
 /** Whether the caller has a credential of their own on it, where nothing is added. */
 function bringsOwn(sending: Pick<Sending, 'url' | 'has'>): boolean {
   return sending.has('authorization') || hasUserInformation(sending.url)

@@ -4,6 +4,7 @@ import {
   Attachments,
   type Attempt,
   attachmentFor,
+  hasHeader,
   type Refused,
   readAttachment,
   type Sending,
@@ -292,4 +293,18 @@ describe('attachmentFor', () => {
     test(`tells, and refuses nothing, that it would get none: ${name}`, () => {
       expect(attachmentFor(attachments, request)).toBeUndefined()
     })
+})
+
+describe('hasHeader', () => {
+  test('finds a header by its name in small letters, however it is spelt', () => {
+    const headers = { 'X-Own': 'a', Authorization: undefined, Empty: '' }
+    expect(['x-own', 'authorization', 'empty', 'x-ow', 'x-other'].map(name => hasHeader(headers, name))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      false,
+    ])
+    expect(hasHeader(undefined, 'x-own')).toBe(false)
+  })
 })

@@ -1,8 +1,8 @@
 /** What caches and `deduplicate` are told of answers to a credential, wherever they stand. */
-import { optionError, uncachedAnswer } from '@grantkit/core/kit'
+import { hasHeader, optionError, uncachedAnswer } from '@grantkit/core/kit'
 import type { Dispatch, Interceptor } from './dispatch.js'
 import type { AnswerHeaders, Controller } from './handler.js'
-import { hasHeader, headerObject } from './headers.js'
+import { headerObject } from './headers.js'
 import { isLegacy } from './legacy.js'
 import { Relay } from './relay.js'
 

@@ -11,13 +11,6 @@ export function headerObject(given: GivenHeaders): HeaderObject {
   return isIterable(given) ? collected(pairsOf(given)) : { ...given }
 }
 
-/** Whether a header is sent, by its name in small letters. */
-export function hasHeader(headers: HeaderObject, name: string): boolean {
-  for (const spelt in headers)
-    if (spelt.length === name.length && spelt.toLowerCase() === name && headers[spelt] !== undefined) return true
-  return false
-}
-
 /** Whether headers can be read again, in their own form. */
 export function isLasting(given: GivenHeaders): boolean {
   return Array.isArray(given) || !isIterable(given)

@@ -1,6 +1,7 @@
 /** One dispatch on its way through the interceptor: undici's handlers translated to core's `Trip`. */
 import {
   type Attachments,
+  hasHeader,
   isRepeatableBody,
   type OurHeaders,
   optionError,
@@ -16,7 +17,7 @@ import type { Chains } from './chains.js'
 import type { Dispatch, DispatchOptions } from './dispatch.js'
 import { Exchange } from './exchange.js'
 import type { Handler } from './handler.js'
-import { type HeaderObject, hasHeader, headerObject, isLasting } from './headers.js'
+import { type HeaderObject, headerObject, isLasting } from './headers.js'
 
 /** What the requests through one interceptor have in common. */
 export interface Route {
