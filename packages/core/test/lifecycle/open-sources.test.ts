@@ -13,6 +13,12 @@ test('the last to be closed of a space is told so, once', () => {
   expect([close(one), close(one), close(two), close(two), close(other)]).toEqual([false, false, true, false, true])
 })
 
+test('whichever is closed first, the others of its space are still open', () => {
+  const { open, close } = openSources()
+  const all = [open('a'), open('a'), open('a')]
+  expect(all.toReversed().map(close)).toEqual([false, false, true])
+})
+
 test('one that nobody has any more does not count', async () => {
   const all = openSources()
   const openAndLose = ({ open }: OpenSources) => void open('a')
