@@ -90,7 +90,8 @@ async function ask(worker, request, silenceMs) {
   child.removeAllListeners('message')
   child.removeAllListeners('exit')
   worker.runs++
-  worker.isOver = answer === undefined || !child.connected || worker.runs >= mostRuns
+  // an error that nobody has caught may come late, and would be taken for the next one's
+  worker.isOver = !answer?.isOk || !child.connected || worker.runs >= mostRuns
   if (worker.isOver) child.kill('SIGKILL')
   return answer
 }

@@ -16,7 +16,7 @@ export async function tryAll(pool, trials, workers) {
   const waiting = new Set()
   for (const trial of trials) {
     if (trial.steps.length === 0) trial.decide()
-    else waiting.add({ ...trial, at: 0, most: mostTogether, needsProof: false, isProof: false })
+    else waiting.add({ ...trial, at: 0, most: mostTogether, needsProof: false, isProof: false, fellOver: false })
   }
   let underWay = 0
   let wake = () => {}
@@ -97,7 +97,13 @@ function goesOn(trial, { name, testHash }, { lines, answer, isAlone, last }) {
   const isOver = answer?.isOk && spoilt === undefined
   trial.needsProof ||= !isAlone && !trial.isAccepted
   if (isOver) return goesOnAfter(trial)
-  // tests that fail as a whole, errors that nobody catches, a process that hangs or ends
+  // tests that fail as a whole, errors that nobody catches, a process that hangs or ends; if it does so again in a process
+  // of its own, and not because of what a mutant before has left behind
+  if (isAlone && !trial.fellOver) {
+    trial.fellOver = true
+    trial.most = 1
+    return true
+  }
   if (isAlone) {
     decide({ by: name, byHash: testHash, error: answer === undefined ? 'no end' : answer.error })
     return false
@@ -110,6 +116,7 @@ function goesOn(trial, { name, testHash }, { lines, answer, isAlone, last }) {
 /** It has survived a test file: the next one is tried, or all of them once more, alone. */
 function goesOnAfter(trial) {
   trial.at++
+  trial.fellOver = false
   if (trial.at === trial.steps.length) {
     if (trial.isProof || !trial.needsProof) {
       trial.decide()
