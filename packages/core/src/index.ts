@@ -63,7 +63,13 @@ export {
   type TransportResponse,
 } from './transport.js'
 export type { RequestHeaders } from './request-headers.js'
-export type { AuthorizationServerMetadata, EndpointName } from './metadata.js'
+export type {
+  AuthorizationServerMetadata,
+  BrowserEndpointName,
+  EndpointName,
+  MetadataFlag,
+  MetadataList,
+} from './metadata.js'
 export {
   type ApiRefusal,
   type ClientAssertionRules,
