@@ -2,7 +2,7 @@
  * The decisions every integration shares: which headers a request gets, which it loses on the way, and whether an
  * answer is returned or the request sent once more. An integration translates its library's hooks to these calls.
  */
-import { isTokenRejected, isUnexplained, mayReject } from './challenge.js'
+import { isTokenRejected, isUnexplained, mayReject, readStepUp, stepUpRequired } from './challenge.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
 import { tell } from './events.js'
 import { giveUp, isHopeless } from './hopeless.js'
@@ -48,7 +48,8 @@ export interface Attached {
    * Decides on an answer: the headers to send the request again with, or `undefined` to return the answer as it is.
    *
    * @param replayable whether the request can be sent again; if not, the token is still renewed for the next one
-   * @throws what the source throws when no new token can be had
+   * @throws what the source throws when no new token can be had; LoginRequiredError when the API wants another login of
+   *   the user whose token it is
    */
   replay(response: AttachResponse, replayable: boolean): Promise<Readonly<Record<string, string>> | undefined>
 }
@@ -137,9 +138,12 @@ class AttachedRequest implements Attached {
 
   async replay(response: AttachResponse, replayable: boolean): Promise<Record<string, string> | undefined> {
     if (!this.concerns(response.status)) return undefined
-    const reason = reasonOf(await refusalOf(response), this.#provider)
+    const refusal = await refusalOf(response)
+    const stepUp = readStepUp(refusal, this.#provider)
+    const reason = stepUp === undefined ? reasonOf(refusal, this.#provider) : undefined
     if (reason === undefined) this.#accepted(response.status)
     else if (this.#isReplayed) this.#refusedAgain(reason)
+    if (stepUp !== undefined && this.#source.subject !== undefined) throw stepUpRequired(this.#source, stepUp)
     if (reason === undefined || this.#isReplayed) return undefined
     const next = await this.#replacementAfter(reason)
     if (next === undefined) return undefined

@@ -1,5 +1,7 @@
 /** What an API's refusal says of the token (RFC 6750 §3, RFC 9110 §11.6.1): whether a new one may help. */
+import { LoginRequiredError } from './errors.js'
 import type { ApiRefusal, Provider } from './provider.js'
+import type { TokenSource } from './token-source.js'
 
 /** Whether an answer with this status may reject the token, so that the rest of it is worth a look. */
 export function mayReject(status: number, provider: Provider | undefined): boolean {
@@ -28,13 +30,64 @@ export function isUnexplained(refusal: ApiRefusal, provider: Provider | undefine
   if (header.trim() === '') return true
   const challenges = challengesOf(header)
   if (challenges === undefined) return !givesReason(header)
-  return challenges.some(({ scheme }) => scheme === 'bearer') && !challenges.some(({ error }) => error)
+  return challenges.some(({ scheme }) => scheme === 'bearer') && !challenges.some(({ members }) => members.get('error'))
+}
+
+/** The login an API wants to have seen (RFC 9470 §3). */
+export interface StepUp {
+  /** `acr_values`, the preferred one first; `undefined` when the challenge names none. */
+  readonly acrValues: readonly string[] | undefined
+  /** `max_age`, in seconds; `undefined` when the challenge names none. */
+  readonly maxAge: number | undefined
+}
+
+/**
+ * What a challenge with `insufficient_user_authentication` asks for; `undefined` for any other. Beside `invalid_token` it
+ * says nothing yet: a new token comes first.
+ *
+ * @see RFC 9470 §3
+ */
+export function readStepUp(refusal: ApiRefusal, provider: Provider | undefined): StepUp | undefined {
+  const { status, wwwAuthenticate: header } = refusal
+  if (!mayReject(status, provider) || !header.includes(stepUpError)) return undefined
+  const challenges = challengesOf(header) ?? [{ scheme: '', members: membersIn(header) }]
+  const errors = challenges.map(({ members }) => members.get('error'))
+  const members = challenges[errors.indexOf(stepUpError)]?.members
+  if (members === undefined || errors.includes('invalid_token')) return undefined
+  return { acrValues: acrValuesIn(members.get('acr_values')), maxAge: maxAgeIn(members.get('max_age')) }
+}
+
+const stepUpError = 'insufficient_user_authentication'
+
+function acrValuesIn(text = ''): readonly string[] | undefined {
+  const values = text.split(/\s+/).filter(value => /^[\x21-\x7e]{1,255}$/.test(value))
+  return values.length === 0 ? undefined : values.slice(0, 20)
+}
+
+/** It is for one who authorizes again to send on, so that nothing but digits may pass. */
+function maxAgeIn(text = ''): number | undefined {
+  return /^\d{1,10}$/.test(text) ? Number(text) : undefined
+}
+
+/** For callers of a user's source: no renewal would help, since a refresh is no login. */
+export function stepUpRequired({ client, subject }: TokenSource, stepUp: StepUp): LoginRequiredError {
+  const { acrValues, maxAge } = stepUp
+  const wanted = [acrValues && `acr ${acrValues.join(' or ')}`, maxAge !== undefined && `at most ${maxAge} s ago`]
+  const login = ['another login', ...wanted.filter(Boolean)].join(', ')
+  return new LoginRequiredError(`The user must log in: the API wants ${login}`, {
+    provider: client?.provider.name,
+    subject,
+    reason: stepUpError,
+    acrValues,
+    maxAge,
+  })
 }
 
 interface Challenge {
   /** In lower case. */
   readonly scheme: string
-  error?: string | undefined
+  /** By their names in lower case; the first of each. */
+  readonly members: Map<string, string>
 }
 
 const separators = /[\s,]*/y
@@ -54,19 +107,31 @@ function challengesOf(header: string): readonly Challenge[] | undefined {
   }
   const takeParameter = (challenge: Challenge | undefined): boolean => {
     const pair = challenge === undefined ? null : take(parameter)
-    if (challenge !== undefined && pair?.[1]?.toLowerCase() === 'error') challenge.error = pair[2] ?? pair[3]
+    if (challenge !== undefined && pair !== null) addMember(challenge.members, pair)
     return pair !== null
   }
   for (take(separators); at < header.length; take(separators)) {
     if (takeParameter(challenges.at(-1))) continue
     const scheme = take(schemeName)?.[1]
     if (scheme === undefined) return undefined
-    const challenge = { scheme: scheme.toLowerCase() }
+    const challenge = { scheme: scheme.toLowerCase(), members: new Map<string, string>() }
     challenges.push(challenge)
     const isAlone = at === header.length || header[at] === ','
     if (!isAlone && !takeParameter(challenge) && take(token68) === null) return undefined
   }
   return challenges
+}
+
+/** Of a header that follows no grammar: whatever reads like a parameter. */
+function membersIn(header: string): Map<string, string> {
+  const members = new Map<string, string>()
+  for (const pair of header.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)) addMember(members, pair)
+  return members
+}
+
+function addMember(members: Map<string, string>, [, name = '', quoted, token = '']: readonly string[]): void {
+  const known = name.toLowerCase()
+  if (!members.has(known)) members.set(known, quoted?.replace(/\\(.)/g, '$1') ?? token)
 }
 
 /** Of a header that follows no grammar: whether it names another scheme all the same, or an error that is no dead token. */

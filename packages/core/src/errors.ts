@@ -188,8 +188,8 @@ export class OriginError extends GrantKitError {
   }
 }
 
-/** Why only the user can help. */
-export type LoginReason =
+/** Why a user's session is over. */
+export type SessionEndReason =
   /** None was ever there, or none came with the last login. */
   | 'no_refresh_token'
   | 'refresh_token_expired'
@@ -204,27 +204,47 @@ export type LoginReason =
   /** `forget()` was called. */
   | 'forgotten'
 
+/** Why only the user can help. */
+export type LoginReason =
+  | SessionEndReason
+  /** The session lives, but an API wants a stronger login, or a more recent one (RFC 9470 §3). */
+  | 'insufficient_user_authentication'
+
 /** What the error of an ended session is made of. */
 export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
   /** The user, as `for(subject)` names them. */
   readonly subject?: string | undefined
   /** Why only the user can help. */
   readonly reason?: LoginReason | undefined
+  /** The authentication contexts one of which is wanted. */
+  readonly acrValues?: readonly string[] | undefined
+  /** How long ago the login may have been, in seconds. */
+  readonly maxAge?: number | undefined
 }
 
-/** Only the user can help: no refresh token, or a dead one. `code` is `ERR_LOGIN_REQUIRED`. */
+/** Only the user can help: no refresh token, or a dead one, or an API wants another login. `code` is `ERR_LOGIN_REQUIRED`. */
 export class LoginRequiredError extends GrantKitError {
   /** The same for each of them. */
   declare readonly code: 'ERR_LOGIN_REQUIRED'
-  /** The user whose session is over, as `for(subject)` names them; `undefined` where it is not known. */
+  /** The user who has to log in, as `for(subject)` names them; `undefined` where it is not known. */
   readonly subject: string | undefined
   /** Why only the user can help; `undefined` where it is not known. */
   readonly reason: LoginReason | undefined
+  /**
+   * `acr_values` for the authorization request, the preferred one first; `undefined` where nobody asked for any.
+   *
+   * @see RFC 9470 §4
+   */
+  readonly acrValues: readonly string[] | undefined
+  /** `max_age` for the authorization request, in seconds; `undefined` where nobody asked for one. */
+  readonly maxAge: number | undefined
 
   constructor(message: string, options: LoginRequiredErrorOptions = {}) {
     super('ERR_LOGIN_REQUIRED', message, options)
     this.subject = options.subject
     this.reason = options.reason
+    this.acrValues = options.acrValues
+    this.maxAge = options.maxAge
   }
 }
 

@@ -11,6 +11,7 @@ export {
   OriginError,
   type OwnPartError,
   type RefusalKind,
+  type SessionEndReason,
   TokenResponseError,
   TokenStoreError,
   TransportError,

@@ -40,6 +40,8 @@ export interface TokenSource {
   readonly client?: Client | undefined
   /** The origins the token may be sent to, where the source names them. */
   readonly origins?: readonly string[] | undefined
+  /** The user whose tokens they are, where they are one's: whoever an API wants to log in again (RFC 9470). */
+  readonly subject?: string | undefined
 }
 
 /** A member of the function, since a map of functions would have to be kept for the views of every request. */

@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isTokenRejected, isUnexplained } from '../src/challenge.js'
+import { isTokenRejected, isUnexplained, readStepUp, type StepUp } from '../src/challenge.js'
 import { defineProvider } from '../src/index.js'
 
 const rejected = (wwwAuthenticate: string, status = 401) =>
@@ -116,5 +117,61 @@ describe('isUnexplained', () => {
 
   test('is not asked where the provider has a rule of its own', () => {
     expect(isUnexplained({ status: 401, wwwAuthenticate: '', body: '' }, provider)).toBe(false)
+  })
+})
+
+describe('a step-up challenge', () => {
+  const stepUp = (wwwAuthenticate: string, status = 401) => readStepUp({ status, wwwAuthenticate, body: '' }, undefined)
+  const wanted: readonly (readonly [string, StepUp])[] = [
+    ['Bearer error="insufficient_user_authentication"', { acrValues: undefined, maxAge: undefined }],
+    [
+      'Bearer realm="api", error="insufficient_user_authentication", error_description="A different level", acr_values="myACR other", max_age="5"',
+      { acrValues: ['myACR', 'other'], maxAge: 5 },
+    ],
+    ['DPoP error=insufficient_user_authentication, MAX_AGE=0, algs="ES256"', { acrValues: undefined, maxAge: 0 }],
+    [
+      'Basic realm="x", Bearer error="insufficient_user_authentication", acr_values="\\"quoted\\""',
+      { acrValues: ['"quoted"'], maxAge: undefined },
+    ],
+    [
+      'Bearer error=insufficient_user_authentication, error_description=Please log in, acr_values=urn:strong',
+      { acrValues: ['urn:strong'], maxAge: undefined },
+    ],
+    [
+      'Bearer error="insufficient_user_authentication", acr_values="a\tb  \u00fc", max_age="-1"',
+      { acrValues: ['a', 'b'], maxAge: undefined },
+    ],
+    [
+      'Bearer error="insufficient_user_authentication", max_age="5; prompt=none"',
+      { acrValues: undefined, maxAge: undefined },
+    ],
+  ]
+  for (const [header, found] of wanted) test(`is read from ${header}`, () => expect(stepUp(header)).toEqual(found))
+
+  const none = [
+    '',
+    'Bearer error="insufficient_scope", error_description="not insufficient_user_authentication"',
+    'Bearer error_description="insufficient_user_authentication"',
+    'Bearer error="insufficient_user_authentication_x"',
+    'Bearer error="invalid_token", DPoP error="insufficient_user_authentication"',
+  ]
+  for (const header of none)
+    test(`is not found in ${header || 'nothing'}`, () => expect(stepUp(header)).toBeUndefined())
+
+  test('is looked for in no other status', () => {
+    expect(stepUp('Bearer error="insufficient_user_authentication"', 403)).toBeUndefined()
+  })
+
+  test('is read within bounds, whatever a header holds', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), text => {
+        for (const header of [text, `Bearer error="insufficient_user_authentication", acr_values="${text}"`]) {
+          const { acrValues = [], maxAge = 0 } = stepUp(header) ?? {}
+          expect(acrValues.length).toBeLessThanOrEqual(20)
+          for (const value of acrValues) expect(value).toMatch(/^[\x21-\x7e]{1,255}$/)
+          expect(maxAge).toBeGreaterThanOrEqual(0)
+        }
+      }),
+    )
   })
 })

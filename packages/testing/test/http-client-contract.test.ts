@@ -63,6 +63,8 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
   'replays twice': ['returns a second 401 as it is, and keeps the new token'],
   'replays every 401': [
     'returns a 401 with insufficient_scope, and renews nothing',
+    "returns an application's 401 with insufficient_user_authentication, and renews nothing",
+    "fails a user's request with what the API wants of a login, and renews nothing",
     'makes one token request in some minutes for an API that answers every token by a 401 without a challenge',
     'makes one token request in some minutes for an API that answers every token by a 401 with a challenge that nobody can read',
     'makes one token request in some minutes for an API that answers every token by a 401 with a challenge without an error',

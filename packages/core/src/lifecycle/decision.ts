@@ -1,5 +1,5 @@
 /** What is to be done for a caller, going by the record of the lineage alone. Pure, like the steps of `record.ts`. */
-import type { LoginReason } from '../errors.js'
+import type { SessionEndReason } from '../errors.js'
 import { restMsAfter } from './health.js'
 import { type KeptToken, type LineageRecord, type Mark, markOf } from './record.js'
 
@@ -13,7 +13,7 @@ export type Decision =
   | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
   /** Until a process that still has the record, which the store has lost, puts it back. */
   | { readonly step: 'ask' }
-  | { readonly step: 'log_in'; readonly reason: LoginReason }
+  | { readonly step: 'log_in'; readonly reason: SessionEndReason }
 
 /** What a caller wants of a lineage. */
 export interface Wanted {

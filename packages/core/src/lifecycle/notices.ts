@@ -3,8 +3,8 @@ import type { Client } from '../client.js'
 import {
   AuthorizationServerError,
   isGrantKitError,
-  type LoginReason,
   LoginRequiredError,
+  type SessionEndReason,
   TokenStoreError,
   TransportError,
 } from '../errors.js'
@@ -31,7 +31,7 @@ export function restingError({ provider: { name } }: Client, { failure }: Mark, 
   return new TransportError('ERR_TRANSPORT', message, { ...options, neverSent: false })
 }
 
-const problems: Readonly<Record<LoginReason, string>> = {
+const problems: Readonly<Record<SessionEndReason, string>> = {
   no_refresh_token: 'there is no refresh token',
   refresh_token_expired: 'the refresh token has expired',
   invalid_grant: 'the refresh token is dead',
@@ -44,7 +44,7 @@ const problems: Readonly<Record<LoginReason, string>> = {
 
 /** Why a session is over, and what said so. */
 export interface SessionEnd {
-  readonly reason: LoginReason
+  readonly reason: SessionEndReason
   readonly cause?: unknown
   readonly requestId: string | undefined
 }

@@ -3,7 +3,7 @@
  * yielded, and what came of it is what the generator goes on with. `refresh.ts` does the steps; the model in
  * `test/lifecycle/model/` does them with processes that pause, die and overtake one another, and goes through every order.
  */
-import { type LoginReason, TokenStoreError } from '../errors.js'
+import { type SessionEndReason, TokenStoreError } from '../errors.js'
 import { rescuedFrom } from '../rescue.js'
 import type { TokenSet } from '../token-set.js'
 import { decide, type Wanted } from './decision.js'
@@ -108,7 +108,7 @@ export type Verdict =
   | { readonly step: 'serve'; readonly token: KeptToken; readonly known: Known }
   | { readonly step: 'answered'; readonly answer: TokenSet }
   | { readonly step: 'rest'; readonly mark: Mark; readonly until: number }
-  | { readonly step: 'log_in'; readonly reason: LoginReason; readonly cause?: unknown }
+  | { readonly step: 'log_in'; readonly reason: SessionEndReason; readonly cause?: unknown }
   /** The store has lost the record, and whoever has it was asked. */
   | { readonly step: 'ask' }
   /** Somebody else had the last word, each time. */

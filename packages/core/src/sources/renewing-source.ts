@@ -83,6 +83,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
   const source: RenewingTokenSource = {
     client,
     origins,
+    subject,
     getTokenSet,
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {

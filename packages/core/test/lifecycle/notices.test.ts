@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   authorizationCode,
   createUserTokenSources,
-  type LoginReason,
   memoryStore,
+  type SessionEndReason,
   TokenSet,
   TokenStoreError,
   TransportError,
@@ -172,7 +172,7 @@ describe('a session that is over', () => {
     lineage.learn({ version: '1', record: { ...emptyRecord, ...record } }, 0)
     return lineage
   }
-  const reasons: Record<LoginReason, [problem: string, isLoss: boolean]> = {
+  const reasons: Record<SessionEndReason, [problem: string, isLoss: boolean]> = {
     no_refresh_token: ['there is no refresh token', false],
     refresh_token_expired: ['the refresh token has expired', true],
     invalid_grant: ['the refresh token is dead', true],
@@ -187,7 +187,7 @@ describe('a session that is over', () => {
   for (const [name, [problem, isLoss]] of Object.entries(reasons))
     test(`by ${name} is an error that says so, ${isLoss ? 'and' : 'but no'} event`, () => {
       const { client, clock, events } = setUp()
-      const reason = name as LoginReason
+      const reason = name as SessionEndReason
       const cause = new Error('why')
       expect(
         loginRequired(client, lineageWith({ refreshToken: 'r' }), 'alice', { reason, cause, requestId: 'q' }),
@@ -213,7 +213,7 @@ describe('a session that is over', () => {
   test('is told once for each refresh token and reason', () => {
     const { client, events } = setUp()
     const lineage = lineageWith({ refreshToken: 'r' })
-    const end = (reason: LoginReason) => loginRequired(client, lineage, 'alice', { reason, requestId: 'q' })
+    const end = (reason: SessionEndReason) => loginRequired(client, lineage, 'alice', { reason, requestId: 'q' })
     for (const reason of ['refused', 'refused', 'invalid_grant', 'invalid_grant'] as const) end(reason)
     expect(events).toMatchObject([{ reason: 'refused' }, { reason: 'invalid_grant' }])
     lineage.learn({ version: '2', record: { ...emptyRecord, refreshToken: 'another' } }, 0)

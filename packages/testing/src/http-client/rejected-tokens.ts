@@ -1,5 +1,6 @@
 /** Cases: a token the API rejects is replaced, and the request sent once more where that is possible. */
 import assert from 'node:assert/strict'
+import { createUserTokenSources, type LoginRequiredError } from '@grantkit/core'
 import {
   accepting,
   acceptingSecond,
@@ -12,7 +13,7 @@ import {
   okBody,
 } from '../servers/answers.js'
 import type { Handler, Received } from '../servers/recording-server.js'
-import { lifetimeMs, tokenResponse } from './authorization-server.js'
+import { authorizationServer, lifetimeMs, tokenResponse } from './authorization-server.js'
 import type { ClientBody } from './client-under-test.js'
 import { bearers, credentials, type HttpClientCase, ourError, rejectionOf, succeed } from './scene.js'
 
@@ -102,6 +103,10 @@ const refusal = (status: number, challenge: string): Handler => json(status, {},
 const finalAnswers: Readonly<Record<string, Handler>> = {
   'a 401 with insufficient_scope': refusal(401, 'Bearer error="insufficient_scope"'),
   'a 401 with another challenge': refusal(401, 'Basic realm="api"'),
+  "an application's 401 with insufficient_user_authentication": refusal(
+    401,
+    'Bearer error="insufficient_user_authentication", acr_values="urn:strong"',
+  ),
   'a 403 with invalid_token': refusal(403, 'Bearer error="invalid_token"'),
   'a 403 with insufficient_scope': refusal(403, 'Bearer error="insufficient_scope"'),
 }
@@ -117,6 +122,53 @@ const unchanged = Object.entries(finalAnswers).map(
     },
   }),
 )
+
+/** A user's token is good, and the API wants another login of theirs (RFC 9470 §3). */
+const stepUps: readonly HttpClientCase[] = [
+  {
+    name: "fails a user's request with what the API wants of a login, and renews nothing",
+    async run(scene) {
+      const wanted = 'Bearer error="insufficient_user_authentication", acr_values="urn:strong urn:phr", max_age="300"'
+      const api = await scene.api(refusal(401, wanted))
+      const server = authorizationServer()
+      const users = createUserTokenSources({ client: server.source.client })
+      await users.for('ann').import({ refreshToken: 'of-ann', accessToken: server.token(1) })
+      const client = await scene.client([{ source: users.for('ann'), origins: [api.origin] }], {
+        baseUrl: api.origin,
+      })
+      const error = ourError(await rejectionOf(client, { method: 'POST', url: '/', body: { json: { a: 1 } } }))
+      const { code, subject, reason, acrValues, maxAge } = error as LoginRequiredError
+      assert.deepEqual([code, subject, reason], ['ERR_LOGIN_REQUIRED', 'ann', 'insufficient_user_authentication'])
+      assert.deepEqual([acrValues, maxAge], [['urn:strong', 'urn:phr'], 300])
+      api.handler = ok
+      await succeed(client, { url: '/' })
+      assert.deepEqual(credentials(api), bearers(server, 1, 1))
+      assert.equal(server.requests, 0)
+      await users.close()
+    },
+  },
+  {
+    name: "fails a user's request sent once more with what the API then wants of a login",
+    async run(scene) {
+      const api = await scene.api()
+      const server = authorizationServer()
+      const users = createUserTokenSources({ client: server.source.client })
+      await users.for('ann').import({ refreshToken: 'of-ann', accessToken: 'a-dead-one' })
+      api.handler = accepting(
+        server.token(1),
+        refusal(401, 'Bearer error="insufficient_user_authentication", max_age=0'),
+      )
+      const client = await scene.client([{ source: users.for('ann'), origins: [api.origin] }], {
+        baseUrl: api.origin,
+      })
+      const error = ourError(await rejectionOf(client, { url: '/' }))
+      const { code, acrValues, maxAge } = error as LoginRequiredError
+      assert.deepEqual([code, acrValues, maxAge], ['ERR_LOGIN_REQUIRED', undefined, 0])
+      assert.deepEqual([api.requests.length, server.requests], [2, 1])
+      await users.close()
+    },
+  },
+]
 
 /** Refusals that give no reason. */
 const unexplained: Readonly<Record<string, Handler>> = {
@@ -274,6 +326,7 @@ export const rejectedTokens: readonly HttpClientCase[] = [
     },
   },
   ...unchanged,
+  ...stepUps,
   ...doubts,
   {
     name: 'sends everything in flight once more after one renewal',
