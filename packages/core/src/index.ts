@@ -104,6 +104,13 @@ export type { Grant, GrantContext, GrantOptions } from './grants/grant.js'
 export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'
 export { TokenSet, type TokenSetMembers } from './token-set.js'
+export {
+  type ActiveToken,
+  type Introspection,
+  introspectToken,
+  type IntrospectTokenOptions,
+} from './endpoints/introspection.js'
+export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'

@@ -106,6 +106,11 @@ export interface Conform {
    */
   readonly refreshTokenResends?: number | undefined
   /**
+   * Whether revoking a token takes the user's consent away, as WSO2 Open Banking 3.0.0 does: then who revokes has to say
+   * that this is meant. Default `false`.
+   */
+  readonly revocationEndsConsent?: boolean | undefined
+  /**
    * The statuses of an API's answers that may reject a token, such as `[401, 403]` where a dead one gets 403. No other
    * answer is looked at. Default `[401]`.
    */
@@ -242,6 +247,7 @@ const checks: Readonly<Record<keyof Conform, Check>> = {
   zeroExpiresIn: either('now', 'never'),
   classifyError: checkFunction,
   refreshTokenResends: atLeast(0),
+  revocationEndsConsent: checkBoolean,
   rejectionStatuses: checkRejectionStatuses,
   recognizeRejection: checkFunction,
   requestHeaders: checkRequestHeaders,

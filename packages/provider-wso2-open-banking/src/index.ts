@@ -66,6 +66,7 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       checkCredentials,
       clientAssertion: { audience, typ: 'JWT', lifetimeSeconds: 900 },
       defaultExpiresIn: 3600,
+      revocationEndsConsent: true,
       mapTokenResponse,
       classifyError,
       recognizeRejection,

@@ -5,13 +5,14 @@ import { sendToEndpoint } from '../endpoint.js'
 import type { BeforeSending } from '../endpoint-request.js'
 import { GrantKitError, isGrantKitError } from '../errors.js'
 import { checkIsGrant, type Grant, type GrantContext } from '../grants/grant.js'
-import { checkObject, optionError, refusePromise, toBeAwaited } from '../options.js'
+import { checkObject, toBeAwaited } from '../options.js'
 import type { Parameters } from '../provider.js'
 import type { Received } from '../received.js'
 import { rescue } from '../rescue.js'
 import { type SalvageContext, salvage } from '../salvage.js'
 import { mapTokenResponse, parseTokenResponse } from '../token-response.js'
 import { type TokenSet, unawaited } from '../token-set.js'
+import { checkIsClient } from './check-client.js'
 
 /**
  * Asks for a token set once: nothing is cached, nothing is shared. Most programs want `createTokenSource` instead.
@@ -94,11 +95,9 @@ async function readTokenSet({ body, original }: Content, answered: Answered): Pr
 }
 
 function checkArguments(client: unknown, grant: unknown): void {
-  const order = 'the order is requestTokenSet(client, grant)'
-  refusePromise('client', client)
-  if (typeof Object(client).transport !== 'function')
-    throw optionError('client', `must come from createClient(); ${order}`)
-  checkIsGrant(grant, `; ${order}`)
+  const order = 'requestTokenSet(client, grant)'
+  checkIsClient(client, order)
+  checkIsGrant(grant, `; the order is ${order}`)
 }
 
 async function rescueWith(error: unknown, received: Received, context: SalvageContext): Promise<void> {
