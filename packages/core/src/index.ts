@@ -112,6 +112,12 @@ export {
 } from './endpoints/introspection.js'
 export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
+export {
+  checkEndSessionResponse,
+  type EndSessionOptions,
+  type EndSessionRequest,
+  endSessionUrl,
+} from './front-channel/logout.js'
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
