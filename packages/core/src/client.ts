@@ -4,7 +4,9 @@ import type { ClientAuth } from './client-auth/client-auth.js'
 import { clientSecretBasic } from './client-auth/client-secret-basic.js'
 import { clientSecretPost } from './client-auth/client-secret-post.js'
 import { none } from './client-auth/none.js'
+import { type ClientMetadata, checkClientMetadata, registeredFor, responseKinds } from './client-metadata.js'
 import { type Clock, systemClock } from './clock.js'
+import { type DecryptionKey, DecryptionKeys, symmetricEncryption } from './decryption.js'
 import type { EventListener } from './events.js'
 import { type EndpointName, endpointIn, statedList } from './metadata.js'
 import { checkCredential, checkFunction, checkObject, checkOptions, checkSecureUrl, optionError } from './options.js'
@@ -12,6 +14,7 @@ import type { Provider } from './provider.js'
 import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
 import { identityOf, type Secret } from './secret.js'
 import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
+import { isMacAlgorithm } from './verification.js'
 
 /** Who asks, of which server, and by which connection. */
 export interface ClientOptions {
@@ -32,6 +35,13 @@ export interface ClientOptions {
    * for. A function is asked before every request. Default: the provider's, and `User-Agent: grantkit/<version>`.
    */
   readonly headers?: RequestHeaders | undefined
+  /**
+   * What the server has registered for the client, by its names in the registration (RFC 7591): which algorithms sign and
+   * encrypt what comes to it. Default: what the RFCs have as default.
+   */
+  readonly metadata?: ClientMetadata | undefined
+  /** Private keys by which encrypted ID tokens and responses are read. Default: none. */
+  readonly decryptionKeys?: readonly DecryptionKey[] | undefined
   /** Told of every step; what it throws is ignored. */
   readonly onEvent?: EventListener | undefined
   /** Default: the machine's. */
@@ -46,6 +56,10 @@ export interface Client {
   readonly provider: Provider
   /** How it proves who it is. */
   readonly auth: ClientAuth
+  /** What the server has registered for it. */
+  readonly metadata: ClientMetadata
+  /** Opens what is encrypted to it; printing shows no key. */
+  readonly decryptionKeys: DecryptionKeys
   /** What its connections are made with. */
   readonly tls: TlsOptions
   /** What sends its requests. */
@@ -81,6 +95,9 @@ export function createClient(options: ClientOptions): Client {
   const auth = chooseAuth(options)
   auth.check?.({ clientId, provider })
   provider.conform.checkCredentials?.({ clientId, method: auth.method })
+  const metadata = checkClientMetadata(options.metadata ?? {})
+  const decryptionKeys = new DecryptionKeys(options.decryptionKeys)
+  checkCanRead(metadata, { decryptionKeys, auth })
   const { headers = {} } = options
   checkRequestHeaders('headers', headers)
   const transport = chooseTransport(options.transport, tls)
@@ -89,6 +106,8 @@ export function createClient(options: ClientOptions): Client {
     id: clientId,
     provider,
     auth,
+    metadata,
+    decryptionKeys,
     tls,
     transport: transport.send,
     connection: transport.identity,
@@ -126,9 +145,26 @@ const optionNames = [
   'tls',
   'transport',
   'headers',
+  'metadata',
+  'decryptionKeys',
   'onEvent',
   'clock',
 ] as const
+
+/** Refuses what was registered and cannot be read: without a key, or without a client secret. */
+function checkCanRead(
+  metadata: ClientMetadata,
+  { decryptionKeys, auth }: Pick<Client, 'decryptionKeys' | 'auth'>,
+): void {
+  for (const kind of responseKinds) {
+    const { algorithm = '', encryption: { alg } = {} } = registeredFor(metadata, kind)
+    const isBySecret = alg !== undefined && symmetricEncryption.includes(alg)
+    if (alg !== undefined && !isBySecret && decryptionKeys.size === 0)
+      throw optionError('decryptionKeys', `is needed: metadata.${kind}_encrypted_response_alg is ${alg}`)
+    if ((isBySecret || isMacAlgorithm(algorithm)) && auth.secret === undefined)
+      throw optionError('clientSecret', `is needed: by metadata the server uses it for ${kind} responses`)
+  }
+}
 
 function checkProvider(provider: unknown): void {
   if (typeof provider !== 'object' || provider === null || !('metadata' in provider) || !('conform' in provider))

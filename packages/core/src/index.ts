@@ -38,14 +38,13 @@ export type {
 } from './events.js'
 export type { Clock } from './clock.js'
 export type { Secret } from './secret.js'
+export type { MacAlgorithm, SigningAlgorithm } from './algorithms.js'
 export {
   type ExternalSigner,
   jwkThumbprint,
-  type MacAlgorithm,
   type PrivateKey,
   type Signer,
   type SignerOptions,
-  type SigningAlgorithm,
   signer,
 } from './keys.js'
 export {
@@ -84,6 +83,7 @@ export {
   type Provider,
   type ProviderDefinition,
   type Refusal,
+  type RelaxableCheck,
   type RequestFacts,
   type ResponseEncoding,
 } from './provider.js'
@@ -95,6 +95,8 @@ export { clientSecretPost } from './client-auth/client-secret-post.js'
 export { none } from './client-auth/none.js'
 export { type PrivateKeyJwt, type PrivateKeyJwtOptions, privateKeyJwt } from './client-auth/private-key-jwt.js'
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client-auth.js'
+export type { DecryptionKey, DecryptionKeys } from './decryption.js'
+export type { ClientMetadata } from './client-metadata.js'
 export { type Client, type ClientOptions, createClient } from './client.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
@@ -103,7 +105,7 @@ export { type ClientCredentialsOptions, clientCredentials } from './grants/clien
 export type { Grant, GrantContext, GrantOptions } from './grants/grant.js'
 export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'
-export { TokenSet, type TokenSetMembers } from './token-set.js'
+export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.js'
 export {
   type ActiveToken,
   type Introspection,
@@ -112,6 +114,7 @@ export {
 } from './endpoints/introspection.js'
 export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
+export { type ExpectedIdToken, validateIdToken } from './front-channel/id-token.js'
 export {
   checkEndSessionResponse,
   type EndSessionOptions,

@@ -1,7 +1,6 @@
 /** Keys in every form they come in, as what signs a JWT (RFC 7515, RFC 7518 §3) and as the thumbprint that names them. */
 import {
   type AsymmetricKeyDetails,
-  constants,
   createHash,
   createHmac,
   createPrivateKey,
@@ -12,26 +11,10 @@ import {
   webcrypto,
 } from 'node:crypto'
 import { types } from 'node:util'
+import { type Algorithm, algorithms, type MacAlgorithm, type SigningAlgorithm } from './algorithms.js'
 import { checkCredential, checkOptions, checkText, lineBreakHint, oneOf, optionError } from './options.js'
 import { readPem } from './pem.js'
 import { identityOf, sha256 } from './secret.js'
-
-/** The JWS algorithms a private key signs with. @see RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2 */
-export type SigningAlgorithm =
-  | 'RS256'
-  | 'RS384'
-  | 'RS512'
-  | 'PS256'
-  | 'PS384'
-  | 'PS512'
-  | 'ES256'
-  | 'ES384'
-  | 'ES512'
-  | 'EdDSA'
-  | 'Ed25519'
-
-/** The JWS algorithms of a MAC. @see RFC 7518 §3.2 */
-export type MacAlgorithm = 'HS256' | 'HS384' | 'HS512'
 
 /** Signs JWTs with one key and one algorithm; shows nothing of the key. */
 export interface Signer {
@@ -165,46 +148,6 @@ function parsePem(option: string, pem: string, passphrase: string | undefined): 
 
 function isJwk(key: unknown): key is JsonWebKey {
   return typeof key === 'object' && key !== null && 'kty' in key
-}
-
-/** What an algorithm asks of a key, and how Node and WebCrypto call it. */
-interface Algorithm {
-  readonly keyTypes: readonly string[]
-  readonly hash: string | null
-  readonly curve?: string
-  readonly padding?: number
-  /** Bytes of r, and of s. */
-  readonly integerBytes?: number
-  readonly web: { name: string; hash?: string; namedCurve?: string; saltLength?: number }
-}
-
-const algorithms: Readonly<Record<SigningAlgorithm, Algorithm>> = {
-  RS256: rsaPkcs1(256),
-  RS384: rsaPkcs1(384),
-  RS512: rsaPkcs1(512),
-  PS256: rsaPss(256),
-  PS384: rsaPss(384),
-  PS512: rsaPss(512),
-  ES256: ecdsa(256, 'prime256v1', 'P-256', 32),
-  ES384: ecdsa(384, 'secp384r1', 'P-384', 48),
-  ES512: ecdsa(512, 'secp521r1', 'P-521', 66),
-  EdDSA: { keyTypes: ['ed25519'], hash: null, web: { name: 'Ed25519' } },
-  Ed25519: { keyTypes: ['ed25519'], hash: null, web: { name: 'Ed25519' } },
-}
-
-function rsaPkcs1(bits: number): Algorithm {
-  const web = { name: 'RSASSA-PKCS1-v1_5', hash: `SHA-${bits}` }
-  return { keyTypes: ['rsa'], hash: `sha${bits}`, padding: constants.RSA_PKCS1_PADDING, web }
-}
-
-function rsaPss(bits: number): Algorithm {
-  const web = { name: 'RSA-PSS', hash: `SHA-${bits}`, saltLength: bits / 8 }
-  return { keyTypes: ['rsa', 'rsa-pss'], hash: `sha${bits}`, padding: constants.RSA_PKCS1_PSS_PADDING, web }
-}
-
-function ecdsa(bits: number, curve: string, namedCurve: string, integerBytes: number): Algorithm {
-  const web = { name: 'ECDSA', hash: `SHA-${bits}`, namedCurve }
-  return { keyTypes: ['ec'], hash: `sha${bits}`, curve, integerBytes, web }
 }
 
 function algorithmOf(alg: SigningAlgorithm): Algorithm {

@@ -116,6 +116,8 @@ export interface AuthorizationServerMetadata
   readonly token_endpoint_auth_methods_supported?: readonly string[] | undefined
   /** The JWS algorithms it takes of client assertions; a rule or a hint as the grant types are. */
   readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[] | undefined
+  /** The server's keys themselves, where it publishes no `jwks_uri`; not asked for again. @see RFC 7517 §5 */
+  readonly jwks?: { readonly keys: readonly unknown[] } | undefined
   /** Endpoints for clients that present a certificate. @see RFC 8705 §5 */
   readonly mtls_endpoint_aliases?: Readonly<Partial<Record<EndpointName, string | undefined>>> | undefined
 }
@@ -136,6 +138,7 @@ export function checkMetadata(metadata: AuthorizationServerMetadata): Authorizat
   for (const name of texts) if (metadata[name] !== undefined) checkText(name, metadata[name])
   for (const name of lists) checkList(name, metadata[name])
   checkAliases(metadata.mtls_endpoint_aliases)
+  checkKeySet(metadata)
   return metadata
 }
 
@@ -150,6 +153,12 @@ function checkList(name: string, list: unknown): void {
 /** What a member is instead, without showing it. */
 export function nameOfKind(value: unknown): string {
   return value === null ? 'null' : typeof value
+}
+
+/** What is in the set is looked at when a key is wanted; one that nobody uses may be anything. */
+function checkKeySet({ jwks, jwks_uri }: AuthorizationServerMetadata): void {
+  if (jwks === undefined || jwks_uri !== undefined) return
+  if (!Array.isArray(Object(jwks).keys)) throw optionError('jwks', 'must be a JWK set: { keys: [...] }')
 }
 
 function checkAliases(aliases: unknown): void {

@@ -59,6 +59,11 @@ export interface ApiRefusal {
   readonly body: string
 }
 
+/** Checks of what the server sent that a provider may leave out, where its server is known to fail them; never that of a signature. */
+export type RelaxableCheck =
+  /** That the authentication context class is one that was asked for as essential. */
+  'acr'
+
 /** How answers are written. */
 export type ResponseEncoding = 'json' | 'form'
 
@@ -110,6 +115,11 @@ export interface Conform {
    * that this is meant. Default `false`.
    */
   readonly revocationEndsConsent?: boolean | undefined
+  /**
+   * Checks that are left out: `acr` where the server names another class than the one that was asked for and met, as WSO2
+   * Open Banking does. Default none.
+   */
+  readonly relax?: readonly RelaxableCheck[] | undefined
   /**
    * The statuses of an API's answers that may reject a token, such as `[401, 403]` where a dead one gets 403. No other
    * answer is looked at. Default `[401]`.
@@ -221,6 +231,11 @@ const checkRejectionStatuses: Check = (option, statuses) => {
     throw optionError(option, 'must list statuses from 400 to 599, such as [401, 403]')
 }
 
+const checkRelaxed: Check = (option, names) => {
+  if (!Array.isArray(names) || !names.every(name => name === 'acr'))
+    throw optionError(option, "must be a list: ['acr']")
+}
+
 const checkAssertionRules: Check = (option, rules) => {
   checkObject(option, rules)
   checkOptions(option, rules, ['audience', 'typ', 'lifetimeSeconds'])
@@ -248,6 +263,7 @@ const checks: Readonly<Record<keyof Conform, Check>> = {
   classifyError: checkFunction,
   refreshTokenResends: atLeast(0),
   revocationEndsConsent: checkBoolean,
+  relax: checkRelaxed,
   rejectionStatuses: checkRejectionStatuses,
   recognizeRejection: checkFunction,
   requestHeaders: checkRequestHeaders,

@@ -27,8 +27,39 @@ export interface TokenSetMembers {
 /** What programs without types read of the promise of a token set, when they forget to await it. */
 export const unawaited = { members: ['accessToken', 'refreshToken', 'expiresAt', 'scope'], enumerable: false }
 
+/**
+ * What an ID token says of a login, checked. Further claims are there as they came.
+ *
+ * @see OpenID Connect Core §2, §5.1
+ */
+export interface IdTokenClaims {
+  /** The server's issuer. */
+  readonly iss: string
+  /** The user, as the server names them. */
+  readonly sub: string
+  /** The client, and maybe others. */
+  readonly aud: string | readonly string[]
+  /** When it expires, in seconds since the epoch. */
+  readonly exp: number
+  /** When it was issued, in seconds since the epoch. */
+  readonly iat: number
+  /** When the user logged in, in seconds since the epoch. */
+  readonly auth_time?: number
+  /** `nonce` of the authorization request. */
+  readonly nonce?: string
+  /** The authentication context class that was met. */
+  readonly acr?: string
+  /** The client it was issued to. */
+  readonly azp?: string
+  /** Further claims, as they came. */
+  readonly [claim: string]: unknown
+}
+
 /** One for all: most token sets miss nothing. */
 const noScope: readonly string[] = Object.freeze([])
+
+/** Notes the claims of a token set's ID token, once they were checked. */
+export let keepIdTokenClaims: (tokenSet: TokenSet, claims: IdTokenClaims | undefined) => void
 
 /** An access token and what came with it. The tokens are read by name; printing shows none of them. */
 export class TokenSet {
@@ -36,6 +67,7 @@ export class TokenSet {
   readonly #refreshToken: string | undefined
   readonly #idToken: string | undefined
   readonly #additional: AdditionalMembers
+  #idTokenClaims: IdTokenClaims | undefined
   /** The scheme of the `Authorization` header (RFC 6750 §2.1). */
   readonly tokenType = 'Bearer'
   /** Just before it was asked for, in epoch milliseconds: lifetimes count from here. */
@@ -48,6 +80,12 @@ export class TokenSet {
   readonly scope: string | undefined
   /** What was asked for and not granted. */
   readonly missingScope: readonly string[]
+
+  static {
+    keepIdTokenClaims = (tokenSet, claims) => {
+      tokenSet.#idTokenClaims = claims
+    }
+  }
 
   constructor(members: TokenSetMembers) {
     this.#accessToken = members.accessToken
@@ -71,9 +109,17 @@ export class TokenSet {
     return this.#refreshToken
   }
 
-  /** As received, and not verified: with an application token it says nothing about a user. */
+  /** As received: with an application token it says nothing about a user. What a login's was checked to say: {@link idTokenClaims}. */
   get idToken(): string | undefined {
     return this.#idToken
+  }
+
+  /**
+   * The claims of the ID token, frozen, where it was checked: that of a login, or of a refresh after it. `undefined` for
+   * whatever came without a login. Printing shows none.
+   */
+  get idTokenClaims(): IdTokenClaims | undefined {
+    return this.#idTokenClaims
   }
 
   /**

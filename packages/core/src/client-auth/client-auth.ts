@@ -39,6 +39,8 @@ export interface ClientAuth {
   check?(context: Omit<AuthenticationContext, 'endpoint' | 'endpointName' | 'clock'>): void
   /** Names the credentials as they are now, without being them: when they change, a cool-down they caused is over. */
   fingerprint?(): Promise<string>
+  /** The client secret as it is now, where the method has one: a server may sign with it (OpenID Connect Core §10.1). */
+  secret?(): Promise<string>
   /** Adds the credentials; called for every attempt. */
   authenticate(parameters: Parameters, context: AuthenticationContext): Promise<Authenticated>
 }

@@ -1,5 +1,6 @@
 /** `client_secret_jwt`: an assertion under a MAC keyed by the client secret (RFC 7523 §2.2, OpenID Connect Core §9). */
-import { type MacAlgorithm, secretSigner } from '../keys.js'
+import type { MacAlgorithm } from '../algorithms.js'
+import { secretSigner } from '../keys.js'
 import { checkOptions } from '../options.js'
 import type { Secret } from '../secret.js'
 import {

@@ -8,7 +8,7 @@ import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 export function secretMembers(
   secret: Secret,
   method = '',
-): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint'>> {
+): Required<Pick<ClientAuth, 'identity' | 'check' | 'fingerprint' | 'secret'>> {
   checkSecret(secret)
   return {
     identity: typeof secret === 'string' ? fingerprint(secret) : identityOf(secret),
@@ -19,6 +19,7 @@ export function secretMembers(
         method,
       }),
     fingerprint: async () => fingerprint(await readSecret(secret, method)),
+    secret: () => readSecret(secret, method),
   }
 }
 

@@ -1,0 +1,229 @@
+/** ID tokens: what the server says of a login, checked claim by claim (OpenID Connect Core §3.1.3.7, §3.3.2.11, §3.3.3.6). */
+import { hash } from 'node:crypto'
+import { kindOf } from '../body.js'
+import type { Client } from '../client.js'
+import { msToSeconds } from '../clock.js'
+import { ValidationError } from '../errors.js'
+import { redact } from '../redaction/redact.js'
+import { type JwtHeader, readSignedJwt } from '../signed-jwt.js'
+import { type IdTokenClaims, keepIdTokenClaims, type TokenSet } from '../token-set.js'
+
+/** What an ID token has to agree with. */
+export interface ExpectedIdToken {
+  /** `nonce` of the authorization request. Default: none was sent, and none may come. */
+  readonly nonce?: string | undefined
+  /** What `at_hash` is of, where that is there. */
+  readonly accessToken?: string | undefined
+  /** What `c_hash` is of, where that is there. */
+  readonly code?: string | undefined
+  /** What `s_hash` is of, where that is there. */
+  readonly state?: string | undefined
+  /** `max_age` of the authorization request, in seconds. Default: `default_max_age` as registered, else any. */
+  readonly maxAge?: number | undefined
+  /** The authentication context classes of which it has to be one, where an essential one was asked for. Default: any. */
+  readonly acrValues?: readonly string[] | undefined
+  /** `sub`, where it is known: of the other ID token of a hybrid flow, of the login that is repeated. Default: any. */
+  readonly subject?: string | undefined
+  /** Claims that have to be there beside those that always have to, such as `c_hash` and `s_hash` in a hybrid flow. */
+  readonly required?: readonly string[] | undefined
+}
+
+/** How far clocks may be apart, in seconds. */
+export const clockToleranceSeconds = 60
+/** How long ago an ID token may have been issued, in seconds: it comes right after a login or a refresh. */
+export const mostSecondsOld = 3_600
+
+/**
+ * Checks an ID token: signature, then each claim.
+ *
+ * @returns the claims, frozen
+ * @throws ValidationError whose `check` is the claim's name, or one of those of {@link readSignedJwt}
+ * @see OpenID Connect Core §3.1.3.7; for `c_hash` §3.3.2.11, for `s_hash` FAPI 1.0 Advanced §5.1
+ */
+export async function validateIdToken(
+  client: Client,
+  idToken: string,
+  expected: ExpectedIdToken = {},
+): Promise<IdTokenClaims> {
+  const secrets = [idToken, expected.accessToken, expected.code, expected.state, expected.nonce].filter(isText)
+  const { header, claims } = await readSignedJwt(client, idToken, { what: 'ID token', kind: 'id_token', secrets })
+  const checking: Checking = { client, expected, header, claims, secrets }
+  for (const check of checks) check(checking)
+  return claims as IdTokenClaims
+}
+
+/**
+ * Checks the ID token that came with an access token, and keeps its claims with the token set.
+ *
+ * @throws ValidationError; `check` is `id_token` where none came
+ */
+export async function validateIdTokenOf(
+  tokenSet: TokenSet,
+  client: Client,
+  expected: ExpectedIdToken,
+): Promise<IdTokenClaims> {
+  const { idToken, accessToken } = tokenSet
+  if (idToken === undefined)
+    throw new ValidationError('id_token', 'is missing; a login that asked for openid brings one', {
+      provider: client.provider.name,
+    })
+  const claims = await validateIdToken(client, idToken, { accessToken, ...expected })
+  keepIdTokenClaims(tokenSet, claims)
+  return claims
+}
+
+interface Checking {
+  readonly client: Client
+  readonly expected: ExpectedIdToken
+  readonly header: JwtHeader
+  readonly claims: Readonly<Record<string, unknown>>
+  /** What may stand in no message. */
+  readonly secrets: readonly string[]
+}
+
+type Check = (checking: Checking) => void
+
+/** In the order of OpenID Connect Core §3.1.3.7. */
+const checks: readonly Check[] = [
+  checkIssuer,
+  checkSubject,
+  checkAudience,
+  checkAuthorizedParty,
+  checkTimes,
+  checkNonce,
+  checkContextClass,
+  checkAuthenticationTime,
+  checkHashes,
+  checkRequired,
+]
+
+function invalid({ client }: Checking, claim: string, problem: string): ValidationError {
+  return new ValidationError(claim, `of the ID token ${problem}`, { provider: client.provider.name })
+}
+
+/** A value of the server's, as a message may show it. */
+function shown({ client, secrets }: Checking, value: unknown): string {
+  if (typeof value === 'number') return String(value)
+  if (typeof value !== 'string') return value === undefined ? 'missing' : kindOf(value)
+  return `"${redact(value, 200, { secrets: [...secrets], open: [client.id, client.provider.metadata.issuer] })}"`
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function checkIssuer(checking: Checking): void {
+  const { iss } = checking.claims
+  const { issuer } = checking.client.provider.metadata
+  if (iss !== issuer) throw invalid(checking, 'iss', `is ${shown(checking, iss)}; expected "${issuer}"`)
+}
+
+function checkSubject(checking: Checking): void {
+  const { claims, expected } = checking
+  if (!isText(claims.sub)) throw invalid(checking, 'sub', `is ${kindOf(claims.sub)}; expected a text`)
+  if (expected.subject !== undefined && claims.sub !== expected.subject)
+    throw invalid(checking, 'sub', 'is another than before: it is about somebody else')
+}
+
+function checkAudience(checking: Checking): void {
+  const { claims, client } = checking
+  const audience = [claims.aud].flat()
+  if (!audience.every(isText) || !audience.includes(client.id))
+    throw invalid(
+      checking,
+      'aud',
+      `is ${audience
+        .slice(0, 5)
+        .map(one => shown(checking, one))
+        .join(', ')}; expected "${client.id}"`,
+    )
+  // other audiences are not trusted: it has to say that it was issued to this client
+  if (audience.some(one => one !== client.id) && claims.azp === undefined)
+    throw invalid(checking, 'azp', 'is missing, and aud names others beside this client')
+}
+
+function checkAuthorizedParty(checking: Checking): void {
+  const { claims, client } = checking
+  if (claims.azp !== undefined && claims.azp !== client.id)
+    throw invalid(checking, 'azp', `is ${shown(checking, claims.azp)}; expected "${client.id}"`)
+}
+
+function checkTimes(checking: Checking): void {
+  const now = msToSeconds(checking.client.clock.now())
+  const exp = timeIn(checking, 'exp')
+  const iat = timeIn(checking, 'iat')
+  if (exp <= now - clockToleranceSeconds) throw invalid(checking, 'exp', `is over: ${exp}, and it is ${now} now`)
+  if (iat > now + clockToleranceSeconds)
+    throw invalid(checking, 'iat', `is in the future: ${iat}, and it is ${now} now`)
+  if (iat < now - mostSecondsOld - clockToleranceSeconds)
+    throw invalid(checking, 'iat', `is too long ago: ${iat}, and it is ${now} now`)
+  if (checking.claims.nbf === undefined) return
+  const nbf = timeIn(checking, 'nbf')
+  if (nbf > now + clockToleranceSeconds)
+    throw invalid(checking, 'nbf', `is in the future: ${nbf}, and it is ${now} now`)
+}
+
+/** Seconds since the epoch (RFC 7519 §2, NumericDate). */
+function timeIn(checking: Checking, claim: string): number {
+  const value = checking.claims[claim]
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw invalid(checking, claim, `is ${kindOf(value)}; expected a number`)
+}
+
+/** It ties the ID token to one login; one that nobody has asked for is of somebody else's. */
+function checkNonce(checking: Checking): void {
+  const { claims, expected } = checking
+  if (claims.nonce === expected.nonce) return
+  if (expected.nonce === undefined) throw invalid(checking, 'nonce', 'is there, and none was sent')
+  throw invalid(checking, 'nonce', claims.nonce === undefined ? 'is missing' : 'is another than the one that was sent')
+}
+
+/** @see OpenID Connect Core §3.1.3.7 (12), §5.5.1.1 */
+function checkContextClass(checking: Checking): void {
+  const { claims, client, expected } = checking
+  if (expected.acrValues === undefined || client.provider.conform.relax?.includes('acr')) return
+  if (isText(claims.acr) && expected.acrValues.includes(claims.acr)) return
+  throw invalid(
+    checking,
+    'acr',
+    `is ${shown(checking, claims.acr)}; expected ${expected.acrValues.map(one => `"${one}"`).join(' or ')}`,
+  )
+}
+
+/** @see OpenID Connect Core §3.1.3.7 (13) */
+function checkAuthenticationTime(checking: Checking): void {
+  const { claims, client, expected } = checking
+  const { maxAge = client.metadata.default_max_age } = expected
+  if (maxAge === undefined && claims.auth_time === undefined && !client.metadata.require_auth_time) return
+  const authTime = timeIn(checking, 'auth_time')
+  const now = msToSeconds(client.clock.now())
+  if (maxAge !== undefined && authTime + maxAge < now - clockToleranceSeconds)
+    throw invalid(checking, 'auth_time', `is too long ago: ${authTime}, and it is ${now} now; max_age is ${maxAge}`)
+}
+
+/** Which parts of the answer it is a signature of. */
+function checkHashes(checking: Checking): void {
+  const { accessToken, code, state } = checking.expected
+  checkHash(checking, 'at_hash', accessToken)
+  checkHash(checking, 'c_hash', code)
+  checkHash(checking, 's_hash', state)
+}
+
+function checkHash(checking: Checking, claim: string, hashed: string | undefined): void {
+  const value = checking.claims[claim]
+  if (value === undefined || hashed === undefined) return
+  if (value !== leftHalf(hashed, checking.header.alg))
+    throw invalid(checking, claim, 'is of something else than what came with it')
+}
+
+/** The left half of the hash that the signature's algorithm uses; Ed25519 is of SHA-512. @see OpenID Connect Core §3.1.3.6 */
+function leftHalf(text: string, alg: string): string {
+  const bits = /\d{3}$/.exec(alg)?.[0] ?? '512'
+  const digest = hash(`sha${bits}`, text, 'buffer')
+  return digest.subarray(0, digest.length / 2).toString('base64url')
+}
+
+function checkRequired(checking: Checking): void {
+  for (const claim of checking.expected.required ?? [])
+    if (checking.claims[claim] === undefined) throw invalid(checking, claim, 'is missing')
+}

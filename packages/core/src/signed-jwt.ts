@@ -1,0 +1,252 @@
+/**
+ * Signed JWTs from the server, encrypted or not: ID tokens, authorization responses, answers of userinfo and introspection.
+ * What they say may be looked at once this has read them (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3).
+ */
+import type { KeyObject } from 'node:crypto'
+import { isObject, kindOf, parseJson } from './body.js'
+import type { Client } from './client.js'
+import { type ResponseKind, registeredFor } from './client-metadata.js'
+import {
+  asymmetricEncryption,
+  contentEncryption,
+  decrypt,
+  type Encryption,
+  keyOfSecret,
+  mostCharacters,
+  symmetricEncryption,
+} from './decryption.js'
+import { isGrantKitError, ValidationError } from './errors.js'
+import { type KeyWanted, type ServerKeys, serverKeys } from './jwks.js'
+import { redact } from './redaction/redact.js'
+import {
+  isMacAlgorithm,
+  isMacOf,
+  isSameAlgorithm,
+  isSignedBy,
+  isSigningAlgorithm,
+  type Signed,
+} from './verification.js'
+
+/** What a JWT has to be. */
+export interface ExpectedJwt {
+  /** As a message names it, such as `ID token`. */
+  readonly what: string
+  /** By which registration it is signed and encrypted. */
+  readonly kind: ResponseKind
+  /** The `typ` it must have, such as `token-introspection+jwt`. Default: any but that of another kind of JWT. */
+  readonly typ?: string | undefined
+  /** What may stand in no message, should the server repeat it. Default: nothing but what looks like a token. */
+  readonly secrets?: readonly string[] | undefined
+}
+
+/** A JWT whose signature holds. */
+export interface SignedJwt {
+  /** Of the JWS. */
+  readonly header: JwtHeader
+  /** Frozen, all through. */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+/** The header of a JWS. */
+export interface JwtHeader extends Readonly<Record<string, unknown>> {
+  readonly alg: string
+  readonly kid?: string | undefined
+  readonly typ?: string | undefined
+}
+
+/**
+ * Reads a JWT: decrypts it where it is encrypted, checks its header, then its signature by the server's keys, or by the
+ * client secret where that was registered.
+ *
+ * @throws ValidationError; `check` is `jwt` (it is none), `encryption`, `alg`, `crit`, `typ`, `kid` (no key fits),
+ *   `jwks` (the keys could not be had) or `signature`. TypeError naming `jwks_uri` where the metadata lacks it
+ */
+export async function readSignedJwt(client: Client, jwt: string, expected: ExpectedJwt): Promise<SignedJwt> {
+  const reading: Reading = { client, expected }
+  const jws = await opened(reading, jwt)
+  const [protectedHeader, payload, signature] = partsOf(reading, jws)
+  const header = checkedHeader(reading, protectedHeader)
+  const input = Buffer.from(jws.slice(0, protectedHeader.length + 1 + payload.length), 'latin1')
+  await checkSignature(reading, header, { alg: header.alg, input, signature: Buffer.from(signature, 'base64url') })
+  return { header, claims: frozen(reading, objectIn(reading, payload, 'its payload')) }
+}
+
+/** A JWT that is being read, and for whom. */
+interface Reading {
+  readonly client: Client
+  readonly expected: ExpectedJwt
+}
+
+function invalid({ client, expected }: Reading, check: string, problem: string): ValidationError {
+  return new ValidationError(check, `the ${expected.what} ${problem}`, { provider: client.provider.name })
+}
+
+/** A value of the server's, as a message may show it. */
+function shown({ client, expected: { secrets = [] } }: Reading, value: unknown): string {
+  if (typeof value !== 'string') return kindOf(value)
+  return `"${redact(value, 100, { secrets: [...secrets], open: [client.id, client.provider.metadata.issuer] })}"`
+}
+
+/** The signed text. What the server was to encrypt has to be, since somebody else may have signed what is not. */
+async function opened(reading: Reading, jwt: unknown): Promise<string> {
+  const { metadata } = reading.client
+  const { encryption } = registeredFor(metadata, reading.expected.kind)
+  if (typeof jwt !== 'string') throw invalid(reading, 'jwt', `is ${kindOf(jwt)}; expected a JWT`)
+  if (jwt.length > mostCharacters) throw invalid(reading, 'jwt', `has more than ${mostCharacters} characters`)
+  if (isCompact(jwt, 5)) return decrypted(reading, jwt, encryption)
+  if (encryption === undefined) return jwt
+  throw invalid(reading, 'encryption', `is not encrypted; ${encryption.alg} was registered`)
+}
+
+async function decrypted(reading: Reading, jwe: string, registered: Encryption | undefined): Promise<string> {
+  const { client } = reading
+  const { alg, enc, kid } = objectIn(reading, jwe.slice(0, jwe.indexOf('.')), 'its header')
+  const isExpected =
+    registered === undefined
+      ? asymmetricEncryption.includes(String(alg)) && contentEncryption.includes(String(enc))
+      : alg === registered.alg && enc === registered.enc
+  if (registered === undefined && client.decryptionKeys.size === 0)
+    throw invalid(reading, 'encryption', 'is encrypted, and the client has no decryptionKeys')
+  const wanted =
+    registered === undefined
+      ? 'no other than RSA-OAEP and ECDH-ES are taken'
+      : `${registered.alg} with ${registered.enc} was registered`
+  if (!isExpected)
+    throw invalid(
+      reading,
+      'encryption',
+      `is encrypted by ${shown(reading, alg)} with ${shown(reading, enc)}; ${wanted}`,
+    )
+  const encryption = { alg: String(alg), enc: String(enc) }
+  const keys = await keysFor(client, encryption, kid)
+  const text = await decrypt(jwe, encryption, keys)
+  if (text !== undefined) return text
+  const tried = keys.length === 0 ? 'none of the decryptionKeys fits' : 'none of the keys that fit opens it'
+  throw invalid(reading, 'encryption', `is encrypted by ${encryption.alg} with kid ${shown(reading, kid)}; ${tried}`)
+}
+
+async function keysFor(client: Client, encryption: Encryption, kid: unknown): Promise<Parameters<typeof decrypt>[2]> {
+  const { alg } = encryption
+  if (!symmetricEncryption.includes(alg)) return client.decryptionKeys.for(alg, kid)
+  return [keyOfSecret((await client.auth.secret?.()) ?? '', encryption)]
+}
+
+/** Texts of base64url with dots between them (RFC 7515 §7.1, RFC 7516 §7.1). */
+function isCompact(text: string, parts: 3 | 5): boolean {
+  return parts === 3 ? /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text) : /^[\w-]+\.[\w-]*\.[\w-]*\.[\w-]*\.[\w-]*$/.test(text)
+}
+
+function partsOf(reading: Reading, jws: string): [header: string, payload: string, signature: string] {
+  if (!isCompact(jws, 3)) throw invalid(reading, 'jwt', 'is no signed JWT: expected three parts in base64url')
+  const first = jws.indexOf('.')
+  const last = jws.lastIndexOf('.')
+  return [jws.slice(0, first), jws.slice(first + 1, last), jws.slice(last + 1)]
+}
+
+function objectIn(reading: Reading, part: string, name: string): Record<string, unknown> {
+  const value = parseJson(Buffer.from(part, 'base64url').toString())
+  if (isObject(value)) return value
+  throw invalid(reading, 'jwt', `cannot be read: ${name} is no JSON object`)
+}
+
+/** What is signed in another way than agreed is not looked at, whatever it says (RFC 8725 §3.1, §3.2). */
+function checkedHeader(reading: Reading, part: string): JwtHeader {
+  const header = objectIn(reading, part, 'its header')
+  const { alg, crit, b64, kid } = header
+  const accepted = acceptedAlgorithms(reading)
+  if (typeof alg !== 'string' || !accepted.some(one => isSameAlgorithm(one, alg)))
+    throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}; ${accepted.join(' or ')} was registered`)
+  // RFC 7515 §4.1.11: whoever does not understand a critical member has to refuse, and none is understood here
+  if (crit !== undefined || b64 !== undefined)
+    throw invalid(reading, 'crit', `has a header that must be understood: ${shown(reading, [crit].flat().join(' '))}`)
+  if (kid !== undefined && typeof kid !== 'string') throw invalid(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
+  checkType(reading, header.typ)
+  return header as JwtHeader
+}
+
+/** As registered; `RS256` where nothing was, or what the server says it uses where that is not among it. */
+function acceptedAlgorithms({ client, expected: { kind } }: Reading): readonly string[] {
+  const { algorithm } = registeredFor(client.metadata, kind)
+  if (algorithm !== undefined) return [algorithm]
+  const listed: unknown = client.provider.metadata[`${kind}_signing_alg_values_supported`]
+  const usable = Array.isArray(listed) ? listed.filter(alg => typeof alg === 'string' && isSigningAlgorithm(alg)) : []
+  return usable.length === 0 || usable.includes('RS256') ? ['RS256'] : usable
+}
+
+/** Those that a server, or somebody else, signs for another purpose (RFC 8725 §3.11). */
+const otherKinds = [
+  'at+jwt',
+  'client-authentication+jwt',
+  'dpop+jwt',
+  'logout+jwt',
+  'oauth-authz-req+jwt',
+  'secevent+jwt',
+  'token-introspection+jwt',
+]
+
+/** `application/` may be left out, and letters are alike in any case (RFC 7515 §4.1.9). */
+function checkType(reading: Reading, typ: unknown): void {
+  const wanted = reading.expected.typ?.toLowerCase()
+  const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ
+  if (wanted === undefined ? !otherKinds.includes(type as string) : type === wanted) return
+  throw invalid(reading, 'typ', `has typ ${shown(reading, typ)}${wanted === undefined ? '' : `; expected ${wanted}`}`)
+}
+
+async function checkSignature(reading: Reading, { alg, kid }: JwtHeader, signed: Signed): Promise<void> {
+  const { client } = reading
+  if (isMacAlgorithm(alg)) {
+    if (isMacOf((await client.auth.secret?.()) ?? '', signed)) return
+    throw invalid(reading, 'signature', `does not hold: it is no ${alg} by the client secret`)
+  }
+  if (!isSigningAlgorithm(alg)) throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}`)
+  const keys = serverKeys(client)
+  const wanted = { alg, kid }
+  const kept = keys.kept(wanted, client.clock.now()) ?? []
+  if (await isSignedByOne(kept, signed)) return
+  // a server may have another key by the same name, or by none
+  const now = kept.length === 0 ? await found(reading, keys, wanted) : await keys.findAgain(client, wanted)
+  const others = now.filter(key => !kept.includes(key))
+  if (await isSignedByOne(others, signed)) return
+  const which = kid === undefined ? 'no kid' : `kid ${shown(reading, kid)}`
+  if (kept.length + others.length > 0)
+    throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${alg}, ${which})`)
+  throw invalid(
+    reading,
+    'kid',
+    `is signed by a key that the server does not publish (${alg}, ${which}): ${keys.describe()}`,
+  )
+}
+
+async function found(reading: Reading, keys: ServerKeys, wanted: KeyWanted): Promise<readonly KeyObject[]> {
+  const { client, expected } = reading
+  try {
+    return await keys.find(client, wanted)
+  } catch (cause) {
+    if (!isGrantKitError(cause)) throw cause
+    const { message, retryable, retryAfterMs } = cause
+    const problem = `the keys to check the ${expected.what} by could not be had: ${message}`
+    throw new ValidationError('jwks', problem, { provider: client.provider.name, retryable, retryAfterMs, cause })
+  }
+}
+
+async function isSignedByOne(keys: readonly KeyObject[], signed: Signed): Promise<boolean> {
+  for (const key of keys) if (await isSignedBy(key, signed)) return true
+  return false
+}
+
+const mostDepth = 32
+
+/** Claims are handed to many, and kept. */
+function frozen(reading: Reading, claims: Record<string, unknown>): Readonly<Record<string, unknown>> {
+  if (!freeze(claims, mostDepth)) throw invalid(reading, 'jwt', `has claims nested more than ${mostDepth} deep`)
+  return claims
+}
+
+/** @returns `false` where it is nested too deep */
+function freeze(value: object, depth: number): boolean {
+  if (depth === 0) return false
+  for (const one of Object.values(value))
+    if (typeof one === 'object' && one !== null && !freeze(one, depth - 1)) return false
+  Object.freeze(value)
+  return true
+}
