@@ -53,7 +53,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     const key = currentKey()
     return holdings.entry(lineageKey(client, { application: key }, holdings.isShared), key, opened)
   }
-  const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state })
+  const identity = () => lineageKey(client, { application: anyCertificate }, true)
+  const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state, identity })
   return { ...source, close: state.close, [Symbol.asyncDispose]: state.close }
 }
 

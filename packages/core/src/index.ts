@@ -100,12 +100,21 @@ export type { ClientMetadata } from './client-metadata.js'
 export { type Client, type ClientOptions, createClient } from './client.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
+export type { AdditionalMembers, JsonValue } from './additional.js'
+export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.js'
+export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'
 export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
 export type { Grant, GrantContext, GrantOptions } from './grants/grant.js'
+export {
+  type GivenAssertionOptions,
+  type JwtBearerOptions,
+  jwtBearer,
+  type SignedAssertionOptions,
+} from './grants/jwt-bearer.js'
+export type { PresentedToken } from './grants/presented-token.js'
 export { type RefreshTokenOptions, refreshToken } from './grants/refresh-token.js'
-export type { AdditionalMembers, JsonValue } from './additional.js'
-export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.js'
+export { type TokenExchangeOptions, type TokenType, tokenExchange } from './grants/token-exchange.js'
 export {
   type ActiveToken,
   type Introspection,
@@ -121,7 +130,6 @@ export {
   type EndSessionRequest,
   endSessionUrl,
 } from './front-channel/logout.js'
-export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'

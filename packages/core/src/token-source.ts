@@ -42,6 +42,11 @@ export interface TokenSource {
   readonly origins?: readonly string[] | undefined
   /** The user whose tokens they are, where they are one's: whoever an API wants to log in again (RFC 9470). */
   readonly subject?: string | undefined
+  /**
+   * Tells its tokens from those of every other source, in each process alike: what is exchanged for them is kept by it
+   * (RFC 8693). Default: it is told from others in this process alone.
+   */
+  readonly identity?: string | undefined
 }
 
 /** A member of the function, since a map of functions would have to be kept for the views of every request. */

@@ -70,26 +70,39 @@ export async function authenticateByAssertion(
   }
 }
 
-function describeAssertion(
-  options: AssertionOptions,
-  { clientId, provider, endpoint, endpointName }: AuthenticationContext,
-): Assertion {
+function describeAssertion(options: AssertionOptions, context: AuthenticationContext): Assertion {
+  const { clientId, provider, endpoint, endpointName } = context
   const rules = provider.conform.clientAssertion ?? {}
-  const given = options.audience ?? rules.audience ?? provider.metadata.issuer
-  const audience = typeof given === 'function' ? given(endpoint, endpointName) : given
-  checkText('audience', audience)
-  const claims = typeof options.claims === 'function' ? options.claims() : (options.claims ?? {})
-  refuseMembers('claims', claims, protectedClaims)
   return {
     issuer: clientId,
     subject: clientId,
-    audience,
+    audience: audienceOf(options, provider, endpoint, endpointName),
     typ: options.typ ?? rules.typ ?? 'client-authentication+jwt',
     lifetimeSeconds: options.lifetimeSeconds ?? rules.lifetimeSeconds ?? 60,
     clockSkewSeconds: options.clockSkewSeconds ?? 0,
     header: options.header ?? {},
-    claims,
+    claims: readClaims(options),
   }
+}
+
+/** `aud` of an assertion to an endpoint: what the option says, else the provider, else the issuer. */
+export function audienceOf(
+  options: Pick<AssertionOptions, 'audience'>,
+  provider: Provider,
+  endpoint: string,
+  name: EndpointName,
+): string {
+  const given = options.audience ?? provider.conform.clientAssertion?.audience ?? provider.metadata.issuer
+  const audience = typeof given === 'function' ? given(endpoint, name) : given
+  checkText('audience', audience)
+  return audience
+}
+
+/** The further claims, asked for where they come from a function. */
+export function readClaims({ claims = {} }: Pick<AssertionOptions, 'claims'>): Readonly<Record<string, unknown>> {
+  const read = typeof claims === 'function' ? claims() : claims
+  refuseMembers('claims', read, protectedClaims)
+  return read
 }
 
 function refuseMembers(option: string, members: Readonly<Record<string, unknown>>, names: readonly string[]): void {

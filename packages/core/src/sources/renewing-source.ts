@@ -53,6 +53,8 @@ export interface Parts {
   readonly entry: () => Entry
   readonly renew: Renew
   readonly state: OpenState
+  /** What tells its tokens from those of other sources, in every process. */
+  readonly identity: () => string
   readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
@@ -84,6 +86,9 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
     client,
     origins,
     subject,
+    get identity() {
+      return parts.identity()
+    },
     getTokenSet,
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {

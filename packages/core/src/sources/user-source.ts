@@ -6,6 +6,8 @@ import { namingProvider, tellOfExpiry } from '../lifecycle/notices.js'
 import { byRefreshToken } from '../lifecycle/refresh.js'
 import { type Renew, redeem } from '../lifecycle/renewal.js'
 import { toBeAwaited } from '../options.js'
+import { sha256 } from '../secret.js'
+import { lineageKey } from '../token-key.js'
 import { type TokenSet, unawaited } from '../token-set.js'
 import { type ImportedTokens, importTokens } from './import-tokens.js'
 import { checkGrant, type SourceOptions } from './options.js'
@@ -43,7 +45,8 @@ export function userSource(
   // made when something is to be renewed: most views are only read
   const renew: Renew = (...asked) => byRefreshToken(client, scope, subject)(...asked)
   const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
-  const source = renewingSource(options, { subject, holdings, entry, state, renew, tellWhatIsDue })
+  const identity = () => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope]))
+  const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
   return Object.assign(source, {
     redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
     async import(tokens: ImportedTokens) {
