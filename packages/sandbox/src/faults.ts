@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import type { Answer } from './answer.js'
-import type { ReceivedRequest } from './record.js'
+import type { ReceivedRequest, RequestKind } from './record.js'
 
 /** Something to go wrong. Times are real milliseconds, since sockets know no other. */
 export type Fault =
@@ -25,11 +25,13 @@ export type Fault =
     }
   /**
    * Answered 200 with something unusable: an HTML page (default), JSON cut in half, nothing at all,
-   * or a good answer under a wrong content type (the last and the cut one take effect first).
+   * a good answer under a wrong content type, or JSON 100,000 levels deep (the cut and the mislabelled one take effect first).
    */
-  | { readonly kind: 'garbage'; readonly body?: 'html' | 'truncated' | 'empty' | 'wrong-content-type' }
+  | { readonly kind: 'garbage'; readonly body?: 'html' | 'truncated' | 'empty' | 'wrong-content-type' | 'deep' }
   /** Answered 200 with a JSON body of `bytes`; with `gzip`, that many after decompression. */
   | { readonly kind: 'huge'; readonly bytes: number; readonly gzip?: boolean }
+  /** The good answer, its body a byte at a time with `ms` before each. */
+  | { readonly kind: 'drip'; readonly ms: number }
   /** Answered with a redirect; 307 unless told. */
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
 
@@ -39,8 +41,8 @@ export interface FaultOptions {
   readonly times?: number
   /** Which of them; default all of the kind given by `on`. */
   readonly match?: (request: ReceivedRequest) => boolean
-  /** Requests to the token endpoint (default) or to the API. */
-  readonly on?: 'token' | 'api'
+  /** What the requests are for; default the token endpoint. */
+  readonly on?: RequestKind
 }
 
 interface PendingFault {
@@ -92,7 +94,7 @@ const isCount = (value: unknown) => typeof value === 'number' && value >= 0 && v
 const isText = (value: unknown) => typeof value === 'string'
 const isStatus = (value: unknown) => Number.isInteger(value) && Number(value) >= 200 && Number(value) <= 599
 const isGarbage = (value: unknown) =>
-  value === undefined || ['html', 'truncated', 'empty', 'wrong-content-type'].includes(value as string)
+  value === undefined || ['html', 'truncated', 'empty', 'wrong-content-type', 'deep'].includes(value as string)
 
 /** The members a fault of each kind must have right. */
 const faultMembers: Readonly<Record<Fault['kind'], Readonly<Record<string, (value: unknown) => boolean>>>> = {
@@ -104,8 +106,22 @@ const faultMembers: Readonly<Record<Fault['kind'], Readonly<Record<string, (valu
   status: { status: isStatus },
   garbage: { body: isGarbage },
   huge: { bytes: isCount },
+  drip: { ms: isCount },
   redirect: { location: isText, status: value => value === undefined || isStatus(value) },
 }
+
+const requestKinds: readonly RequestKind[] = [
+  'token',
+  'api',
+  'authorization',
+  'pushed-authorization',
+  'userinfo',
+  'revocation',
+  'introspection',
+  'jwks',
+  'discovery',
+  'other',
+]
 
 function checkFault(fault: Fault): void {
   const members = Object.hasOwn(faultMembers, String(fault?.kind)) ? faultMembers[fault.kind] : undefined
@@ -119,7 +135,8 @@ function checkFault(fault: Fault): void {
 
 function checkOptions({ times = 1, match, on = 'token' }: FaultOptions): void {
   if (!(times >= 1)) throw new TypeError('fail(fault, options): options.times must be at least 1')
-  if (on !== 'token' && on !== 'api') throw new TypeError("fail(fault, options): options.on must be 'token' or 'api'")
+  if (!requestKinds.includes(on))
+    throw new TypeError(`fail(fault, options): options.on must be one of ${requestKinds.join(', ')}`)
   if (match !== undefined && typeof match !== 'function') {
     throw new TypeError('fail(fault, options): options.match must be a function')
   }
@@ -160,6 +177,10 @@ export async function applyFault(fault: Fault, { handle, reset, wait }: FaultCon
       return garbage(fault.body ?? 'html', handle)
     case 'huge':
       return huge(fault.bytes, fault.gzip ?? false)
+    case 'drip': {
+      const answer = await handle()
+      return { ...answer, body: Readable.from(drops(String(answer.body ?? ''), () => wait(fault.ms))) }
+    }
     default:
       return undefined
   }
@@ -175,6 +196,7 @@ async function garbage(
     const page = '<!DOCTYPE html><html><body><h1>It works!</h1></body></html>'
     return { status: 200, headers: { 'content-type': 'text/html' }, body: page }
   }
+  if (body === 'deep') return { status: 200, headers: json, body: `${'['.repeat(100_000)}${']'.repeat(100_000)}` }
   const answer = await handle()
   if (body === 'truncated') {
     const text = String(answer.body ?? '')
@@ -187,6 +209,13 @@ function huge(bytes: number, gzip: boolean): Answer {
   const source = Readable.from(paddedJson(bytes))
   const headers = { 'content-type': 'application/json', ...(gzip ? { 'content-encoding': 'gzip' } : {}) }
   return { status: 200, headers, body: gzip ? source.pipe(createGzip()) : source }
+}
+
+async function* drops(text: string, pause: () => Promise<void>): AsyncGenerator<Buffer> {
+  for (const byte of Buffer.from(text)) {
+    await pause()
+    yield Buffer.of(byte)
+  }
 }
 
 function* paddedJson(bytes: number): Generator<Buffer> {

@@ -1,7 +1,17 @@
 /** What the servers received, in order, kept up to a limit. */
 
 /** What a request was for, by its path. */
-export type RequestKind = 'token' | 'api' | 'revocation' | 'introspection' | 'jwks' | 'discovery' | 'other'
+export type RequestKind =
+  | 'token'
+  | 'api'
+  | 'authorization'
+  | 'pushed-authorization'
+  | 'userinfo'
+  | 'revocation'
+  | 'introspection'
+  | 'jwks'
+  | 'discovery'
+  | 'other'
 
 /** The client certificate a connection presented. */
 export interface PresentedCertificate {

@@ -183,6 +183,13 @@ describe('the kinds', () => {
     expect((await authenticate()).status).toBe(200)
   })
 
+  test('drip sends the good answer byte by byte, deep one of 100,000 levels', async () => {
+    system.fail({ kind: 'drip', ms: 0 })
+    expect((await authenticate()).json.tokenType).toBe('Bearer')
+    system.fail({ kind: 'garbage', body: 'deep' })
+    expect((await authenticate()).text).toBe(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+  })
+
   test('redirect names another place', async () => {
     system.fail({ kind: 'redirect', location: 'https://example.com/' })
     const answer = await authenticate()
