@@ -24,15 +24,19 @@ export function parseJwt(text: string): ParsedJwt | undefined {
   }
 }
 
-/** Checks the signature under the algorithm its header names (RFC 7518 §3.1, PS/RS/ES); false for any other. */
+/** Checks the signature under the algorithm its header names (RFC 7518 §3.1, PS/RS/ES, and EdDSA); false for any other. */
 export function verifyJwt(jwt: ParsedJwt, key: KeyObject): boolean {
   const algorithm = algorithmOf(String(jwt.header.alg))
   if (!algorithm || algorithm.keyType !== key.asymmetricKeyType) return false
   return verify(algorithm.hash, Buffer.from(jwt.signingInput), { key, ...algorithm.options }, jwt.signature)
 }
 
-/** Signs claims, with `alg` in the header added first as WSO2 does not and most others do. */
-export function signJwt(header: Record<string, unknown>, claims: Record<string, unknown>, key: KeyObject): string {
+/** Signs claims, or a payload that is text already. */
+export function signJwt(
+  header: Record<string, unknown>,
+  claims: Record<string, unknown> | string,
+  key: KeyObject,
+): string {
   const algorithm = algorithmOf(String(header.alg))
   if (!algorithm) throw new TypeError(`alg ${String(header.alg)} is not supported by the sandbox`)
   const signingInput = `${encode(header)}.${encode(claims)}`
@@ -56,12 +60,13 @@ export function leftHash(value: string): string {
 }
 
 interface Algorithm {
-  readonly hash: string
-  readonly keyType: 'rsa' | 'ec'
+  readonly hash: string | null
+  readonly keyType: 'rsa' | 'ec' | 'ed25519'
   readonly options: { padding?: number; saltLength?: number; dsaEncoding?: 'ieee-p1363' }
 }
 
 function algorithmOf(name: string): Algorithm | undefined {
+  if (name === 'EdDSA') return { hash: null, keyType: 'ed25519', options: {} }
   const [, family, bits] = /^(PS|RS|ES)(256|384|512)$/.exec(name) ?? []
   if (!family || !bits) return undefined
   const hash = `sha${bits}`
@@ -71,8 +76,8 @@ function algorithmOf(name: string): Algorithm | undefined {
   return { hash, keyType: 'rsa', options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } }
 }
 
-function encode(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url')
+function encode(value: object | string): string {
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 }
 
 function parseObject(part: string): Record<string, unknown> | undefined {

@@ -1,7 +1,8 @@
-/** Starts all five systems on loopback and ties their clock, their certificates and their end together. */
+/** Starts all six systems on loopback and ties their clock, their certificates and their end together. */
 import { type ClientCertificates, createCertificateAuthority, issueClientCertificates } from './certificates.js'
 import { createClock } from './clock.js'
 import { createInstallation } from './open-banking/open-banking-system.js'
+import { type Openid, startOpenid } from './openid/openid-system.js'
 import { type CoreBanking, startCoreBanking } from './profiles/core-banking.js'
 import { type FiservCiam, startFiservCiam } from './profiles/fiserv-ciam.js'
 import { startWso2ApiManager, type Wso2ApiManager } from './profiles/wso2-api-manager.js'
@@ -19,7 +20,7 @@ export interface SandboxOptions {
   readonly requestLimit?: number
 }
 
-/** Five running systems. */
+/** Six running systems. */
 export interface Sandbox extends AsyncDisposable {
   /** WSO2 API Manager with Open Banking. */
   readonly wso2ApiManager: Wso2ApiManager
@@ -31,6 +32,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly coreBanking: CoreBanking
   /** Fiserv CIAM's token service, and an API. */
   readonly fiservCiam: FiservCiam
+  /** An OpenID Provider, for the front channel, FAPI, and what a hostile server may send. */
+  readonly openid: Openid
   /** All of them, in the order above. */
   readonly systems: readonly System[]
   /** PEM of the throwaway CA every server's certificate chains to. */
@@ -55,6 +58,7 @@ const systemNames: readonly SystemName[] = [
   'wso2Apk',
   'coreBanking',
   'fiservCiam',
+  'openid',
 ]
 
 /**
@@ -93,6 +97,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const apk = keep(await startWso2Apk(contextOf('wso2Apk')))
     const coreBanking = keep(await startCoreBanking(contextOf('coreBanking')))
     const fiservCiam = keep(await startFiservCiam(contextOf('fiservCiam')))
+    const openid = keep(await startOpenid(contextOf('openid')))
     const audiences = [apiManager.system.tokenEndpoint, identityServer.system.tokenEndpoint]
     apiManager.system.settings.audiences = [...audiences]
     identityServer.system.settings.audiences = [...audiences]
@@ -102,6 +107,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       wso2Apk: apk.system,
       coreBanking: coreBanking.system,
       fiservCiam: fiservCiam.system,
+      openid: openid.system,
       systems: started.map(({ system }) => system),
       ca: authority.cert,
       certificates,

@@ -6,7 +6,7 @@ import { type Fault, FaultList, type FaultOptions } from './faults.js'
 import { BoundedList, type ReceivedRequest } from './record.js'
 
 /** The systems, by the name they have in the sandbox. */
-export type SystemName = 'wso2ApiManager' | 'wso2IdentityServer' | 'wso2Apk' | 'coreBanking' | 'fiservCiam'
+export type SystemName = 'wso2ApiManager' | 'wso2IdentityServer' | 'wso2Apk' | 'coreBanking' | 'fiservCiam' | 'openid'
 
 /** A running system: where it is, who may call it, what it received, and how to disturb it. */
 export interface System<Settings extends object = object> {

@@ -6,8 +6,8 @@ import { agentFor, call, callApi, postForm, requestToken } from './client.js'
 
 test('every system gives a token the documented way and its API takes it', async () => {
   await using sandbox = await startSandbox()
-  const { wso2ApiManager, wso2IdentityServer, wso2Apk, coreBanking, fiservCiam } = sandbox
-  expect(sandbox.systems).toEqual([wso2ApiManager, wso2IdentityServer, wso2Apk, coreBanking, fiservCiam])
+  const { wso2ApiManager, wso2IdentityServer, wso2Apk, coreBanking, fiservCiam, openid } = sandbox
+  expect(sandbox.systems).toEqual([wso2ApiManager, wso2IdentityServer, wso2Apk, coreBanking, fiservCiam, openid])
 
   for (const system of [wso2ApiManager, wso2IdentityServer]) {
     const { json } = await requestToken(sandbox, system)

@@ -129,6 +129,7 @@ const systemNames: Record<System['name'], string> = {
   wso2Apk: 'WSO2 APK',
   coreBanking: 'Core banking',
   fiservCiam: 'Fiserv CIAM',
+  openid: 'OpenID Provider',
 }
 
 function namesOf({ systems }: Sandbox): ReadonlyMap<System, string> {
