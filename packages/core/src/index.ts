@@ -88,6 +88,7 @@ export {
   type ResponseEncoding,
 } from './provider.js'
 export type { AssertionOptions } from './client-auth/assertion-auth.js'
+export { type ClientAssertionOptions, clientAssertion } from './client-auth/client-assertion.js'
 export type { Authenticated, AuthenticationContext, ClientAuth } from './client-auth/client-auth.js'
 export { type ClientSecretBasicOptions, clientSecretBasic } from './client-auth/client-secret-basic.js'
 export { type ClientSecretJwtOptions, clientSecretJwt } from './client-auth/client-secret-jwt.js'
