@@ -45,6 +45,7 @@ const coreInOrder = [
   'circumstances',
   'answer-shape',
   'server-response',
+  'published-document',
   'discovery',
   'endpoint-request',
   'endpoint',

@@ -1,25 +1,11 @@
 /** Authorization server metadata, asked of the server itself (RFC 8414 §3, OpenID Connect Discovery §4). */
-import { json } from './answer-shape.js'
-import { isObject } from './body.js'
-import { checkTls, type TlsOptions } from './certificate.js'
-import { explain } from './circumstances.js'
-import { systemClock } from './clock.js'
-import { isGrantKitError, TokenResponseError, TransportError, ValidationError } from './errors.js'
+import { ValidationError } from './errors.js'
 import { type AuthorizationServerMetadata, asDiscovered, checkDocument, checkMetadata, nameOfKind } from './metadata.js'
 import { checkObject, checkOptions, checkSecureUrl, checkText, optionError, parseUrl, toBeAwaited } from './options.js'
-import { redact } from './redaction/redact.js'
-import { checkRequestHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
-import { parseServerResponse } from './server-response.js'
-import {
-  createTransport,
-  type Transport,
-  type TransportOptions,
-  type TransportResponse,
-  withDeadline,
-} from './transport.js'
+import { checkDocumentOptions, type DocumentOptions, documentOptionNames, readPublished } from './published-document.js'
 
 /** Where a server's metadata is, and what is known better. `issuer` or `discoveryUrl` is needed. */
-export interface DiscoveryOptions {
+export interface DiscoveryOptions extends DocumentOptions {
   /** As the server names itself, to the letter; or the URL of its document, if that has `/.well-known/` in it. */
   readonly issuer?: string | undefined
   /**
@@ -36,27 +22,13 @@ export interface DiscoveryOptions {
   readonly metadata?: Partial<AuthorizationServerMetadata> | undefined
   /** Names the server in errors. Default: the issuer. */
   readonly name?: string | undefined
-  /** Headers beside the protocol's own, such as an API key a gateway asks for. */
-  readonly headers?: RequestHeaders | undefined
-  /** What the connection is made with. Default: Node's own CAs, no client certificate. */
-  readonly tls?: TlsOptions | undefined
-  /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s. */
-  readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
 }
 
-const discoveryOptionNames = [
-  'issuer',
-  'discoveryUrl',
-  'wellKnown',
-  'metadata',
-  'name',
-  'headers',
-  'tls',
-  'transport',
-] as const
+const optionNames = ['issuer', 'discoveryUrl', 'wellKnown', 'metadata', 'name', ...documentOptionNames] as const
 
 /**
- * Fetches a server's metadata once.
+ * Reads a server's metadata. The document is fetched once by all who ask for it at the same time, and serves for
+ * `maxAgeMs`, so that a program may call this at each request; a failure is told again for a second or so.
  *
  * @throws TypeError naming the option; ValidationError when the document is another issuer's, has a member of the wrong
  *   kind or names an endpoint a secret could not be sent to; TransportError; TokenResponseError when there is no document
@@ -70,27 +42,26 @@ export function discoverMetadata(options: DiscoveryOptions): Promise<Authorizati
 }
 
 async function discover(options: DiscoveryOptions): Promise<AuthorizationServerMetadata> {
-  checkOptions('discoverMetadata', options, discoveryOptionNames)
+  checkOptions('discoverMetadata', options, optionNames)
   const place = placeOf(options)
-  const { transport, tls = {}, headers, metadata: corrections = {}, name = place.name } = options
-  checkText('name', name)
+  const { metadata: corrections = {}, name: provider = place.name } = options
+  checkText('name', provider)
   checkObject('metadata', corrections)
   checkOptions('metadata', corrections, Object.keys(corrections))
-  if (headers !== undefined) checkRequestHeaders('headers', headers)
-  checkTls('discoverMetadata', tls, systemClock.now())
-  const question: Question = { place, corrections, provider: name, headers }
-  if (typeof transport === 'function') return readMetadata(question, bounded(transport))
-  const own = createTransport({ ...transport, ...tls })
-  try {
-    return await readMetadata(question, own)
-  } finally {
-    await own.close()
-  }
+  checkDocumentOptions('discoverMetadata', options)
+  const { url } = place
+  const request = { ...options, url, provider, what: 'a metadata document', advice: adviceFor(place) }
+  return readPublished(request, document => {
+    checkIssuer(document.issuer, place, provider)
+    return corrected(document, corrections, provider)
+  })
 }
 
-/** One of the user's own may never answer. */
-function bounded(transport: Transport & { readonly timeoutMs?: unknown }): Transport {
-  return typeof transport.timeoutMs === 'number' ? transport : withDeadline(transport, 30_000)
+function adviceFor({ isGiven }: Place) {
+  return (answer: 'redirect' | 'not_found') => {
+    if (answer === 'redirect') return ': if that is right, give it as discoveryUrl'
+    return isGiven ? '' : '; if it is elsewhere, give its discoveryUrl'
+  }
 }
 
 /** Where the document is, and whose it has to be. */
@@ -139,54 +110,6 @@ function issuersOf({ origin, pathname }: URL): string[] {
   return [issuer, `${issuer}/`]
 }
 
-interface Question {
-  readonly place: Place
-  readonly corrections: Partial<AuthorizationServerMetadata>
-  readonly provider: string
-  readonly headers: RequestHeaders | undefined
-}
-
-async function readMetadata(question: Question, transport: Transport): Promise<AuthorizationServerMetadata> {
-  const { place, provider } = question
-  const requestedAt = systemClock.now()
-  let response: TransportResponse | undefined
-  try {
-    response = await ask(question, transport)
-    const document = readDocument(response, question)
-    checkIssuer(document.issuer, place, provider)
-    return corrected(document, question)
-  } catch (error) {
-    if (isGrantKitError(error)) Object.assign(error, { provider })
-    throw explain(error, { method: 'GET', url: place.url, requestedAt, now: systemClock.now(), response })
-  }
-}
-
-async function ask({ place, provider, headers }: Question, transport: Transport): Promise<TransportResponse> {
-  const read = await readRequestHeaders(headers)
-  try {
-    return await transport({ method: 'GET', url: place.url, headers: { accept: 'application/json', ...read.headers } })
-  } catch (error) {
-    if (isGrantKitError(error)) throw error
-    const message = redact(String(Object(error).message ?? error), 300, read)
-    throw new TransportError('ERR_TRANSPORT', `The transport failed: ${message}`, { provider, neverSent: false })
-  }
-}
-
-function readDocument(response: TransportResponse, { place, provider }: Question): Record<string, unknown> {
-  const { status, headers } = response
-  const fail = (message: string) => new TokenResponseError(message, { provider, serverStatus: status })
-  const location = parseUrl(headers.get('location') ?? '')
-  if (status >= 300 && status < 400 && location !== undefined)
-    throw fail(
-      `expected a metadata document, got a redirect to ${location.origin}${location.pathname}; it is not followed: if that is right, give it as discoveryUrl`,
-    )
-  const answer = parseServerResponse(response, { provider, accepts: [json(async () => {})] })
-  if ('content' in answer && isObject(answer.content.body)) return answer.content.body
-  if ('content' in answer) throw fail('expected a metadata document, got JSON that is no object')
-  const advice = status === 404 && !place.isGiven ? '; if it is elsewhere, give its discoveryUrl' : ''
-  throw fail(`expected a metadata document, got status ${status}${advice}`)
-}
-
 function checkIssuer(issuer: unknown, { issuers }: Place, provider: string): void {
   if (typeof issuer === 'string' && issuers.includes(issuer)) return
   const said = typeof issuer === 'string' ? quoted(issuer) : issuer === undefined ? 'no issuer' : nameOfKind(issuer)
@@ -204,7 +127,8 @@ function quoted(text: string): string {
 
 function corrected(
   document: Record<string, unknown>,
-  { corrections, provider }: Question,
+  corrections: Partial<AuthorizationServerMetadata>,
+  provider: string,
 ): AuthorizationServerMetadata {
   const metadata = document as unknown as AuthorizationServerMetadata
   try {

@@ -99,6 +99,7 @@ export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client
 export type { DecryptionKey, DecryptionKeys } from './decryption.js'
 export type { ClientMetadata } from './client-metadata.js'
 export { type Client, type ClientOptions, createClient } from './client.js'
+export type { DocumentOptions } from './published-document.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'

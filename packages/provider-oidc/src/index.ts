@@ -11,8 +11,9 @@ export interface OidcOptions extends DiscoveryOptions {
 }
 
 /**
- * Reads a server's metadata once, at start-up, and makes a provider of it. A list in it is a hint: a grant, a method or
- * an algorithm it leaves out is not refused, unless you state the list yourself, under `metadata`.
+ * Reads a server's metadata and makes a provider of it, which keeps what was read. A program may call this as often as it
+ * likes: the document is fetched once and serves for `maxAgeMs`. A list in it is a hint: a grant, a method or an algorithm
+ * it leaves out is not refused, unless you state the list yourself, under `metadata`.
  *
  * @throws whatever `discoverMetadata` throws: better here than at the first request
  */
@@ -37,4 +38,6 @@ const optionNames = [
   'headers',
   'tls',
   'transport',
+  'maxAgeMs',
+  'clock',
 ] as const

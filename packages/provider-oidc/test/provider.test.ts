@@ -53,6 +53,23 @@ describe('oidc', () => {
     expect((await oidc({ issuer, name: 'login' })).name).toBe('login')
   })
 
+  test('asks once, though a program calls it for each job; a new document reaches the next job', async () => {
+    const asked: (string | undefined)[] = []
+    const note = ({ url }: { url?: string }) => asked.push(url)
+    server.on('request', note)
+    let now = Date.now()
+    const clock = { now: () => now }
+    const jobs = Array.from({ length: 20 }, () => oidc({ issuer, clock, name: 'jobs' }))
+    expect(new Set((await Promise.all(jobs)).map(({ metadata }) => metadata.token_endpoint)).size).toBe(1)
+    await oidc({ issuer, clock, name: 'jobs' })
+    expect(asked).toHaveLength(1)
+    now += 300_000
+    await oidc({ issuer, clock, name: 'jobs' })
+    await oidc({ issuer, clock, name: 'jobs', maxAgeMs: 0 })
+    expect(asked).toHaveLength(3)
+    server.off('request', note)
+  })
+
   test('fails at start-up when the server is another issuer', async () => {
     const alias = issuer.replace('127.0.0.1', 'localhost')
 
