@@ -123,6 +123,48 @@ export class AuthorizationServerError extends GrantKitError {
   }
 }
 
+/** What the error of an answer to an authorization request is made of. */
+export interface AuthorizationRefusedErrorOptions extends GrantKitErrorOptions {
+  /** The OAuth error code; `undefined` for what can be none. */
+  readonly error?: string | undefined
+  /** Printable text of at most 300 characters. */
+  readonly errorDescription?: string | undefined
+  /** What the refusal means for the next request. `transient` makes the error retryable. */
+  readonly kind: RefusalKind
+}
+
+/**
+ * A browser came back from the authorization server with an error instead of a code. `code` is
+ * `ERR_AUTHORIZATION_REFUSED`. The login is over; whether another one makes sense is what `kind` says.
+ *
+ * @see RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6
+ */
+export class AuthorizationRefusedError extends GrantKitError {
+  /** The same for each of them. */
+  declare readonly code: 'ERR_AUTHORIZATION_REFUSED'
+  /** The OAuth error code, such as `access_denied`; `undefined` when what came can be none. */
+  readonly error: string | undefined
+  /**
+   * The explanation, printable text of at most 300 characters; `undefined` when there was none. It came by way of the
+   * browser, so it is not in the message: escape it where you show it.
+   */
+  readonly error_description: string | undefined
+  /** What the refusal means for the next request: `denied`, `interaction_required`, `transient` … */
+  readonly kind: RefusalKind
+
+  constructor(options: AuthorizationRefusedErrorOptions) {
+    const { provider, error, errorDescription, kind } = options
+    const who = provider ?? 'The server'
+    super('ERR_AUTHORIZATION_REFUSED', `${who} refused the authorization request (${error ?? 'unknown error'})`, {
+      ...options,
+      retryable: kind === 'transient',
+    })
+    this.error = error
+    this.error_description = errorDescription
+    this.kind = kind
+  }
+}
+
 /** What the error of a lost request is made of. */
 export interface TransportErrorOptions extends GrantKitErrorOptions {
   /** Whether the request provably never left: DNS, connection or TLS handshake failed before anything was written. */
@@ -282,6 +324,7 @@ export type OwnPartError = GrantKitError & { readonly code: 'ERR_CLIENT_AUTHENTI
 /** Every error of this library, told apart by `code`. Later versions may add to it. */
 export type KnownError =
   | AuthorizationServerError
+  | AuthorizationRefusedError
   | TransportError
   | TokenResponseError
   | ValidationError

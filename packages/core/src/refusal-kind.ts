@@ -12,6 +12,11 @@ export function refusalKind(refusal: Refusal, provider: Provider, isOfClient: bo
   return classify(refusal, standard, provider) ?? standard
 }
 
+/** What an error of the authorization endpoint means, which has no status: it comes with a redirect (RFC 6749 §4.1.2.1). */
+export function authorizationRefusalKind(error: string | undefined): RefusalKind {
+  return standardKind({ status: 302, error }, false)
+}
+
 /** A hook that fails on an answer nobody foresaw, or says what is no kind, must not hide the refusal. */
 function classify(refusal: Refusal, standard: RefusalKind, { conform }: Provider): RefusalKind | undefined {
   try {
@@ -38,7 +43,7 @@ const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
  * The reading of RFC 6749 §5.2: the status first, then the code. A 401 that names no other reason is about the client:
  * some say 401 of a dead refresh token too, but then with its code.
  */
-function standardKind({ status, error = '' }: Refusal, isOfClient: boolean): RefusalKind {
+function standardKind({ status, error = '' }: Pick<Refusal, 'status' | 'error'>, isOfClient: boolean): RefusalKind {
   // oauth2orize 1.12; what is not implemented now will not be in a minute
   if (status === 501 && error === 'unsupported_grant_type') return 'terminal'
   if (status >= 500 || status === 429 || status === 408) return 'transient'

@@ -41,6 +41,10 @@ if (isGrantKitError(error))
       // @ts-expect-error web frameworks would take it for the answer to their own caller
       error.status
       break
+    case 'ERR_AUTHORIZATION_REFUSED':
+      expectTypeOf(error.kind).toEqualTypeOf<RefusalKind>()
+      expectTypeOf(error.error).toEqualTypeOf<string | undefined>()
+      break
     case 'ERR_LOGIN_REQUIRED':
       expectTypeOf(error.subject).toEqualTypeOf<string | undefined>()
       expectTypeOf(error.reason).toEqualTypeOf<LoginReason | undefined>()
