@@ -79,6 +79,8 @@ export interface Conform {
   readonly defaultSecretMethod?: 'client_secret_basic' | 'client_secret_post' | undefined
   /** What the server accepts of a client assertion, where it is not RFC 7523 as updated by RFC 10070. */
   readonly clientAssertion?: ClientAssertionRules | undefined
+  /** What the server accepts of a signed authorization request, where it is not RFC 9101. */
+  readonly requestObject?: RequestObjectRules | undefined
   /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
   readonly checkCredentials?: ((credentials: Credentials) => void) | undefined
   /** Writes the parameters as the server wants them, at every endpoint. Default: `application/x-www-form-urlencoded`. */
@@ -156,6 +158,16 @@ export interface ClientAssertionRules {
   /** Header `typ`. Default `client-authentication+jwt`. */
   readonly typ?: string | undefined
   /** How long an assertion is good for, in seconds. Default 60. */
+  readonly lifetimeSeconds?: number | undefined
+}
+
+/** The claims and header of request objects; see {@link Conform.requestObject}. */
+export interface RequestObjectRules {
+  /** `aud`. Default: the issuer. */
+  readonly audience?: string | undefined
+  /** Header `typ`. Default `oauth-authz-req+jwt`. */
+  readonly typ?: string | undefined
+  /** How long a request object is good for, in seconds: at most 3,540. Default 300. */
   readonly lifetimeSeconds?: number | undefined
 }
 
@@ -245,6 +257,24 @@ const checkAssertionRules: Check = (option, rules) => {
   if (lifetimeSeconds !== undefined) checkNumber(`${option}.lifetimeSeconds`, lifetimeSeconds, 1)
 }
 
+/** FAPI 1.0 Advanced §5.2.2: an hour at most between `nbf`, which is set back by ten seconds, and `exp`. */
+const longestRequestSeconds = 3_540
+
+const checkRequestRules: Check = (option, rules) => {
+  checkObject(option, rules)
+  checkOptions(option, rules, ['audience', 'typ', 'lifetimeSeconds'])
+  const { audience, typ, lifetimeSeconds } = rules as RequestObjectRules
+  if (audience !== undefined) checkText(`${option}.audience`, audience)
+  if (typ !== undefined) checkText(`${option}.typ`, typ)
+  if (lifetimeSeconds !== undefined) checkRequestLifetime(`${option}.lifetimeSeconds`, lifetimeSeconds)
+}
+
+/** Refuses what is no lifetime of a request object, in seconds. */
+export function checkRequestLifetime(option: string, seconds: unknown): void {
+  checkNumber(option, seconds, 1)
+  if (seconds > longestRequestSeconds) throw optionError(option, `must be at most ${longestRequestSeconds}`)
+}
+
 /** A record, so that none can be left out. */
 const checks: Readonly<Record<keyof Conform, Check>> = {
   refreshEndpoint: checkSecureUrl,
@@ -252,6 +282,7 @@ const checks: Readonly<Record<keyof Conform, Check>> = {
   basicCredentials: either('form', 'raw'),
   defaultSecretMethod: either('client_secret_basic', 'client_secret_post'),
   clientAssertion: checkAssertionRules,
+  requestObject: checkRequestRules,
   checkCredentials: checkFunction,
   encodeRequest: checkFunction,
   responseEncoding: orFunction(either('json', 'form')),

@@ -1,0 +1,199 @@
+/** The way out: an authorization request with PKCE, as a URL to send a browser to (RFC 6749 §4.1.1, RFC 7636, RFC 9700 §2.1). */
+import { randomBytes } from 'node:crypto'
+import type { Client } from '../client.js'
+import { pushAuthorizationRequest } from '../endpoints/pushed-authorization.js'
+import { createPkce, type Pkce } from '../grants/authorization-code.js'
+import { flagIn } from '../metadata.js'
+import { checkBoolean, checkNumber, checkOptions, optionError, refusePromise, toBeAwaited } from '../options.js'
+import {
+  type AuthorizationParameterOptions,
+  type AuthorizationParameters,
+  asText,
+  authorizationParameterNames,
+  authorizationParameters,
+  resolveResponseMode,
+} from './authorization-parameters.js'
+import { authorizationUrl } from './authorization-url.js'
+import { type ClaimsRequest, essentialAcrIn, expectedClaimsIn } from './claims-request.js'
+import { besideRequest, checkRequestObject, type RequestObjectOptions, signRequest } from './request-object.js'
+import { type AuthorizationTransaction, asTransaction } from './transaction.js'
+
+/** What is asked for, and how the request goes out. */
+export interface AuthorizationRequestOptions extends AuthorizationParameterOptions {
+  /** Signs the request (RFC 9101). Default: it is not signed. */
+  readonly requestObject?: RequestObjectOptions | undefined
+  /**
+   * Whether the request is pushed to the server first, so that the browser carries a name for it alone (RFC 9126).
+   * Default: where the server, or the client's registration, requires it.
+   */
+  readonly pushed?: boolean | undefined
+  /** How long an answer is waited for, in milliseconds. Default an hour. */
+  readonly lifetimeMs?: number | undefined
+}
+
+/** Where to send the browser, and what to keep until it comes back. All of it is JSON. */
+export interface AuthorizationRequest {
+  /** Where to send the browser. */
+  readonly url: string
+  /**
+   * Until when the URL can be used, in epoch milliseconds: a request that was pushed lives for a minute or so, one that is
+   * signed for five. `undefined` where it has no end, or the server did not say.
+   */
+  readonly expiresAt: number | undefined
+  /** What {@link readAuthorizationResponse} wants: keep it where this browser alone finds it, and take it away at its answer. */
+  readonly transaction: AuthorizationTransaction
+}
+
+/**
+ * Begins a login: makes `state`, `nonce` and a PKCE challenge, and the URL to send the browser to.
+ *
+ * @param client of the server that is asked; its `authorization_endpoint` has to be known
+ * @throws TypeError naming the option, or what the metadata lacks
+ * @see RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core §3.1.2.1, RFC 9700 §2.1
+ */
+export function createAuthorizationRequest(
+  client: Client,
+  options: AuthorizationRequestOptions,
+): Promise<AuthorizationRequest> {
+  return toBeAwaited(create(client, options), 'createAuthorizationRequest()', {
+    members: ['url', 'transaction'],
+    enumerable: false,
+  })
+}
+
+async function create(client: Client, options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
+  checkIsClient(client)
+  checkRequestOptions(client, options)
+  const asked = authorizationParameters(options)
+  const { codeVerifier, ...pkce } = createPkce()
+  const parameters = withProtocol(client, asked, pkce)
+  const transaction = transactionOf(client, options, { ...parameters, codeVerifier })
+  return { ...(await urlOf(client, options, parameters)), transaction }
+}
+
+function checkRequestOptions(client: Client, options: AuthorizationRequestOptions): void {
+  const own = ['requestObject', 'pushed', 'lifetimeMs']
+  checkOptions('createAuthorizationRequest', options, [...authorizationParameterNames, ...own])
+  checkRequestObject(client, options.requestObject)
+  if (options.pushed !== undefined) checkBoolean('pushed', options.pushed)
+  if (options.pushed === false && mustBePushed(client))
+    throw optionError('pushed', `must not be false: ${client.provider.name} takes pushed requests alone`)
+  if (options.lifetimeMs !== undefined) checkNumber('lifetimeMs', options.lifetimeMs, 1)
+}
+
+/** @see RFC 9126 §5, §6 */
+function mustBePushed({ provider, metadata }: Client): boolean {
+  const required = flagIn(provider.metadata, 'require_pushed_authorization_requests')
+  return required === true || metadata.require_pushed_authorization_requests === true
+}
+
+type Way = Omit<AuthorizationRequest, 'transaction'>
+
+async function urlOf(
+  client: Client,
+  { pushed = mustBePushed(client), requestObject }: AuthorizationRequestOptions,
+  parameters: AuthorizationParameters,
+): Promise<Way> {
+  // an endpoint that cannot be used is told before anything is pushed
+  authorizationUrl(client.provider, {})
+  if (pushed) return pushedUrl(client, requestObject, parameters)
+  if (requestObject !== undefined) return signedUrl(client, requestObject, parameters)
+  return { url: authorizationUrl(client.provider, asText(parameters)), expiresAt: undefined }
+}
+
+/** The browser carries the name of the request, and whose it is (RFC 9126 §4). */
+async function pushedUrl(
+  client: Client,
+  requestObject: RequestObjectOptions | undefined,
+  parameters: AuthorizationParameters,
+): Promise<Way> {
+  const { requestUri, expiresAt } = await pushAuthorizationRequest(client, async () => {
+    if (requestObject === undefined) return asText(parameters)
+    // RFC 9126 §3: all of the request stands in the JWT, and nothing beside it
+    return { request: (await signRequest(client, requestObject, parameters)).jwt }
+  })
+  return { url: authorizationUrl(client.provider, { client_id: client.id, request_uri: requestUri }), expiresAt }
+}
+
+async function signedUrl(
+  client: Client,
+  requestObject: RequestObjectOptions,
+  parameters: AuthorizationParameters,
+): Promise<Way> {
+  const { jwt, expiresAt } = await signRequest(client, requestObject, parameters)
+  return { url: authorizationUrl(client.provider, { ...besideRequest(parameters), request: jwt }), expiresAt }
+}
+
+/** Adds what is new for each request. A nonce is for ID tokens alone. */
+function withProtocol(
+  client: Client,
+  asked: AuthorizationParameters,
+  { codeChallenge, codeChallengeMethod }: Omit<Pkce, 'codeVerifier'>,
+) {
+  return {
+    ...asked,
+    client_id: client.id,
+    state: random(),
+    nonce: asksForIdToken(asked) ? random() : undefined,
+    code_challenge: codeChallenge,
+    code_challenge_method: codeChallengeMethod,
+  }
+}
+
+function asksForIdToken({ scope }: AuthorizationParameters): boolean {
+  return String(scope ?? '')
+    .split(' ')
+    .includes('openid')
+}
+
+/** 256 bits (RFC 9700 §2.1, RFC 6749 §10.10). */
+function random(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+interface Made {
+  readonly state: string
+  readonly nonce: string | undefined
+  readonly codeVerifier: string
+  readonly [name: string]: AuthorizationParameters[string]
+}
+
+function transactionOf(client: Client, options: AuthorizationRequestOptions, made: Made): AuthorizationTransaction {
+  const { redirectUri, responseType = 'code', resource, maxAgeSeconds, lifetimeMs = 3_600_000 } = options
+  const claims = made.claims as ClaimsRequest | undefined
+  const scope = made.scope as string | undefined
+  return asTransaction({
+    version: 1,
+    issuer: client.provider.metadata.issuer,
+    clientId: client.id,
+    redirectUri,
+    responseType,
+    responseMode: resolveResponseMode(options),
+    state: made.state,
+    nonce: made.nonce,
+    codeVerifier: made.codeVerifier,
+    scope,
+    resource: resource === undefined ? undefined : [resource].flat(),
+    maxAgeSeconds,
+    essentialAcr: essentialAcrIn(claims),
+    expectedClaims: expectedClaimsIn(claims),
+    stateHashRequired: isDetachedSignature(client, options) || undefined,
+    expiresAt: client.clock.now() + lifetimeMs,
+  })
+}
+
+/**
+ * Whether the ID token of the answer is what signs it: in the hybrid flow of FAPI 1.0 Advanced, whose requests are signed
+ * or pushed, and whose answers are no JWTs of their own.
+ */
+function isDetachedSignature(client: Client, options: AuthorizationRequestOptions): boolean {
+  const { responseType, requestObject, pushed = mustBePushed(client) } = options
+  if (responseType !== 'code id_token' || resolveResponseMode(options).endsWith('.jwt')) return false
+  return pushed || requestObject !== undefined
+}
+
+/** Refuses what is no client. */
+export function checkIsClient(client: unknown): void {
+  refusePromise('client', client)
+  if (typeof Object(client).transport !== 'function') throw optionError('client', 'must come from createClient()')
+}
