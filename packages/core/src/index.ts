@@ -1,6 +1,7 @@
 /** What users need, by name, in the order of the modules: each imports only from those above it. */
 export type { OptionError } from './options.js'
 export {
+  AuthorizationRefusedError,
   AuthorizationServerError,
   ClosedError,
   GrantKitError,
@@ -85,6 +86,7 @@ export {
   type Refusal,
   type RelaxableCheck,
   type RequestFacts,
+  type RequestObjectRules,
   type ResponseEncoding,
 } from './provider.js'
 export type { AssertionOptions } from './client-auth/assertion-auth.js'
@@ -132,6 +134,21 @@ export {
   type EndSessionRequest,
   endSessionUrl,
 } from './front-channel/logout.js'
+export type { AuthorizationTransaction, ResolvedResponseMode, ResponseType } from './front-channel/transaction.js'
+export type { AnswerEntries, AuthorizationAnswer } from './front-channel/authorization-answer.js'
+export type { ClaimRequest, ClaimsOptions, ClaimsRequest } from './front-channel/claims-request.js'
+export type {
+  AuthorizationDetail,
+  AuthorizationParameterOptions,
+  ResponseMode,
+} from './front-channel/authorization-parameters.js'
+export type { RequestObjectOptions } from './front-channel/request-object.js'
+export {
+  type AuthorizationRequest,
+  type AuthorizationRequestOptions,
+  createAuthorizationRequest,
+} from './front-channel/authorization-request.js'
+export { readAuthorizationResponse } from './front-channel/authorization-response.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'

@@ -9,6 +9,7 @@ export {
   refusePromise,
 } from './options.js'
 export type {
+  AuthorizationRefusedErrorOptions,
   AuthorizationServerErrorOptions,
   GrantKitErrorOptions,
   LoginRequiredErrorOptions,

@@ -23,6 +23,7 @@ export type ResponseMode = ResolvedResponseMode | 'jwt'
 export interface AuthorizationDetail {
   /** Which kind it is; its other members depend on it. */
   readonly type: string
+  /** What that kind has. */
   readonly [member: string]: unknown
 }
 
