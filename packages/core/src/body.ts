@@ -36,6 +36,19 @@ export function saysNothing(value: unknown, depth = 4): boolean {
   return typeof value === 'string' ? value.trim() === '' : !value
 }
 
+/**
+ * Freezes what JSON holds, all through.
+ *
+ * @returns `false` where it is nested deeper than so many levels: then what is there is not frozen
+ */
+export function freezeJson(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return true
+  if (depth === 0) return false
+  for (const one of Object.values(value)) if (!freezeJson(one, depth - 1)) return false
+  Object.freeze(value)
+  return true
+}
+
 /** What kind of value a member is, as a message may say it: never the value. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value)

@@ -79,6 +79,11 @@ export class ServerKeys {
     return this.#find(wanted)
   }
 
+  /** Has the keys at hand, where that is possible. Throws nothing. */
+  async prepare(client: Client): Promise<void> {
+    if (this.#ageAt(client.clock.now()) >= freshMs) await this.#loadOnce(client).catch(() => {})
+  }
+
   /** What there is, for a message: the names of some keys. */
   describe(): string {
     const names = this.#keys
@@ -170,6 +175,11 @@ export function serverKeys(client: Client): ServerKeys {
     byClient.set(client, keys)
   }
   return keys
+}
+
+/** Whether the metadata says where the keys are, or has them. */
+export function hasKeys({ provider: { metadata } }: Client): boolean {
+  return metadata.jwks_uri !== undefined || metadata.jwks !== undefined
 }
 
 function keysAt(client: Client): ServerKeys {

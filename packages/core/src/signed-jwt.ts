@@ -3,7 +3,7 @@
  * What they say may be looked at once this has read them (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3).
  */
 import type { KeyObject } from 'node:crypto'
-import { isObject, kindOf, parseJson } from './body.js'
+import { freezeJson, isObject, kindOf, parseJson } from './body.js'
 import type { Client } from './client.js'
 import { type ResponseKind, registeredFor } from './client-metadata.js'
 import {
@@ -16,7 +16,7 @@ import {
   symmetricEncryption,
 } from './decryption.js'
 import { isGrantKitError, ValidationError } from './errors.js'
-import { type KeyWanted, type ServerKeys, serverKeys } from './jwks.js'
+import { hasKeys, type KeyWanted, type ServerKeys, serverKeys } from './jwks.js'
 import { redact } from './redaction/redact.js'
 import {
   isMacAlgorithm,
@@ -69,6 +69,15 @@ export async function readSignedJwt(client: Client, jwt: string, expected: Expec
   const input = Buffer.from(jws.slice(0, protectedHeader.length + 1 + payload.length), 'latin1')
   await checkSignature(reading, header, { alg: header.alg, input, signature: Buffer.from(signature, 'base64url') })
   return { header, claims: frozen(reading, objectIn(reading, payload, 'its payload')) }
+}
+
+/**
+ * Has the keys at hand for what comes with an answer that is asked for next: what that brings may be good for one use, and
+ * should not be waiting for them. Throws nothing.
+ */
+export async function prepareToRead(client: Client, kind: ResponseKind): Promise<void> {
+  if (isMacAlgorithm(registeredFor(client.metadata, kind).algorithm ?? '')) return
+  if (hasKeys(client)) await serverKeys(client).prepare(client)
 }
 
 /** A JWT that is being read, and for whom. */
@@ -238,15 +247,6 @@ const mostDepth = 32
 
 /** Claims are handed to many, and kept. */
 function frozen(reading: Reading, claims: Record<string, unknown>): Readonly<Record<string, unknown>> {
-  if (!freeze(claims, mostDepth)) throw invalid(reading, 'jwt', `has claims nested more than ${mostDepth} deep`)
+  if (!freezeJson(claims, mostDepth)) throw invalid(reading, 'jwt', `has claims nested more than ${mostDepth} deep`)
   return claims
-}
-
-/** @returns `false` where it is nested too deep */
-function freeze(value: object, depth: number): boolean {
-  if (depth === 0) return false
-  for (const one of Object.values(value))
-    if (typeof one === 'object' && one !== null && !freeze(one, depth - 1)) return false
-  Object.freeze(value)
-  return true
 }

@@ -20,6 +20,8 @@ export interface TokenSetMembers {
   readonly scope?: string | undefined
   /** What was asked for and not granted. Default: nothing. */
   readonly missingScope?: readonly string[] | undefined
+  /** The claims of the ID token, once they were checked. Default: none were. */
+  readonly idTokenClaims?: IdTokenClaims | undefined
   /** The further members of the answer by their names on the wire. Default: none. */
   readonly additional?: AdditionalMembers | undefined
 }
@@ -92,6 +94,7 @@ export class TokenSet {
     this.#refreshToken = members.refreshToken
     this.#idToken = members.idToken
     this.#additional = members.additional ?? noMembers
+    this.#idTokenClaims = members.idTokenClaims
     this.obtainedAt = members.obtainedAt
     this.expiresAt = members.expiresAt
     this.refreshTokenExpiresAt = members.refreshTokenExpiresAt
@@ -115,8 +118,9 @@ export class TokenSet {
   }
 
   /**
-   * The claims of the ID token, frozen, where it was checked: that of a login, or of a refresh after it. `undefined` for
-   * whatever came without a login. Printing shows none.
+   * The claims of the ID token, frozen, where it was checked: that of a login, or of the last refresh that brought one,
+   * with `auth_time` and `nonce` of the login where it leaves them out. `undefined` for whatever came without a login.
+   * Printing shows none.
    */
   get idTokenClaims(): IdTokenClaims | undefined {
     return this.#idTokenClaims

@@ -45,11 +45,7 @@ export async function validateIdToken(
   idToken: string,
   expected: ExpectedIdToken = {},
 ): Promise<IdTokenClaims> {
-  const secrets = [idToken, expected.accessToken, expected.code, expected.state, expected.nonce].filter(isText)
-  const { header, claims } = await readSignedJwt(client, idToken, { what: 'ID token', kind: 'id_token', secrets })
-  const checking: Checking = { client, expected, header, claims, secrets }
-  for (const check of checks) check(checking)
-  return claims as IdTokenClaims
+  return checkedBy(ofLogin, client, idToken, expected)
 }
 
 /**
@@ -72,6 +68,36 @@ export async function validateIdTokenOf(
   return claims
 }
 
+/**
+ * Checks the ID token that came with a refresh, if one did: it has to be about the login that began the session. Its claims
+ * are kept with the token set.
+ *
+ * @param login claims of the ID token before
+ * @throws ValidationError as {@link validateIdToken} does
+ * @see OpenID Connect Core §12.2
+ */
+export async function validateRefreshed(tokenSet: TokenSet, client: Client, login: IdTokenClaims): Promise<void> {
+  const { idToken, accessToken } = tokenSet
+  if (idToken === undefined) return
+  const claims = await checkedBy(ofRefresh(login), client, idToken, { accessToken, subject: login.sub })
+  const { auth_time, nonce } = login
+  const lasting = { ...(auth_time !== undefined && { auth_time }), ...(nonce !== undefined && { nonce }) }
+  keepIdTokenClaims(tokenSet, Object.freeze({ ...lasting, ...claims }))
+}
+
+async function checkedBy(
+  checks: readonly Check[],
+  client: Client,
+  idToken: string,
+  expected: ExpectedIdToken,
+): Promise<IdTokenClaims> {
+  const secrets = [idToken, expected.accessToken, expected.code, expected.state, expected.nonce].filter(isText)
+  const { header, claims } = await readSignedJwt(client, idToken, { what: 'ID token', kind: 'id_token', secrets })
+  const checking: Checking = { client, expected, header, claims, secrets }
+  for (const check of checks) check(checking)
+  return claims as IdTokenClaims
+}
+
 interface Checking {
   readonly client: Client
   readonly expected: ExpectedIdToken
@@ -83,19 +109,41 @@ interface Checking {
 
 type Check = (checking: Checking) => void
 
-/** In the order of OpenID Connect Core §3.1.3.7. */
-const checks: readonly Check[] = [
+/** Of every ID token, in the order of OpenID Connect Core §3.1.3.7. */
+const ofAny: readonly Check[] = [
   checkIssuer,
   checkSubject,
   checkAudience,
   checkAuthorizedParty,
   checkTimes,
-  checkNonce,
-  checkContextClass,
-  checkAuthenticationTime,
   checkHashes,
   checkRequired,
 ]
+
+const ofLogin: readonly Check[] = [...ofAny, checkNonce, checkContextClass, checkAuthenticationTime]
+
+/** How long ago the login was, and by what means, is no matter of a refresh. @see OpenID Connect Core §12.2 */
+function ofRefresh(login: IdTokenClaims): readonly Check[] {
+  return [
+    ...ofAny,
+    checking => checkAudienceBefore(checking, login),
+    checking => checkSameAsBefore(checking, 'nonce', login.nonce),
+    checking => checkSameAsBefore(checking, 'auth_time', login.auth_time ?? checking.claims.auth_time),
+  ]
+}
+
+/** There may be further ones. */
+function checkAudienceBefore(checking: Checking, login: IdTokenClaims): void {
+  const audience = [checking.claims.aud].flat()
+  if (![login.aud].flat().every(one => audience.includes(one)))
+    throw invalid(checking, 'aud', 'lacks one that the ID token of the login had')
+}
+
+/** It may be left out. */
+function checkSameAsBefore(checking: Checking, claim: string, before: unknown): void {
+  const { [claim]: value } = checking.claims
+  if (value !== undefined && value !== before) throw invalid(checking, claim, 'is another than that of the login')
+}
 
 function invalid({ client }: Checking, claim: string, problem: string): ValidationError {
   return new ValidationError(claim, `of the ID token ${problem}`, { provider: client.provider.name })

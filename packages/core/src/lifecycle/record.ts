@@ -3,8 +3,9 @@
  * these very functions.
  */
 import { type AdditionalMembers, additionalMembers, withMembersBefore } from '../additional.js'
+import { freezeJson } from '../body.js'
 import { sha256 } from '../secret.js'
-import { TokenSet } from '../token-set.js'
+import { type IdTokenClaims, TokenSet } from '../token-set.js'
 
 /**
  * One refresh token, the access tokens obtained by it, and what is known of its use; or an application's access token.
@@ -25,6 +26,8 @@ export interface LineageRecord {
    * The one in force is known without its hash, which is made when another one replaces it: {@link inForce} stands there.
    */
   readonly origins: readonly string[]
+  /** Of the login's ID token, once it was checked: the one of a refresh has to be about the same user. */
+  readonly idTokenClaims?: IdTokenClaims | undefined
   /** Why there is no refresh token any more. */
   readonly ended?: EndReason | 'forgotten' | undefined
   /** When a process missed the record, and asked those who may have it to put it back. Nothing else is in it then. */
@@ -97,7 +100,8 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
   // each new scope or certificate brings an entry: the tokens of those that are used no more would stay for ever
   const alive = Object.entries(record.accessTokens).filter(([, one]) => endOf(one) > obtainedAt)
   const accessTokens = Object.fromEntries([...alive, [entry, token]])
-  return { ...withRefreshToken(record, answer), accessTokens }
+  const { idTokenClaims } = answer
+  return { ...withRefreshToken(record, answer), accessTokens, ...(idTokenClaims && { idTokenClaims }) }
 }
 
 /** Most answers have neither an ID token nor further members: these take no place then. */
@@ -237,8 +241,15 @@ export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number)
     refreshTokenExpiresAt: record.refreshTokenExpiresAt,
     scope,
     missingScope,
+    idTokenClaims: frozenClaims(record),
     additional: additional && additionalMembers(additional),
   })
+}
+
+/** As they were when they were checked: those of a store come out of its text. */
+function frozenClaims({ idTokenClaims }: LineageRecord): IdTokenClaims | undefined {
+  freezeJson(idTokenClaims, 100)
+  return idTokenClaims
 }
 
 /** Whether both are the answer to one request. A server may answer two with the same access token. */

@@ -4,8 +4,11 @@
  */
 import type { Client } from '../client.js'
 import type { TokenStoreError } from '../errors.js'
+import { validateRefreshed } from '../front-channel/id-token.js'
+import type { Grant } from '../grants/grant.js'
 import { refreshToken } from '../grants/refresh-token.js'
-import type { TokenSet } from '../token-set.js'
+import { prepareToRead } from '../signed-jwt.js'
+import type { IdTokenClaims, TokenSet } from '../token-set.js'
 import { othersAreServed, refuseWhileResting } from './cooldown.js'
 import { type Decision, decide } from './decision.js'
 import { type Lease, leaseOf } from './lease.js'
@@ -60,7 +63,8 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       }
       try {
         const options = { beforeSending: goAhead, named: nameOf }
-        return { answer: await requestToken(client, entry, grantOf(token), reason, options) }
+        const grant = ofLogin(grantOf(token), lineage.known?.record.idTokenClaims)
+        return { answer: await requestToken(client, entry, grant, reason, options) }
       } catch (error) {
         return { error, hasLeft }
       }
@@ -150,6 +154,19 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       tellIfStoreFailed(client, error)
       throw error
     }
+  }
+}
+
+/** With a look at the ID token of the answer, where that of the login was checked; others say nothing that anybody relies on. */
+function ofLogin(grant: Grant, login: IdTokenClaims | undefined): Grant {
+  if (login === undefined) return grant
+  return {
+    ...grant,
+    async parameters(context) {
+      await prepareToRead(context.client, 'id_token')
+      return grant.parameters(context)
+    },
+    validate: (tokenSet, { client }) => validateRefreshed(tokenSet, client, login),
   }
 }
 

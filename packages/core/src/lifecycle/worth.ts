@@ -43,6 +43,7 @@ const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
   sending: true,
   spent: true,
   origins: true,
+  idTokenClaims: true,
   ended: true,
   asked: true,
 }
