@@ -121,6 +121,110 @@ test('Identity Server is found by discovery, and its signatures by its keys', as
   expect((await callApi(sandbox, system, tokens.access_token)).status).toBe(401)
 })
 
+describe('the front channel of Identity Server', () => {
+  /** A client found by discovery, and a consent that waits for its account holder. */
+  async function begin() {
+    const system = sandbox.wso2IdentityServer
+    const registered = { id_token_signed_response_alg: 'PS256', authorization_signed_response_alg: 'PS256' }
+    const config = await client.discovery(
+      new URL(system.issuer),
+      system.clientId,
+      registered,
+      await privateKeyJwt(system),
+      { [client.customFetch]: fetchFor(system) },
+    )
+    client.enableNonRepudiationChecks(config)
+    const { access_token: token } = await client.clientCredentialsGrant(config, { scope: 'accounts' })
+    const created = await client.fetchProtectedResource(
+      config,
+      token,
+      new URL(sandbox.wso2ApiManager.consentsUrl),
+      'POST',
+      JSON.stringify({ Data: { Permissions: ['ReadAccountsBasic'] }, Risk: {} }),
+    )
+    const { Data } = (await created.json()) as { Data: { ConsentId: string } }
+    return { system, config, consentId: Data.ConsentId }
+  }
+
+  const verifier = client.randomPKCECodeVerifier()
+
+  /** openid-client's own request object would be expired here: it lives five minutes, as long as the server's skew. */
+  async function signedUrl(
+    { system, config, consentId }: Awaited<ReturnType<typeof begin>>,
+    parameters: Record<string, string> = {},
+  ): Promise<URL> {
+    const intent = { openbanking_intent_id: { value: consentId, essential: true } }
+    const all = {
+      redirect_uri: system.redirectUri,
+      scope: 'openid accounts',
+      state: 's-1',
+      nonce: 'n-1',
+      code_challenge: await client.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      claims: JSON.stringify({ id_token: intent }),
+      ...parameters,
+    }
+    return client.buildAuthorizationUrlWithJAR(config, all, await signingKey(system), {
+      [client.modifyAssertion]: (_header, payload) => {
+        payload.exp = Number(payload.iat) + 900
+      },
+    })
+  }
+
+  const checks = { expectedState: 's-1', expectedNonce: 'n-1', pkceCodeVerifier: verifier }
+
+  test('gives the hybrid answer whose hashes hold, to a request object with OpenID Connect’s parameters beside it', async () => {
+    const bank = await begin()
+    client.useCodeIdTokenResponseType(bank.config)
+    client.enableDetachedSignatureResponseChecks(bank.config)
+    const url = await signedUrl(bank)
+    for (const [name, value] of [
+      ['response_type', 'code id_token'],
+      ['scope', 'openid accounts'],
+    ] as const)
+      url.searchParams.set(name, value)
+    const answer = await bank.system.visit(url.href)
+    const tokens = await client.authorizationCodeGrant(bank.config, new URL(answer.url), checks)
+    expect((await callApi(sandbox, bank.system, tokens.access_token)).status).toBe(200)
+    const renewed = await client.refreshTokenGrant(bank.config, tokens.refresh_token as string)
+    expect(renewed.claims()?.sub).toBe(tokens.claims()?.sub)
+  })
+
+  test('takes a pushed request object, and gives the code alone where the client may have it', async () => {
+    const bank = await begin()
+    bank.system.settings.responseTypes = ['code id_token', 'code']
+    const { searchParams } = await signedUrl(bank, { response_type: 'code' })
+    const url = await client.buildAuthorizationUrlWithPAR(bank.config, searchParams)
+    const answer = await bank.system.visit(url.href)
+    const tokens = await client.authorizationCodeGrant(bank.config, new URL(answer.url), checks)
+    expect((await callApi(sandbox, bank.system, tokens.access_token)).status).toBe(200)
+  })
+
+  test('signs its answer where JARM is on', async () => {
+    const bank = await begin()
+    bank.system.settings.jarm = true
+    bank.system.settings.responseTypes = ['code']
+    client.useJwtResponseMode(bank.config)
+    const { searchParams } = await signedUrl(bank, { response_type: 'code', response_mode: 'jwt' })
+    const url = await client.buildAuthorizationUrlWithPAR(bank.config, searchParams)
+    const answer = await bank.system.visit(url.href)
+    const tokens = await client.authorizationCodeGrant(bank.config, new URL(answer.url), checks)
+    expect(tokens.claims()?.nonce).toBe('n-1')
+  })
+
+  test('says that the account holder denied', async () => {
+    const bank = await begin()
+    const url = await client.buildAuthorizationUrlWithPAR(bank.config, (await signedUrl(bank, hybrid)).searchParams)
+    const answer = await bank.system.visit(url.href, { decision: 'deny' })
+    client.useCodeIdTokenResponseType(bank.config)
+    await expect(client.authorizationCodeGrant(bank.config, new URL(answer.url), checks)).rejects.toMatchObject({
+      error: 'access_denied',
+    })
+  })
+
+  const hybrid = { response_type: 'code id_token' }
+})
+
 test('API Manager takes tls_client_auth and client_secret_post where the client is registered so', async () => {
   const system = sandbox.wso2ApiManager
   const metadata = { issuer: system.tokenEndpoint, token_endpoint: system.tokenEndpoint }

@@ -5,6 +5,10 @@ import { json, Refusal } from '../answer.js'
 import type { SandboxClock } from '../clock.js'
 import { BoundedMap } from '../record.js'
 import type { SigningKeys } from '../signing-keys.js'
+import { accountHolders } from './account-holders.js'
+import type { AuthorizationSession } from './authorization-endpoint.js'
+import { Consents } from './consents.js'
+import type { PushedRequest } from './pushed-authorization.js'
 import type { OpenBankingSettings } from './settings.js'
 
 /** A public key the client has published, found by its `kid`. */
@@ -20,7 +24,8 @@ export interface RegisteredClient {
   readonly id: string
   /** For the secret methods; assign to rotate it. */
   secret: string
-  readonly redirectUri: string
+  /** Where answers of the authorization endpoint may go; push to it to register another. */
+  readonly redirectUris: string[]
   /** Its JWKS; push to it to rotate keys. */
   readonly keys: ClientKey[]
   /** `x5t#S256` of the certificate `tls_client_auth` wants. */
@@ -48,6 +53,11 @@ export interface OpenBankingStore {
   /** The newest access token of each lineage (user, consent, scope, certificate). */
   readonly latest: BoundedMap<IssuedToken>
   readonly codes: BoundedMap<AuthorizationCode>
+  readonly consents: Consents
+  /** By the last part of their `request_uri`. */
+  readonly pushedRequests: BoundedMap<PushedRequest>
+  /** Requests whose account holder has not decided yet. */
+  readonly sessions: BoundedMap<AuthorizationSession>
   /** Kept for ever, as table IDN_OIDC_JTI is (wso2/product-is#7608); a million here. */
   readonly usedJtis: BoundedMap<true>
   /** Refresh tokens being exchanged at this moment. */
@@ -72,7 +82,7 @@ export interface IssuingServer extends AuthorizationServer {
   readonly signingKeys: SigningKeys
 }
 
-/** What the account holder approves; the browser login itself is not part of the sandbox yet. */
+/** What the account holder approves, without the pages of the authorization endpoint. */
 export interface Approval {
   /** The client that is approved. */
   readonly clientId: string
@@ -84,9 +94,9 @@ export interface Approval {
   readonly codeChallenge?: string
   /** Default `S256`. */
   readonly codeChallengeMethod?: 'S256' | 'plain'
-  /** Default: a new one. */
+  /** Authorised by this. Default: a new one. */
   readonly consentId?: string
-  /** Default: one and the same user. */
+  /** Default: `alice`. */
   readonly subject?: string
   /** Repeated in the ID token. */
   readonly nonce?: string
@@ -99,6 +109,9 @@ export function createOpenBankingStore(client: RegisteredClient, tokens: AccessT
     tokens,
     latest: new BoundedMap(10_000),
     codes: new BoundedMap(10_000),
+    consents: new Consents(tokens),
+    pushedRequests: new BoundedMap(10_000),
+    sessions: new BoundedMap(10_000),
     usedJtis: new BoundedMap(1_000_000),
     refreshing: new Set(),
   }
@@ -110,22 +123,37 @@ export function createOpenBankingStore(client: RegisteredClient, tokens: AccessT
  * @throws TypeError when the client is not known or the scope is empty
  */
 export function approve(server: AuthorizationServer, approval: Approval): string {
-  const { client, codes } = server.store
+  const { client } = server.store
   if (approval?.clientId !== client.id) throw new TypeError('approve(approval): clientId is not a registered client')
   if (!approval.scope?.trim()) throw new TypeError('approve(approval): scope must not be empty')
-  const code = randomUUID()
-  codes.set(code, {
-    clientId: client.id,
-    subject: approval.subject ?? '5f0c3c1e-user-4c1e-8c2e-1f2d3c4b5a69@carbon.super',
+  return issueCode(server, {
+    subject: approval.subject ?? defaultSubject,
     scope: approval.scope.trim().split(/\s+/),
-    redirectUri: approval.redirectUri ?? client.redirectUri,
+    redirectUri: approval.redirectUri ?? (client.redirectUris[0] as string),
     codeChallenge: approval.codeChallenge,
     codeChallengeMethod: approval.codeChallengeMethod ?? 'S256',
-    consentId: approval.consentId ?? randomUUID(),
+    consentId: approveConsent(server, approval.consentId),
     nonce: approval.nonce,
-    expiresAt: server.clock.now() + server.settings.codeLifetimeSeconds * 1000,
-    used: false,
   })
+}
+
+const defaultSubject = accountHolders[0]?.subject as string
+
+/** The consent that was named, or one made for the purpose, as agreed to. */
+function approveConsent({ store: { consents }, clock }: AuthorizationServer, id?: string): string {
+  const consent = consents.find(id) ?? consents.create({}, clock.now(), id)
+  consents.authorise(consent, clock.now())
+  return consent.id
+}
+
+/** A code for what was approved, good for the time the settings say. */
+export function issueCode(
+  { store, clock, settings }: AuthorizationServer,
+  approved: Omit<AuthorizationCode, 'clientId' | 'expiresAt' | 'used'>,
+): string {
+  const code = randomUUID()
+  const expiresAt = clock.now() + settings.codeLifetimeSeconds * 1000
+  store.codes.set(code, { ...approved, clientId: store.client.id, expiresAt, used: false })
   return code
 }
 

@@ -17,8 +17,10 @@ export interface OpenBankingSystem<Settings extends OpenBankingSettings = OpenBa
   readonly kid: string
   /** The client's transport certificate; every call needs one. */
   readonly certificate: CertificateAndKey
-  /** The one the client has registered. */
+  /** The first one the client has registered. */
   readonly redirectUri: string
+  /** All of them; push one to register it. */
+  readonly redirectUris: string[]
   /** For `settings.authMethod` with a secret; assign to rotate it. */
   clientSecret: string
   /** The client's published keys; push one to sign with it. */
@@ -48,7 +50,7 @@ export async function createInstallation(certificates: ClientCertificates): Prom
   const client = {
     id: 'kbLnJJ_uQL2Ye68uaCRbPIJOR4Ua',
     secret: 'fFmJ7lp6GqZ0rWwJ2bq3ePsYg1Aa',
-    redirectUri: 'https://tpp.example.com/callback',
+    redirectUris: ['https://tpp.example.com/callback'],
     keys: [{ kid, publicKey }],
     certificateThumbprint: thumbprintOf(certificates.client),
   }

@@ -19,10 +19,10 @@ export function answerRevocation(server: AuthorizationServer, request: ReceivedR
   }
 }
 
-function revoke({ settings, store: { tokens } }: AuthorizationServer, token: string): void {
+function revoke({ settings, store: { tokens, consents }, clock }: AuthorizationServer, token: string): void {
   const consentId = tokens.find(token)?.consentId ?? tokens.findRefresh(token)?.consentId
   tokens.revoke(token)
-  if (settings.revocationEndsConsent && consentId !== undefined) tokens.revokeConsent(consentId)
+  if (settings.revocationEndsConsent && consentId !== undefined) consents.end(consentId, clock.now())
 }
 
 /** Wants an administrator, `admin:admin` as shipped, not the client's own authentication. */

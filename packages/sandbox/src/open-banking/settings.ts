@@ -20,6 +20,18 @@ export interface OpenBankingSettings {
   recordJtiOn: 'success' | 'arrival'
   /** How the replay message spells it. Default `jti`; other builds `JTI`. */
   replayWord: 'jti' | 'JTI'
+  /** An assertion's `aud` may also be the endpoint for pushed requests it is sent to. Default true. */
+  pushedRequestAudience: boolean
+  /** How request objects may be signed. Default `['PS256', 'ES256']`. */
+  requestObjectSigningAlgorithms: string[]
+  /** How long a pushed request waits. Default 60. */
+  requestUriLifetimeSeconds: number
+  /** `response_type`s the client may use. Default `['code id_token']`: 3.0.0 refuses plain `code` of regulated clients. */
+  responseTypes: string[]
+  /** JWT Secured Authorization Response Mode: `jwt`, `query.jwt`, `fragment.jwt`, `form_post.jwt`. Default false, as shipped. */
+  jarm: boolean
+  /** Where errors of the hybrid flow are; some paths of the real server use the query. Default `fragment`. */
+  authorizationErrors: 'fragment' | 'query'
   /** Cut the TLS connection of a missing or foreign certificate instead of answering. Default false. */
   refuseInHandshake: boolean
   /** `opaque`: the active token is returned again; `jwt`: each request revokes the one before. */
@@ -72,6 +84,12 @@ export function openBankingSettings(overrides: Partial<OpenBankingSettings>): Op
     preventTokenReuse: true,
     recordJtiOn: 'success',
     replayWord: 'jti',
+    pushedRequestAudience: true,
+    requestObjectSigningAlgorithms: ['PS256', 'ES256'],
+    requestUriLifetimeSeconds: 60,
+    responseTypes: ['code id_token'],
+    jarm: false,
+    authorizationErrors: 'fragment',
     refuseInHandshake: false,
     accessTokenFormat: 'jwt',
     accessTokenLifetimeSeconds: 3600,

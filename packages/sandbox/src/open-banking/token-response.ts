@@ -35,26 +35,41 @@ export function issueIdToken(
   server: IssuingServer,
   about: { readonly token: IssuedToken; readonly code?: string | undefined; readonly nonce?: string | undefined },
 ): string {
-  const { privateKey, certificateHash } = server.signingKeys
-  const alg = about.token.isUserToken ? 'PS256' : 'RS256'
-  const now = epochSeconds(server.clock.now())
-  const common = {
-    at_hash: leftHash(about.token.token),
-    azp: about.token.clientId,
-    iss: server.issuer,
-    exp: now + 3600,
-    nbf: now,
-    iat: now,
-  }
-  const header = { x5t: certificateHash, kid: `${certificateHash}_${alg}`, alg }
-  return signJwt(
-    header,
-    about.token.isUserToken ? userClaims(common, about) : applicationClaims(common, about),
-    privateKey,
-  )
+  const { token } = about
+  const common = { at_hash: leftHash(token.token), ...lifeOf(server, token.clientId) }
+  if (!token.isUserToken) return signIdToken(server, 'RS256', applicationClaims(common, token))
+  return signIdToken(server, 'PS256', userClaims(common, { ...about, ...token }))
 }
 
-function applicationClaims(common: object, { token }: { readonly token: IssuedToken }): Record<string, unknown> {
+/** The one that comes with the code (OpenID Connect Core §3.3.2.11, FAPI 1.0 Advanced §5.2.2.1): `s_hash`, no `at_hash`. */
+export function issueFrontChannelIdToken(
+  server: IssuingServer,
+  about: UserLogin & { readonly code: string; readonly state: string | undefined },
+): string {
+  const clientId = server.store.client.id
+  const { nbf: _, ...common } = lifeOf(server, clientId)
+  const hash = about.state === undefined ? {} : { s_hash: leftHash(about.state) }
+  return signIdToken(server, 'PS256', { ...userClaims(common, { ...about, clientId }), ...hash })
+}
+
+function signIdToken({ signingKeys }: IssuingServer, alg: string, claims: Record<string, unknown>): string {
+  const { privateKey, certificateHash } = signingKeys
+  return signJwt({ x5t: certificateHash, kid: `${certificateHash}_${alg}`, alg }, claims, privateKey)
+}
+
+function lifeOf({ issuer, clock }: AuthorizationServer, clientId: string) {
+  const now = epochSeconds(clock.now())
+  return { azp: clientId, iss: issuer, exp: now + 3600, nbf: now, iat: now }
+}
+
+/** What an ID token says of a login. */
+interface UserLogin {
+  readonly subject: string
+  readonly code?: string | undefined
+  readonly nonce?: string | undefined
+}
+
+function applicationClaims(common: object, token: IssuedToken): Record<string, unknown> {
   return {
     ...common,
     aud: [token.clientId, 'http://org.wso2.apimgt/gateway'],
@@ -65,15 +80,12 @@ function applicationClaims(common: object, { token }: { readonly token: IssuedTo
 }
 
 /** `acr` is never the one that was asked for. */
-function userClaims(
-  common: object,
-  about: { readonly token: IssuedToken; readonly code?: string | undefined; readonly nonce?: string | undefined },
-): Record<string, unknown> {
+function userClaims(common: object, about: UserLogin & { readonly clientId: string }): Record<string, unknown> {
   return {
     ...common,
     isk: randomUUID().replaceAll('-', ''),
-    sub: about.token.subject,
-    aud: [about.token.clientId],
+    sub: about.subject,
+    aud: [about.clientId],
     acr: 'urn:mace:incommon:iap:silver',
     amr: ['BasicAuthenticator'],
     sid: randomUUID(),

@@ -2,8 +2,12 @@
 
 import { json } from '../answer.js'
 import type { Fault, FaultOptions } from '../faults.js'
+import { type AccountHolder, accountHolders } from '../open-banking/account-holders.js'
+import { authorizationRoutes } from '../open-banking/authorization-endpoint.js'
 import { type AuthorizationServer, approve } from '../open-banking/authorization-server.js'
+import { type Visit, type Visited, visit } from '../open-banking/customer.js'
 import type { OpenBankingInstallation, OpenBankingSystem } from '../open-banking/open-banking-system.js'
+import { answerPushedRequest, answerPushedRequestOf4 } from '../open-banking/pushed-authorization.js'
 import { answerIntrospection, answerRevocation } from '../open-banking/revocation.js'
 import { openBankingSettings } from '../open-banking/settings.js'
 import { answerTokenRequest } from '../open-banking/token-endpoint.js'
@@ -22,6 +26,21 @@ export interface Wso2IdentityServer extends OpenBankingSystem {
   readonly name: 'wso2IdentityServer'
   /** Equal to the token endpoint, as on a real one. */
   readonly issuer: string
+  /** Where customers log in and decide about a consent; its pages work without script. */
+  readonly authorizationEndpoint: string
+  /** Where requests are pushed at Identity Server 7, with Open Banking 4.x. */
+  readonly pushedAuthorizationRequestEndpoint: string
+  /** Where they are pushed with Open Banking 3.0.0, which demands PKCE, `nbf` and `exp` within an hour. */
+  readonly pushedAuthorizationRequestEndpointOf3: string
+  /** Who may log in on its pages. */
+  readonly accountHolders: readonly AccountHolder[]
+  /**
+   * Plays a customer's browser, over HTTP: follows an authorization URL through login and consent.
+   *
+   * @returns where the browser ended: the client's redirect URI with query and fragment
+   * @throws Error with the words of the page when the bank shows one that leads nowhere
+   */
+  visit(authorizationUrl: string, visit?: Visit): Promise<Visited>
   /** Where tokens are revoked (RFC 7009). */
   readonly revocationEndpoint: string
   /** Wants `Authorization: Basic admin:admin`. */
@@ -63,20 +82,27 @@ export async function startWso2IdentityServer(
   }
   routes.push(...endpoints(server, origin))
   const { client } = installation.store
+  const connectTo = { host: context.host, port }
   const system: Wso2IdentityServer = createSystem(state, {
     name: 'wso2IdentityServer' as const,
     origin,
     issuer: server.issuer,
     tokenEndpoint: server.issuer,
+    authorizationEndpoint: `${origin}/oauth2/authorize`,
+    pushedAuthorizationRequestEndpoint: `${origin}/oauth2/par`,
+    pushedAuthorizationRequestEndpointOf3: `${origin}${par3}`,
+    accountHolders,
+    visit: (url: string, how: Visit = {}) => visit({ origin, ca: context.authority.cert, connectTo }, url, how),
     revocationEndpoint: `${origin}/oauth2/revoke`,
     introspectionEndpoint: `${origin}/oauth2/introspect`,
     jwksUri: `${origin}/oauth2/jwks`,
     discoveryUrl: `${server.issuer}/.well-known/openid-configuration`,
     apiOrigin: apiManager.system.apiOrigin,
     apiUrl: apiManager.system.apiUrl,
-    connectTo: { host: context.host, port },
+    connectTo,
     clientId: client.id,
-    redirectUri: client.redirectUri,
+    redirectUri: client.redirectUris[0] as string,
+    redirectUris: client.redirectUris,
     settings,
     signingKey: installation.signingKey,
     kid: installation.kid,
@@ -95,9 +121,27 @@ export async function startWso2IdentityServer(
   return { system, close }
 }
 
+const par3 = '/api/openbanking/push-authorization/par'
+
 function endpoints(server: AuthorizationServer, origin: string): Route[] {
   const at = (expected: string) => (path: string) => path === expected
+  const wellKnown = ['openid-configuration', 'oauth-authorization-server'].map(
+    name => `/oauth2/token/.well-known/${name}`,
+  )
   return [
+    ...authorizationRoutes(server),
+    {
+      kind: 'pushed-authorization',
+      method: 'POST',
+      matches: at('/oauth2/par'),
+      handle: r => answerPushedRequestOf4(server, r),
+    },
+    {
+      kind: 'pushed-authorization',
+      method: 'POST',
+      matches: at(par3),
+      handle: r => answerPushedRequest(server, r),
+    },
     { kind: 'token', method: 'POST', matches: at('/oauth2/token'), handle: r => answerTokenRequest(server, r) },
     { kind: 'revocation', method: 'POST', matches: at('/oauth2/revoke'), handle: r => answerRevocation(server, r) },
     {
@@ -110,7 +154,7 @@ function endpoints(server: AuthorizationServer, origin: string): Route[] {
     {
       kind: 'discovery',
       method: 'GET',
-      matches: at('/oauth2/token/.well-known/openid-configuration'),
+      matches: path => wellKnown.includes(path),
       handle: () => json(200, metadata(server, origin)),
     },
   ]
@@ -123,17 +167,23 @@ async function jwks(server: AuthorizationServer): Promise<object> {
   return { keys: ['RS256', 'PS256'].map(alg => ({ ...jwk, use: 'sig', kid: `${certificateHash}_${alg}`, alg })) }
 }
 
-/** RFC 8414 and OpenID Connect Discovery; the authorize endpoint is named though it is not served yet. */
+/** RFC 8414 and OpenID Connect Discovery, one document under both names. */
 function metadata({ issuer, settings }: AuthorizationServer, origin: string): object {
   return {
     issuer,
     token_endpoint: issuer,
     authorization_endpoint: `${origin}/oauth2/authorize`,
+    pushed_authorization_request_endpoint: `${origin}/oauth2/par`,
     revocation_endpoint: `${origin}/oauth2/revoke`,
     introspection_endpoint: `${origin}/oauth2/introspect`,
     jwks_uri: `${origin}/oauth2/jwks`,
     scopes_supported: settings.registeredScopes,
-    response_types_supported: ['code id_token'],
+    response_types_supported: settings.responseTypes,
+    response_modes_supported: responseModes(settings.jarm),
+    request_parameter_supported: true,
+    request_uri_parameter_supported: true,
+    request_object_signing_alg_values_supported: settings.requestObjectSigningAlgorithms,
+    claims_parameter_supported: true,
     grant_types_supported: settings.grantTypes,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['PS256'],
@@ -142,4 +192,9 @@ function metadata({ issuer, settings }: AuthorizationServer, origin: string): ob
     tls_client_certificate_bound_access_tokens: true,
     code_challenge_methods_supported: ['S256'],
   }
+}
+
+function responseModes(jarm: boolean): string[] {
+  const channels = ['query', 'fragment', 'form_post']
+  return jarm ? [...channels, 'jwt', ...channels.map(channel => `${channel}.jwt`)] : channels
 }
