@@ -53,6 +53,7 @@ const coreInOrder = [
   'signed-jwt',
   'lifetime',
   'additional',
+  'binding',
   'token-set',
   'token-source',
   'grants/',

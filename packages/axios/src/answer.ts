@@ -5,15 +5,25 @@ import { beginningOf, concealRequest, hide, isNodeStream, isWebStream, type Refu
 import type { Config, Response } from './axios-like.js'
 
 /** An answer for core. A stream in `response.data` whose beginning was read gives way to one that begins at the beginning. */
-export function answerOf(response: Response): Refused {
-  return {
-    status: response.status,
-    header: name => header(response, name),
-    async body() {
-      const { text, whole } = await beginningOf(response.data)
-      if (whole !== response.data) response.data = whole
-      return text
-    },
+export class Answered implements Refused {
+  readonly #response: Pick<Response, 'status' | 'headers' | 'data'>
+
+  constructor(response: Pick<Response, 'status' | 'headers' | 'data'>) {
+    this.#response = response
+  }
+
+  get status(): number {
+    return this.#response.status
+  }
+
+  header(name: string): string | undefined {
+    return header(this.#response, name)
+  }
+
+  async body(): Promise<string> {
+    const { text, whole } = await beginningOf(this.#response.data)
+    if (whole !== this.#response.data) this.#response.data = whole
+    return text
   }
 }
 

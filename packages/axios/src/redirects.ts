@@ -8,7 +8,7 @@ import {
   originOf,
   type Trip,
 } from '@grantkit/core/kit'
-import { header } from './answer.js'
+import { Answered, header } from './answer.js'
 import { type Config, copyOf, type Response } from './axios-like.js'
 import { Step } from './step.js'
 
@@ -33,7 +33,8 @@ export interface Sent {
 export function beforeHop({ step, trip, ours, agent }: Sent, [options, answer, ...details]: Redirect): void {
   const { request: config } = step
   // the oldest axios does not show the answer
-  if (answer !== undefined) trip.concerns({ status: answer.statusCode })
+  if (answer !== undefined)
+    trip.concerns(new Answered({ status: answer.statusCode, headers: answer.headers, data: '' }))
   const headers = trip.headersOnward(step.onward(options.method, options.href))
   const onward = trip.attachment && headers
   // follow-redirects takes Authorization off wherever the host changes

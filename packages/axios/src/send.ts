@@ -11,7 +11,7 @@ import {
   optionError,
   Trip,
 } from '@grantkit/core/kit'
-import { answerOf, conceal, concealBody, concealResponse, giveBack } from './answer.js'
+import { Answered, conceal, concealBody, concealResponse, giveBack } from './answer.js'
 import { type Config, copyOf, type Response, type Workings, withHeaders } from './axios-like.js'
 import { keepFromCache } from './caching.js'
 import { beforeHop, leaveRedirects, nextStep } from './redirects.js'
@@ -118,7 +118,7 @@ class Journey {
 
   #arrived(step: Step, hops: number, response: Response | undefined, failure?: Failure): Response | Promise<Response> {
     if (response === undefined) return this.#handedOn(response, failure)
-    const concerns = this.#trip.concerns(response)
+    const concerns = this.#trip.concerns(new Answered(response))
     const next = nextStep(step, response, hops)
     if (next === undefined) return concerns ? this.#decide(response, failure) : this.#handedOn(response, failure)
     discard(response.data)
@@ -129,7 +129,7 @@ class Journey {
     const repeatable = isRepeatableBody(this.#start.request.data)
     let isHandedOn = false
     try {
-      isHandedOn = !(await this.#trip.decide(answerOf(response), repeatable))
+      isHandedOn = !(await this.#trip.decide(new Answered(response), repeatable))
     } finally {
       if (!isHandedOn) discard(response.data)
     }

@@ -2,21 +2,30 @@
  * The decisions every integration shares: which headers a request gets, which it loses on the way, and whether an
  * answer is returned or the request sent once more. An integration translates its library's hooks to these calls.
  */
-import { isTokenRejected, isUnexplained, mayReject, readStepUp, stepUpRequired } from './challenge.js'
+import type { AccessTokenType } from './binding.js'
+import { isTokenRejected, isUnexplained, mayReject, readStepUp, stepUpRequired, wantsNonce } from './challenge.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
+import { type DpopKey, nonceFor, rememberDpopNonce } from './dpop.js'
 import { tell } from './events.js'
 import { giveUp, isHopeless } from './hopeless.js'
+import { optionError } from './options.js'
 import { type Origins, originOf } from './origins.js'
 import type { ApiRefusal, Provider } from './provider.js'
 import type { TokenSet } from './token-set.js'
-import { heldTokenSet, type TokenSource } from './token-source.js'
+import { heldTokenSet, nowOf, type TokenSource } from './token-source.js'
 
-/** A request about to be sent; `url` is the final one, after every join. */
-export interface AttachRequest {
-  /** The HTTP method, such as `GET`. */
+/** One attempt or hop of a request: what a proof is made for. */
+export interface Hop {
+  /** As it goes over the wire, such as `GET`. */
   readonly method: string
   /** The final one, absolute. */
   readonly url: string | URL
+  /** The same with its path, where `url` is no more than the origin of it. */
+  readonly target?: string | undefined
+}
+
+/** A request about to be sent; `url` is the final one, after every join. */
+export interface AttachRequest extends Hop {
   /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
   /** Makes that signal where there is none yet: called once something has to be waited for. */
@@ -29,21 +38,32 @@ export interface AttachResponse {
   readonly status: number
   /** The `WWW-Authenticate` header as received, several of them joined by commas. */
   readonly wwwAuthenticate: string | undefined
+  /** The `DPoP-Nonce` header: what the API wants in the next proof (RFC 9449 §8.2). Default: there is none. */
+  readonly dpopNonce?: string | undefined
   /** The beginning of the body; the integration hands the whole of it on to the caller. */
   readonly body: () => Promise<string>
 }
 
-/** One request on its way, replayed at most once. */
+/** One request on its way, replayed once at most; and once more where the API wants its nonce in the proof. */
 export interface Attached {
-  /** What the request carries now, by names in lower case; every one of them comes off where {@link allows} says no. */
+  /**
+   * What the request carries now, by names in lower case; every one of them comes off where {@link allows} says no. To be
+   * read for each attempt and hop: a proof is good for one (RFC 9449 §4.2).
+   */
   readonly headers: Readonly<Record<string, string>>
-  /** Whether a redirect's target may have these headers. Once one may not, none after it gets them back. */
-  allows(url: string | URL): boolean
+  /**
+   * Whether a redirect's target may have these headers. Once one may not, none after it gets them back.
+   *
+   * @param method of the request there. Default: as before
+   */
+  allows(url: string | URL, method?: string): boolean
   /**
    * Whether an answer with this status has to be decided on; {@link replay} is for those alone. Asked about every answer,
    * since it is noted as well: what came of a request sent again says what the API's refusals are worth.
+   *
+   * @param dpopNonce the `DPoP-Nonce` header of the answer, for the next proof
    */
-  concerns(status: number): boolean
+  concerns(status: number, dpopNonce?: string | undefined): boolean
   /**
    * Decides on an answer: the headers to send the request again with, or `undefined` to return the answer as it is.
    *
@@ -66,8 +86,8 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
     get headers() {
       return attached.headers
     },
-    allows: url => attached.allows(url),
-    concerns: status => attached.concerns(status),
+    allows: (url, method) => attached.allows(url, method),
+    concerns: (status, dpopNonce) => attached.concerns(status, dpopNonce),
     replay: (response, replayable) => attached.replay(response, replayable),
   }
 }
@@ -77,7 +97,11 @@ export async function attach(source: TokenSource, origins: Origins, request: Att
  *
  * @throws as {@link attach}
  */
-export async function attachAwaited(source: TokenSource, origins: Origins, request: AttachRequest): Promise<Attached> {
+export async function attachAwaited(
+  source: TokenSource,
+  origins: Origins,
+  request: AttachRequest,
+): Promise<AttachedRequest> {
   const attached = attachHeld(source, origins, request)
   if (attached !== undefined) return attached
   const signal = signalOf(request)
@@ -89,22 +113,25 @@ export async function attachAwaited(source: TokenSource, origins: Origins, reque
  *
  * @throws OriginError as {@link attach}
  */
-export function attachHeld(source: TokenSource, origins: Origins, request: AttachRequest): Attached | undefined {
+export function attachHeld(source: TokenSource, origins: Origins, request: AttachRequest): AttachedRequest | undefined {
   origins.check(request.url)
   const tokenSet = heldTokenSet(source, request.signal)
   return tokenSet && new AttachedRequest(source, origins, request, tokenSet)
 }
 
 /** Made for every request: what only a refusal needs is made then. */
-class AttachedRequest implements Attached {
+export class AttachedRequest implements Attached {
   readonly #source: TokenSource
   readonly #origins: Origins
   readonly #request: AttachRequest
   #tokenSet: TokenSet
   /** Where the request is now. */
-  #url: string | URL
+  #hop: Hop
   #strayed = false
   #isReplayed = false
+  /** The nonce in the proof that went out last. */
+  #nonce: string | undefined
+  #isProvenAnew = false
   /** A token that was refused without a reason, if the request was sent again for it. */
   #doubted: Doubted | undefined
 
@@ -113,34 +140,49 @@ class AttachedRequest implements Attached {
     this.#origins = origins
     this.#request = request
     this.#tokenSet = tokenSet
-    this.#url = request.url
+    this.#hop = request
   }
 
   get headers(): Record<string, string> {
-    const headers: Record<string, string> = { authorization: `Bearer ${this.#tokenSet.accessToken}` }
+    const { tokenType, accessToken } = this.#tokenSet
+    const headers: Record<string, string> =
+      tokenType === 'DPoP' ? this.#proven(accessToken) : { authorization: `Bearer ${accessToken}` }
     const more = this.#provider?.conform.resourceHeaders
     return more === undefined ? headers : Object.assign(inLowerCase(more), headers)
   }
 
-  allows(url: string | URL): boolean {
-    this.#strayed ||= !this.#origins.has(url)
-    this.#url = url
+  allows(url: string | URL, method = this.#hop.method): boolean {
+    return this.goesTo({ url, method })
+  }
+
+  /** As {@link allows}. Nothing is asked of the hop but where it leads, until a proof is made for it. */
+  goesTo(hop: Hop): boolean {
+    this.#strayed ||= !this.#origins.has(hop.url)
+    this.#hop = hop
     return !this.#strayed
   }
 
-  concerns(status: number): boolean {
+  /** Whether what it carries is made for one attempt or hop alone, with a nonce that answers bring. */
+  get isProven(): boolean {
+    return this.#tokenSet.tokenType === 'DPoP'
+  }
+
+  concerns(status: number, dpopNonce?: string | undefined): boolean {
     // an answer of somebody who never saw the token, or none yet
     if (this.#strayed || status < 200) return false
-    const isConcern = mayReject(status, this.#provider)
+    if (dpopNonce !== undefined && this.isProven) rememberDpopNonce(this.#key, this.#hop.url, dpopNonce)
+    // a nonce is asked for with a 401, whatever the status of a dead token is
+    const isConcern = mayReject(status, this.#provider) || (status === 401 && this.isProven)
     if (!isConcern) this.#accepted(status)
     return isConcern
   }
 
   async replay(response: AttachResponse, replayable: boolean): Promise<Record<string, string> | undefined> {
-    if (!this.concerns(response.status)) return undefined
+    if (!this.concerns(response.status, response.dpopNonce)) return undefined
+    if (this.isProven && wantsNonce(response.wwwAuthenticate ?? '')) return this.#provenAnew(replayable)
     const refusal = await refusalOf(response)
     const stepUp = readStepUp(refusal, this.#provider)
-    const reason = stepUp === undefined ? reasonOf(refusal, this.#provider) : undefined
+    const reason = stepUp === undefined ? reasonOf(refusal, this.#provider, this.#tokenSet.tokenType) : undefined
     if (reason === undefined) this.#accepted(response.status)
     else if (this.#isReplayed) this.#refusedAgain(reason)
     if (stepUp !== undefined && this.#source.subject !== undefined) throw stepUpRequired(this.#source, stepUp)
@@ -150,8 +192,36 @@ class AttachedRequest implements Attached {
     this.#tokenSet = next
     this.#isReplayed = replayable
     if (!replayable && this.#doubted !== undefined) leaveOpen(this.#doubted)
-    tellOfRejection(this.#source, this.#url, replayable)
+    tellOfRejection(this.#source, this.#hop.url, replayable)
     return replayable ? this.headers : undefined
+  }
+
+  /** The scheme and the proof of a DPoP token (RFC 9449 §7.1). */
+  #proven(accessToken: string): Record<string, string> {
+    const key = this.#key
+    const { method, url, target = url } = this.#hop
+    this.#nonce = nonceFor(key, url)
+    const proof = { method, url: target, now: nowOf(this.#source), accessToken, nonce: this.#nonce }
+    return { authorization: `DPoP ${accessToken}`, dpop: key.signProof(proof) }
+  }
+
+  /** The headers with the nonce that the API wants, once; the token itself was not looked at. */
+  #provenAnew(replayable: boolean): Record<string, string> | undefined {
+    const isKnown = nonceFor(this.#key, this.#hop.url) !== this.#nonce
+    if (this.#isProvenAnew || !replayable || !isKnown) {
+      if (this.#doubted !== undefined) leaveOpen(this.#doubted)
+      return undefined
+    }
+    this.#isProvenAnew = true
+    return this.headers
+  }
+
+  /** @throws TypeError where a token would be used without its key */
+  get #key(): DpopKey {
+    const key = this.#source.client?.dpop
+    const { jkt = key?.thumbprint } = this.#tokenSet
+    if (key !== undefined && key.thumbprint === jkt) return key
+    throw optionError('source', 'yields a DPoP token whose key its client does not have: createClient({ dpop: … })')
   }
 
   get #provider(): Provider | undefined {
@@ -161,7 +231,7 @@ class AttachedRequest implements Attached {
   /** The token the request carries, where it carries it now. */
   get #concern(): Doubted {
     const signal = signalOf(this.#request)
-    return { source: this.#source, token: this.#tokenSet.accessToken, url: this.#url, signal }
+    return { source: this.#source, token: this.#tokenSet.accessToken, url: this.#hop.url, signal }
   }
 
   /** A token set to send the request with once more. */
@@ -202,9 +272,9 @@ function signalOf(request: AttachRequest): AbortSignal | undefined {
 /** Why a token may be no good: the API says so, or does not say why it refuses. */
 type Reason = 'rejected' | 'unexplained'
 
-function reasonOf(refusal: ApiRefusal, provider: Provider | undefined): Reason | undefined {
+function reasonOf(refusal: ApiRefusal, provider: Provider | undefined, tokenType: AccessTokenType): Reason | undefined {
   if (isTokenRejected(refusal, provider)) return 'rejected'
-  return isUnexplained(refusal, provider) ? 'unexplained' : undefined
+  return isUnexplained(refusal, provider, tokenType) ? 'unexplained' : undefined
 }
 
 /** What a server answers that is in trouble says nothing of the token. */

@@ -1,4 +1,5 @@
 /** What an API's refusal says of the token (RFC 6750 §3, RFC 9110 §11.6.1): whether a new one may help. */
+import type { AccessTokenType } from './binding.js'
 import { LoginRequiredError } from './errors.js'
 import type { ApiRefusal, Provider } from './provider.js'
 import type { TokenSource } from './token-source.js'
@@ -6,6 +7,15 @@ import type { TokenSource } from './token-source.js'
 /** Whether an answer with this status may reject the token, so that the rest of it is worth a look. */
 export function mayReject(status: number, provider: Provider | undefined): boolean {
   return (provider?.conform.rejectionStatuses ?? [401]).includes(status)
+}
+
+/**
+ * Whether an API wants its nonce in the proof, and has not looked at the token yet: no reason to renew it.
+ *
+ * @see RFC 9449 §9
+ */
+export function wantsNonce(wwwAuthenticate: string): boolean {
+  return /\buse_dpop_nonce\b/.test(wwwAuthenticate)
 }
 
 /**
@@ -21,16 +31,21 @@ export function isTokenRejected(refusal: ApiRefusal, provider: Provider | undefi
 
 /**
  * Whether a refusal gives no reason, so that the token may be one: there is no challenge, none that follows the grammar,
- * or `Bearer` without an error. RFC 6750 §3.1 means the last for requests without a token, but a server that is told to
+ * or one of the token's own scheme without an error. RFC 6750 §3.1 means the last for requests without a token, but a server that is told to
  * keep its reasons to itself says it of dead ones too. A challenge of another scheme, or with another error, is a reason.
  */
-export function isUnexplained(refusal: ApiRefusal, provider: Provider | undefined): boolean {
+export function isUnexplained(
+  refusal: ApiRefusal,
+  provider: Provider | undefined,
+  tokenType: AccessTokenType = 'Bearer',
+): boolean {
   const { status, wwwAuthenticate: header } = refusal
   if (!mayReject(status, provider) || provider?.conform.recognizeRejection !== undefined) return false
   if (header.trim() === '') return true
   const challenges = challengesOf(header)
-  if (challenges === undefined) return !givesReason(header)
-  return challenges.some(({ scheme }) => scheme === 'bearer') && !challenges.some(({ members }) => members.get('error'))
+  const own = tokenType.toLowerCase()
+  if (challenges === undefined) return !givesReason(header, own)
+  return challenges.some(({ scheme }) => scheme === own) && !challenges.some(({ members }) => members.get('error'))
 }
 
 /** The login an API wants to have seen (RFC 9470 §3). */
@@ -135,8 +150,8 @@ function addMember(members: Map<string, string>, [, name = '', quoted, token = '
 }
 
 /** Of a header that follows no grammar: whether it names another scheme all the same, or an error that is no dead token. */
-function givesReason(header: string): boolean {
+function givesReason(header: string, own: string): boolean {
   if (/\b(?:insufficient_\w+|use_dpop_nonce|invalid_dpop_proof)\b/.test(header)) return true
   const scheme = /^[\s,]*([\w-]+)\s+[\w-]+\s*=/.exec(header)?.[1]?.toLowerCase()
-  return scheme === 'bearer' ? /\binvalid_request\b/.test(header) : scheme !== undefined
+  return scheme === own ? /\binvalid_request\b/.test(header) : scheme !== undefined
 }

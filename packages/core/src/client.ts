@@ -7,6 +7,7 @@ import { none } from './client-auth/none.js'
 import { type ClientMetadata, checkClientMetadata, registeredFor, responseKinds } from './client-metadata.js'
 import { type Clock, systemClock } from './clock.js'
 import { type DecryptionKey, DecryptionKeys, symmetricEncryption } from './decryption.js'
+import type { DpopKey } from './dpop.js'
 import type { EventListener } from './events.js'
 import { type EndpointName, endpointIn, statedList } from './metadata.js'
 import { checkCredential, checkFunction, checkObject, checkOptions, checkSecureUrl, optionError } from './options.js'
@@ -28,6 +29,13 @@ export interface ClientOptions {
   readonly auth?: ClientAuth
   /** Client certificate, private CA, server name and connect address, for this client's connections alone. */
   readonly tls?: TlsOptions | undefined
+  /**
+   * Binds tokens to a key, made by `dpopKey()`: token requests prove its possession, and so does every API request with
+   * such a token. Default: none.
+   *
+   * @see RFC 9449
+   */
+  readonly dpop?: DpopKey | undefined
   /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s for each request. */
   readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
   /**
@@ -62,6 +70,8 @@ export interface Client {
   readonly decryptionKeys: DecryptionKeys
   /** What its connections are made with. */
   readonly tls: TlsOptions
+  /** The key its tokens are bound to. */
+  readonly dpop: DpopKey | undefined
   /** What sends its requests. */
   readonly transport: Transport
   /** Tells this client's connection from others in a key. */
@@ -88,7 +98,7 @@ export function createClient(options: ClientOptions): Client {
   checkOptions('createClient', options, optionNames)
   checkCredential('clientId', options.clientId)
   checkProvider(options.provider)
-  const { provider, clientId, tls = {}, clock = systemClock, onEvent } = options
+  const { provider, clientId, tls = {}, dpop, clock = systemClock, onEvent } = options
   if (typeof Object(clock).now !== 'function') throw optionError('clock', 'must have a function now()')
   if (onEvent !== undefined) checkFunction('onEvent', onEvent)
   checkTls('createClient', tls, clock.now())
@@ -97,6 +107,9 @@ export function createClient(options: ClientOptions): Client {
   provider.conform.checkCredentials?.({ clientId, method: auth.method })
   const metadata = checkClientMetadata(options.metadata ?? {})
   const decryptionKeys = new DecryptionKeys(options.decryptionKeys)
+  if (dpop !== undefined) checkDpop(provider, dpop)
+  else if (metadata.dpop_bound_access_tokens)
+    throw optionError('dpop', 'is needed: by metadata.dpop_bound_access_tokens the client gets no other tokens')
   checkCanRead(metadata, { decryptionKeys, auth })
   const { headers = {} } = options
   checkRequestHeaders('headers', headers)
@@ -109,6 +122,7 @@ export function createClient(options: ClientOptions): Client {
     metadata,
     decryptionKeys,
     tls,
+    dpop,
     transport: transport.send,
     connection: transport.identity,
     timeoutMs: transport.timeoutMs,
@@ -143,6 +157,7 @@ const optionNames = [
   'clientSecret',
   'auth',
   'tls',
+  'dpop',
   'transport',
   'headers',
   'metadata',
@@ -196,6 +211,16 @@ function refuseUnset(options: ClientOptions): void {
     unset,
     'is undefined: an environment variable that is not set? A public client leaves it out, or says auth: none()',
   )
+}
+
+/** RFC 9449 §5.1. */
+function checkDpop({ name, metadata }: Provider, dpop: DpopKey): void {
+  const { signProof, thumbprint } = Object(dpop)
+  if (typeof signProof !== 'function' || typeof thumbprint !== 'string')
+    throw optionError('dpop', 'must come from dpopKey()')
+  const accepted = statedList(metadata, 'dpop_signing_alg_values_supported')
+  if (accepted !== undefined && !accepted.includes(dpop.alg))
+    throw optionError('dpop', `${name} accepts proofs by ${accepted.join(', ')}, not ${dpop.alg}`)
 }
 
 function secretAuth(provider: Provider, clientSecret: Secret): ClientAuth {

@@ -17,6 +17,13 @@ export interface EndpointRequest<T> extends Pick<RequestFacts, 'endpoint'> {
   readonly auth?: Pick<ClientAuth, 'method' | 'authenticate'> | undefined
   /** Writes the body. Default: the provider's way, else a form. */
   readonly encode?: ((parameters: Parameters, facts: RequestFacts) => EncodedRequest) | undefined
+  /**
+   * Asked for a DPoP proof, where the client has a key: `{}` at the token endpoint, with the access token at a protected
+   * resource. Default: none is sent.
+   *
+   * @see RFC 9449 §4.3, §7, §10.1
+   */
+  readonly proves?: { readonly accessToken?: string | undefined } | undefined
   readonly resend: Resend
   readonly beforeSending?: BeforeSending | undefined
   /** The shapes an answer may come in, the preferred one first, each with what is made of it. */

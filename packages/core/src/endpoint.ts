@@ -2,6 +2,7 @@
 import { explain } from './circumstances.js'
 import { type Client, endpointFor } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
+import { nonceFor, rememberDpopNonce } from './dpop.js'
 import type { EndpointRequest } from './endpoint-request.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
 import { hintedList } from './metadata.js'
@@ -14,16 +15,17 @@ import { theirError, theirWords } from './their-words.js'
 import type { TransportRequest, TransportResponse } from './transport.js'
 
 /**
- * Sends a request: authenticate, encode, prove, send, parse, in that order; once more, authenticated anew, when that is
- * safe.
+ * Sends a request: authenticate, encode, prove, send, parse, in that order; once more, authenticated and proved anew, when
+ * that is safe, and each time once more where the server has wanted its nonce in the proof.
  *
  * @throws AuthorizationServerError, TransportError, TokenResponseError; TypeError naming an endpoint that the metadata
  *   lacks; what `parameters`, `beforeSending` and `accepts` throw
  */
 export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
   const located = { ...request, url: endpointFor(client, request.endpoint, request.grantType) }
-  const first = await attempt(client, located)
-  const last = 'error' in first && mayRepeat(first.error, request) ? await attempt(client, located, first) : first
+  const first = await attemptWithNonce(client, located)
+  const last =
+    'error' in first && mayRepeat(first.error, request) ? await attemptWithNonce(client, located, first) : first
   if ('error' in last) throw last.error
   return last.answer
 }
@@ -35,27 +37,42 @@ interface Located<T> extends EndpointRequest<T> {
 interface Failed {
   readonly error: unknown
   readonly answered: TransportResponse['headers'] | undefined
+  /** Whether the proof lacked the nonce that the server wants in it. */
+  readonly lacksNonce: boolean
 }
 
-async function attempt<T>(
-  client: Client,
-  request: Located<T>,
-  before?: Failed,
-): Promise<{ readonly answer: T } | Failed> {
+type Outcome<T> = { readonly answer: T } | Failed
+
+/**
+ * A server that wants its nonce in the proof has done nothing with the request: whatever it carries goes out again, a code
+ * and a refresh token too.
+ *
+ * @see RFC 9449 §8
+ */
+async function attemptWithNonce<T>(client: Client, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
+  const outcome = await attempt(client, request, before)
+  return 'error' in outcome && outcome.lacksNonce ? attempt(client, request, outcome) : outcome
+}
+
+async function attempt<T>(client: Client, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
   const authenticated = await authenticate(client, request)
   const encoded = encode(client, request, authenticated)
-  const proof = await prove(request, encoded, before)
-  const sent = { ...authenticated, secrets: [...(authenticated.secrets ?? []), ...Object.values(proof)] }
+  const given = await holdBack(request, encoded, before)
+  const proof = prove(client, request, encoded)
+  const added = { ...given, ...proof?.headers }
+  const sent = { ...authenticated, secrets: [...(authenticated.secrets ?? []), ...Object.values(added)] }
   const requestedAt = client.clock.now()
   let response: TransportResponse | undefined
   try {
-    response = await exchange(client, { ...encoded, headers: { ...encoded.headers, ...proof } }, sent)
+    response = await exchange(client, { ...encoded, headers: { ...encoded.headers, ...added } }, sent)
+    proof?.rememberNonce(response)
     return { answer: await readAnswer(client, request, sent, response) }
   } catch (error) {
     const received = takeReceived(error) ?? (response && { ...response, isWhole: true })
     if (received !== undefined) await request.salvage?.(error, received, sent.parameters)
     const circumstances = { ...aboutRequest(client, request, sent), requestedAt, response }
-    return { error: explain(error, circumstances), answered: response?.headers }
+    const lacksNonce = proof?.lacksNonce(error) ?? false
+    return { error: explain(error, circumstances), answered: response?.headers, lacksNonce }
   }
 }
 
@@ -100,8 +117,8 @@ function encode<T>({ provider }: Client, request: Located<T>, sent: Authenticate
   return { method, url, headers: { accept, ...sent.headers, 'content-type': contentType }, body, fresh }
 }
 
-/** The last step before sending: it may hold the request back, or give headers that prove this very attempt. */
-async function prove<T>(
+/** What is done right before sending: it may hold the request back, or give headers for this very attempt. */
+async function holdBack<T>(
   { beforeSending }: Located<T>,
   { method, url }: TransportRequest,
   before: Failed | undefined,
@@ -111,6 +128,33 @@ async function prove<T>(
   } catch (reason) {
     throw before === undefined ? markUnsent(reason) : before.error
   }
+}
+
+/** The proof of one attempt, and what is made of the answer to it. */
+interface Proof {
+  readonly headers: { readonly dpop: string }
+  rememberNonce(response: TransportResponse): void
+  /** Whether it may have been refused for want of a nonce that is known now. */
+  lacksNonce(error: unknown): boolean
+}
+
+/** Made last, so that no time has passed since. */
+function prove<T>({ dpop, clock }: Client, { proves }: Located<T>, sent: TransportRequest): Proof | undefined {
+  if (dpop === undefined || proves === undefined) return undefined
+  const { method, url } = sent
+  const nonce = nonceFor(dpop, url)
+  const { accessToken } = proves
+  return {
+    headers: { dpop: dpop.signProof({ method, url, now: clock.now(), accessToken, nonce }) },
+    rememberNonce: ({ headers }) => rememberDpopNonce(dpop, url, headers.get('dpop-nonce')),
+    lacksNonce: error => isProofRefused(error) && nonceFor(dpop, url) !== nonce,
+  }
+}
+
+/** A server may have no word but `invalid_grant` for it: the grant is known to be dead once the proof was as it wants it. */
+function isProofRefused(error: unknown): boolean {
+  const { code, error: reason = '' } = error as Partial<AuthorizationServerError>
+  return code === 'ERR_SERVER_REFUSED' && ['use_dpop_nonce', 'invalid_dpop_proof', 'invalid_grant'].includes(reason)
 }
 
 /** Notes on an error of ours that it kept a request from being sent; returns the error. */

@@ -71,6 +71,8 @@ export type RefusalKind =
   | 'denied'
   /** The answer is still to come: ask again later (RFC 8628 §3.5). No fault of anybody. */
   | 'pending'
+  /** The proof of possession was refused, or is missing: nothing is said of what else the request shows (RFC 9449 §5). */
+  | 'invalid_dpop_proof'
   /** The assertion was taken for replayed or expired: worth one repetition with a new one. */
   | 'stale_assertion'
 
@@ -241,6 +243,8 @@ export type SessionEndReason =
   | 'refused'
   /** The server wants to see the user: a login, a consent, a stronger authentication. */
   | 'interaction_required'
+  /** It is bound to a DPoP key that this client does not have: with that key it is as good as before (RFC 9449 §5). */
+  | 'other_dpop_key'
   /** It was sent as often as the provider allows, and whether the server has used it up is not known. */
   | 'unknown_outcome'
   /** `forget()` was called. */

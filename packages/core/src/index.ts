@@ -89,6 +89,7 @@ export {
   type RequestObjectRules,
   type ResponseEncoding,
 } from './provider.js'
+export { type DpopKey, type DpopKeyOptions, type DpopProof, dpopKey, rememberDpopNonce } from './dpop.js'
 export type { AssertionOptions } from './client-auth/assertion-auth.js'
 export { type ClientAssertionOptions, clientAssertion } from './client-auth/client-assertion.js'
 export type { Authenticated, AuthenticationContext, ClientAuth } from './client-auth/client-auth.js'
@@ -105,6 +106,7 @@ export type { DocumentOptions } from './published-document.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'
+export type { AccessTokenType } from './binding.js'
 export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.js'
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'

@@ -5,6 +5,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  generateKeyPairSync,
   type JsonWebKey,
   KeyObject,
   sign,
@@ -71,11 +72,78 @@ export function signer(options: SignerOptions): Signer {
     checkCryptoKey(key, alg, algorithm)
     return compactSigner(alg, kid, identityOf(key), input => webcrypto.subtle.sign(algorithm.web, key, input))
   }
-  if (isJwk(key)) checkJwkUse(key, alg)
-  const parsed = parsePrivateKey('key', key, options.passphrase)
-  checkKey(parsed, alg, algorithm)
+  const parsed = keyFor(algorithm, { ...options, key })
   const identity = sha256(createPublicKey(parsed).export({ type: 'spki', format: 'pem' }).toString())
   return compactSigner(alg, kid, identity, input => signWithKey(parsed, algorithm, input))
+}
+
+/** A key of this process, which signs at once. */
+export interface LocalSigner {
+  readonly alg: SigningAlgorithm
+  /** The public half, with the members that a thumbprint is made of and no others (RFC 7638 §3.2). */
+  readonly publicJwk: JsonWebKey
+  /** The signature as JOSE wants it (RFC 7518 §3). */
+  readonly sign: (input: Uint8Array) => Buffer
+}
+
+/** A key of this process; without `alg` the one that its type leaves no choice about. */
+export interface LocalSignerOptions {
+  readonly key: PrivateKey
+  readonly alg?: SigningAlgorithm | undefined
+  readonly passphrase?: string | undefined
+}
+
+/**
+ * Makes what signs without anybody waiting for it, whatever the algorithm: 30 µs with P-256 or Ed25519, a millisecond with
+ * RSA.
+ *
+ * @throws {TypeError} as {@link signer}; naming `alg` where an RSA key comes without one
+ */
+export function localSigner({ key: given, alg: chosen, passphrase }: LocalSignerOptions): LocalSigner {
+  const key = types.isCryptoKey(given) ? KeyObject.from(given) : given
+  const alg = chosen ?? (ownAlgOf(key) as SigningAlgorithm) ?? algorithmFor(parsePrivateKey('key', key, passphrase))
+  const algorithm = algorithmOf(alg)
+  if (types.isCryptoKey(given)) checkCryptoKey(given, alg, algorithm)
+  const parsed = keyFor(algorithm, { key, alg, passphrase })
+  const options = signOptionsFor(parsed, algorithm)
+  return {
+    alg,
+    publicJwk: createPublicKey(parsed).export({ format: 'jwk' }) as JsonWebKey,
+    sign: input => sign(algorithm.hash, input, options),
+  }
+}
+
+/** Checked like one that was given. */
+function ownAlgOf(key: PrivateKey): unknown {
+  return isJwk(key) ? key.alg : undefined
+}
+
+/**
+ * Makes a new private key for an algorithm. RSA takes a tenth of a second, the others nothing worth mentioning.
+ *
+ * @throws {TypeError} naming `alg` when it is none
+ */
+export function generatePrivateKey(alg: SigningAlgorithm): KeyObject {
+  const { keyTypes, curve } = algorithmOf(alg)
+  if (curve !== undefined) return generateKeyPairSync('ec', { namedCurve: curve }).privateKey
+  if (keyTypes.includes('ed25519')) return generateKeyPairSync('ed25519').privateKey
+  return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+}
+
+/** The algorithm of a key whose type leaves no choice. */
+function algorithmFor(key: KeyObject): SigningAlgorithm {
+  const { namedCurve } = key.asymmetricKeyDetails ?? {}
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
+  // of RSA there is none, which is refused
+  return (['ES256', 'ES384', 'ES512'] as const).find(alg => algorithms[alg].curve === namedCurve) as SigningAlgorithm
+}
+
+/** The key itself, once it is known to do the algorithm. */
+function keyFor(algorithm: Algorithm, { key, alg, passphrase }: LocalSignerOptions & { alg: SigningAlgorithm }) {
+  if (isJwk(key)) checkJwkUse(key, alg)
+  const parsed = parsePrivateKey('key', key, passphrase)
+  checkKey(parsed, alg, algorithm)
+  return parsed
 }
 
 /**
@@ -218,13 +286,18 @@ function compactSigner(alg: string, kid: string | undefined, identity: string, s
 }
 
 /** P-256 and Ed25519 sign faster than the thread pool answers; the others would hold up the event loop for milliseconds. */
-async function signWithKey(key: KeyObject, { hash, curve, padding, web }: Algorithm, input: Buffer): Promise<Buffer> {
-  const rsa = padding === undefined ? {} : { padding, saltLength: web.saltLength ?? 0 }
-  const options = { key, dsaEncoding: 'ieee-p1363' as const, ...rsa }
+async function signWithKey(key: KeyObject, algorithm: Algorithm, input: Buffer): Promise<Buffer> {
+  const { hash, curve } = algorithm
+  const options = signOptionsFor(key, algorithm)
   if (hash === null || curve === 'prime256v1') return sign(hash, input, options)
   return new Promise((resolve, reject) => {
     sign(hash, input, options, (error, signature) => (error ? reject(error) : resolve(signature)))
   })
+}
+
+function signOptionsFor(key: KeyObject, { padding, web }: Algorithm) {
+  const rsa = padding === undefined ? {} : { padding, saltLength: web.saltLength ?? 0 }
+  return { key, dsaEncoding: 'ieee-p1363' as const, ...rsa }
 }
 
 /** What an external signer gave, with ECDSA's DER (RFC 3279 §2.2.3) turned into r and s (RFC 7518 §3.4). */

@@ -46,7 +46,7 @@ export {
   type RedirectProblem,
 } from './redirect.js'
 export { leadsToSocket, type Origins, originOf, parseOrigins, socketError } from './origins.js'
-export { type Attached, type AttachRequest, type AttachResponse, attach } from './attach.js'
+export { type Attached, type AttachRequest, type AttachResponse, attach, type Hop } from './attach.js'
 export { concealAgent, concealRequest, hide } from './conceal.js'
 export { cacheFor, uncachedAnswer, uncachedRequest, wholeCache } from './private-answers.js'
 export {

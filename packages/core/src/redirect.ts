@@ -73,7 +73,7 @@ export function nextHop(
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const contentHeaders = ['content-encoding', 'content-language', 'content-length', 'content-location', 'content-type']
 /** The caller's own, which no other origin gets. */
-const privateHeaders = ['authorization', 'cookie', 'host', 'proxy-authorization']
+const privateHeaders = ['authorization', 'cookie', 'dpop', 'host', 'proxy-authorization']
 
 /** Header values are bytes; a URL in UTF-8 is read as one. */
 function decodeLocation(location: string): string {

@@ -36,6 +36,7 @@ const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
   'interaction_required',
   'denied',
   'pending',
+  'invalid_dpop_proof',
   'stale_assertion',
 ])
 
@@ -43,16 +44,26 @@ const refusalKinds: ReadonlySet<RefusalKind> = new Set<RefusalKind>([
  * The reading of RFC 6749 §5.2: the status first, then the code. A 401 that names no other reason is about the client:
  * some say 401 of a dead refresh token too, but then with its code.
  */
-function standardKind({ status, error = '' }: Pick<Refusal, 'status' | 'error'>, isOfClient: boolean): RefusalKind {
+function standardKind(
+  { status, error = '', errorDescription = '' }: Pick<Refusal, 'status' | 'error'> & Partial<Refusal>,
+  isOfClient: boolean,
+): RefusalKind {
   // oauth2orize 1.12; what is not implemented now will not be in a minute
   if (status === 501 && error === 'unsupported_grant_type') return 'terminal'
   if (status >= 500 || status === 429 || status === 408) return 'transient'
   if (pendingCodes.has(error)) return 'pending'
+  if (isAboutProof(error, errorDescription)) return 'invalid_dpop_proof'
   if (status < 400 && error === 'server_error') return 'transient'
   const named = kindsByCode[error]
   const namesNone = named === undefined ? !namesAnother.test(error) : named === 'denied'
   if (isOfClient && status === 401 && namesNone) return 'invalid_client'
   return named ?? 'terminal'
+}
+
+/** Some servers have no code of their own for a proof that is missing or by another key: only their words tell. */
+function isAboutProof(error: string, words: string): boolean {
+  if (error === 'invalid_dpop_proof' || error === 'use_dpop_nonce') return true
+  return ['invalid_grant', 'invalid_request'].includes(error) && /\b(?:dpop|jkt)\b/i.test(words)
 }
 
 /** Codes that mean nothing but: not yet. */

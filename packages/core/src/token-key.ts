@@ -34,12 +34,15 @@ function commonTo({ provider, id, auth, connection }: Client, isShared: boolean)
   return [server, id, auth.method, auth.identity, connection]
 }
 
-/** Grant, its identity with the scope as a set, certificate: all else that changes the answer. */
+/** Grant, its identity with the scope as a set, certificate, DPoP key: all else that changes the answer. */
 export function entryKey(client: Client, grantType: string, identity: Parameters): string {
   const { scope, ...others } = identity
   const sortedScope = [...new Set(splitScope(scope))].sort()
   const sorted = Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1))
-  return sha256(JSON.stringify([grantType, sorted, sortedScope, client.tls.certificate?.thumbprint]))
+  const { tls, dpop } = client
+  // a key of its own for those who have one: those of all others stay what they were
+  const bound = dpop === undefined ? [] : [{ jkt: dpop.thumbprint }]
+  return sha256(JSON.stringify([grantType, sorted, sortedScope, tls.certificate?.thumbprint, ...bound]))
 }
 
 /** The same at any time: one text for all who have it, until the certificate is another one. */

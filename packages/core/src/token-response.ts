@@ -1,5 +1,6 @@
 /** What a token response gave us, checked before it is kept (RFC 6749 §5.1 and appendix A). */
 import { additionalMembers } from './additional.js'
+import { checkConfirmation, type Presented, readTokenType } from './binding.js'
 import { isObject, kindOf, saysNothing } from './body.js'
 import { outOfContext } from './context.js'
 import { TokenResponseError } from './errors.js'
@@ -16,6 +17,8 @@ export interface TokenResponseContext {
   readonly requestedScope: string | undefined
   /** The body as it came, when it was mapped. */
   readonly original?: unknown
+  /** What the token may be bound to. Default: nothing. */
+  readonly presented?: Presented | undefined
 }
 
 /**
@@ -47,18 +50,22 @@ function failureIn(body: unknown): object | undefined {
  * Reads a token response.
  *
  * @param body by the RFC's names, from {@link mapTokenResponse}
- * @throws TokenResponseError naming the member that is missing or wrong
+ * @throws TokenResponseError naming the member that is missing or wrong, ValidationError when the token is bound to what the
+ *   client does not have, or should be bound and is not
  */
 export async function parseTokenResponse(body: unknown, context: TokenResponseContext): Promise<TokenSet> {
-  const { provider, requestedAt, requestedScope, original } = context
+  const { provider, requestedAt, requestedScope, original, presented = {} } = context
   if (!isObject(body)) throw wrong(`expected a JSON object, got ${kindOf(body)}`, provider)
   const accessToken = readToken(body, 'access_token', printable, provider)
   if (accessToken === undefined) throw wrong('access_token is missing', provider)
-  checkTokenType(body.token_type ?? provider.conform.defaultTokenType, provider)
+  const tokenType = readTokenType(body.token_type ?? provider.conform.defaultTokenType, presented, provider)
+  checkConfirmation(accessToken, tokenType, presented, provider)
   const requested = splitScope(requestedScope)
   const granted = readScope(body.scope, requested) ?? requested
   return new TokenSet({
     accessToken,
+    tokenType,
+    jkt: tokenType === 'DPoP' ? presented.jkt : undefined,
     refreshToken: readToken(body, 'refresh_token', visible, provider),
     idToken: readToken(body, 'id_token', visible, provider),
     obtainedAt: requestedAt,
@@ -93,12 +100,6 @@ function readToken(
   if (typeof value !== 'string') throw wrong(`${name} is ${kindOf(value)}; expected a string`, provider)
   if (shape.test(value)) return value
   throw wrong(`${name} is a string with characters that no token may have, such as a line break`, provider)
-}
-
-function checkTokenType(tokenType: unknown, provider: Provider): void {
-  if (typeof tokenType === 'string' && tokenType.toLowerCase() === 'bearer') return
-  const got = typeof tokenType === 'string' && tokenType !== '' ? 'another' : kindOf(tokenType)
-  throw wrong(`token_type is ${tokenType === undefined ? 'missing' : got}; only Bearer tokens can be used`, provider)
 }
 
 /** Separated by blanks (RFC 6749 §3.3), or by commas, unless a scope that was asked for holds one; or a list. */

@@ -1,11 +1,16 @@
 /** What is held of a token response: the tokens, which printing does not show, and what is known of them. */
 import { type AdditionalMembers, noMembers } from './additional.js'
+import type { AccessTokenType } from './binding.js'
 import { redacted } from './secret.js'
 
 /** What a token set is made of, for tests and for sources of your own. */
 export interface TokenSetMembers {
-  /** The access token, as it goes into `Authorization: Bearer`. */
+  /** The access token, as it goes into `Authorization`. */
   readonly accessToken: string
+  /** How it is sent. Default `Bearer`. */
+  readonly tokenType?: AccessTokenType | undefined
+  /** The thumbprint of the DPoP key it is bound to. Default: of that of the source's client, where it is a DPoP token. */
+  readonly jkt?: string | undefined
   /** The refresh token, where one came. */
   readonly refreshToken?: string | undefined
   /** The ID token as received, not verified. */
@@ -69,9 +74,10 @@ export class TokenSet {
   readonly #refreshToken: string | undefined
   readonly #idToken: string | undefined
   readonly #additional: AdditionalMembers
+  readonly #jkt: string | undefined
   #idTokenClaims: IdTokenClaims | undefined
-  /** The scheme of the `Authorization` header (RFC 6750 §2.1). */
-  readonly tokenType = 'Bearer'
+  /** The scheme of the `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). */
+  readonly tokenType: AccessTokenType
   /** Just before it was asked for, in epoch milliseconds: lifetimes count from here. */
   readonly obtainedAt: number
   /** In epoch milliseconds; `undefined` when the server did not say, or said never. */
@@ -95,6 +101,8 @@ export class TokenSet {
     this.#idToken = members.idToken
     this.#additional = members.additional ?? noMembers
     this.#idTokenClaims = members.idTokenClaims
+    this.#jkt = members.jkt
+    this.tokenType = members.tokenType ?? 'Bearer'
     this.obtainedAt = members.obtainedAt
     this.expiresAt = members.expiresAt
     this.refreshTokenExpiresAt = members.refreshTokenExpiresAt
@@ -117,6 +125,11 @@ export class TokenSet {
     return this.#idToken
   }
 
+  /** The thumbprint of the DPoP key that the tokens are bound to; `undefined` when they are bound to none. */
+  get jkt(): string | undefined {
+    return this.#jkt
+  }
+
   /**
    * The claims of the ID token, frozen, where it was checked: that of a login, or of the last refresh that brought one,
    * with `auth_time` and `nonce` of the login where it leaves them out. `undefined` for whatever came without a login.
@@ -137,12 +150,13 @@ export class TokenSet {
 
   /** A copy for logs: a short hash stands for each token. */
   toJSON(): Record<string, unknown> {
-    const { accessToken, refreshToken, idToken } = this
+    const { accessToken, refreshToken, idToken, jkt } = this
     return {
       accessToken: redacted(accessToken),
       ...(refreshToken !== undefined && { refreshToken: redacted(refreshToken) }),
       ...(idToken !== undefined && { idToken: redacted(idToken) }),
       ...Object.fromEntries(Object.entries(this)),
+      ...(jkt !== undefined && { jkt }),
     }
   }
 

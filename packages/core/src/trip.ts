@@ -2,16 +2,14 @@
  * One request of a caller's, from its first attempt to its last hop: what each of them carries, and whether an answer is
  * returned or the request sent once more. An integration translates its library's hooks to these calls, and decides nothing.
  */
-import { type Attached, attachAwaited, attachHeld } from './attach.js'
+import { type AttachedRequest, attachAwaited, attachHeld, type Hop } from './attach.js'
 import { type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
 import type { Origins } from './origins.js'
 import { uncachedRequest } from './private-answers.js'
 import type { TokenSource } from './token-source.js'
 
 /** What is about to be sent: one attempt, or one hop of it. */
-export interface Sending extends Target {
-  /** In capitals. */
-  readonly method: string
+export interface Sending extends Target, Hop {
   /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
   /** Makes that signal where there is none yet: called once something has to be waited for. */
@@ -53,7 +51,7 @@ const none: OurHeaders = Object.freeze({})
 export class Trip<Agent> {
   readonly #attachments: Attachments<Agent>
   #attachment: Attachment<Agent> | undefined
-  #attached: Attached | undefined
+  #attached: AttachedRequest | undefined
   /** A redirect has left the origins: nothing of ours is sent from then on, not even back there. */
   #strayed = false
   #bringsOwn = false
@@ -86,18 +84,17 @@ export class Trip<Agent> {
     this.#bringsOwn ||= bringsOwn(sending)
     const { attachment } = this
     if (attachment === undefined || this.#bringsOwn) return none
-    this.#attached?.allows(sending.url)
+    this.#attached?.goesTo(sending)
     return this.#attached === undefined ? this.#ask(attachment, sending) : this.#headersOf(this.#attached, sending)
   }
 
   /**
-   * As {@link headersFor} for a hop of a redirect, for libraries that cannot wait there. A bearer token is at hand. What is
-   * made anew for each hop, such as a proof, may not be: an integration whose library cannot wait would have to follow
-   * redirects itself then.
+   * As {@link headersFor} for a hop of a redirect, for libraries that cannot wait there: the token is at hand, and a proof is
+   * made at once.
    */
   headersOnward(sending: Sending): OurHeaders {
     this.#strayed ||= !this.#attachment?.origins.has(sending.url)
-    this.#attached?.allows(sending.url)
+    this.#attached?.goesTo(sending)
     this.#bringsOwn ||= sending.has('authorization')
     if (this.#strayed || this.#bringsOwn || this.#attached === undefined) return none
     return this.#headersOf(this.#attached, sending)
@@ -105,10 +102,12 @@ export class Trip<Agent> {
 
   /**
    * Told of every answer, that of a redirect included, before anything else is sent: whether it has to be decided on.
-   * What came of a request sent again says what the API's refusals are worth.
+   * What came of a request sent again says what the API's refusals are worth, and any answer may bring the nonce of the next
+   * proof.
    */
-  concerns({ status }: Pick<Answer, 'status'>): boolean {
-    return !this.#bringsOwn && this.#attached?.concerns(status) === true
+  concerns(answer: Answer): boolean {
+    if (this.#bringsOwn || this.#attached === undefined) return false
+    return this.#attached.concerns(answer.status, this.#attached.isProven ? answer.header('dpop-nonce') : undefined)
   }
 
   /**
@@ -120,7 +119,8 @@ export class Trip<Agent> {
   async decide(answer: Refused, repeatable: boolean): Promise<boolean> {
     if (this.#attached === undefined || !this.concerns(answer)) return false
     const wwwAuthenticate = answer.header('www-authenticate')
-    const seen = { status: answer.status, wwwAuthenticate, body: () => answer.body() }
+    const dpopNonce = answer.header('dpop-nonce')
+    const seen = { status: answer.status, wwwAuthenticate, dpopNonce, body: () => answer.body() }
     const again = await this.#attached.replay(seen, repeatable)
     // an answer is decided on once, however many ask
     if (again === undefined) this.#attached = undefined
@@ -149,7 +149,7 @@ export class Trip<Agent> {
     return this.#headersOf(this.#attached, sending)
   }
 
-  #headersOf({ headers }: Attached, sending: Sending): OurHeaders {
+  #headersOf({ headers }: AttachedRequest, sending: Sending): OurHeaders {
     const isKept = sending.mayBeKept && !sending.has('cache-control')
     const ours: Record<string, string> = isKept ? Object.assign({}, uncachedRequest, headers) : headers
     // made anew each time they are asked for, so that they are ours to change

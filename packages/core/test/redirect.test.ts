@@ -79,7 +79,7 @@ describe('the target', () => {
 
   test('at another origin gets none of the credentials of the caller', () => {
     const { droppedHeaders } = follow('GET', 302, 'https://www.example.com/')
-    expect(droppedHeaders).toEqual(['authorization', 'cookie', 'host', 'proxy-authorization'])
+    expect(droppedHeaders).toEqual(['authorization', 'cookie', 'dpop', 'host', 'proxy-authorization'])
   })
 
   test.each([

@@ -22,8 +22,20 @@ export function redirected(hop: Hop, response: Response): Hop | undefined {
 }
 
 /** As core sees it. */
-export function answerOf({ status, headers }: Response): Answer {
-  return { status, header: name => headers.get(name) ?? undefined }
+export class Answered implements Answer {
+  readonly #response: Response
+
+  constructor(response: Response) {
+    this.#response = response
+  }
+
+  get status(): number {
+    return this.#response.status
+  }
+
+  header(name: string): string | undefined {
+    return this.#response.headers.get(name) ?? undefined
+  }
 }
 
 /** What fetch rejects with. */

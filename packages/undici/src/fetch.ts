@@ -14,7 +14,7 @@ import {
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent, installedUndici, orders } from './attaching.js'
 import { bodyOf, type FetchRequest, firstHop, Hop, type Init, initOf, isRequest, urlOf } from './fetch-request.js'
-import { answerOf, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
+import { Answered, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
 import type { TokenOptions } from './interceptor.js'
 
 export type { FetchRequest }
@@ -86,7 +86,7 @@ async function call(wrapped: Wrapped, input: unknown, given: RequestInit | undef
   if (isRequest(input) && hop.body === undefined) hop = new Hop({ ...hop, body: await bodyOf(input, init.signal) })
   for (let hops = 0; ; hops++) {
     let response = await send(passage, hop, hops === 0 ? 'first' : 'redirect')
-    if (trip.concerns(response)) response = await decided(passage, hop, response)
+    if (trip.concerns(new Answered(response))) response = await decided(passage, hop, response)
     const next = followed(hop, response, init.redirect, hops)
     if (next === undefined) return handedOn(trip, response, hops)
     discard(response)
@@ -129,20 +129,22 @@ interface Sent extends Init {
 async function decided(passage: Passage, hop: Hop, response: Response): Promise<Response> {
   const { trip } = passage
   let refusal = response
+  const answered = new Answered(refusal)
   const body = async () => {
     const { text, intact } = await readBeginning(refusal)
     refusal = intact
     return text
   }
+  const refused = { status: answered.status, header: (name: string) => answered.header(name), body }
   try {
-    if (!(await trip.decide({ ...answerOf(refusal), body }, isRepeatableBody(hop.body)))) return refusal
+    if (!(await trip.decide(refused, isRepeatableBody(hop.body)))) return refusal
   } catch (error) {
     discard(refusal)
     throw error
   }
   discard(refusal)
   const next = await send(passage, hop, 'replay')
-  return trip.concerns(next) ? decided(passage, hop, next) : next
+  return trip.concerns(new Answered(next)) ? decided(passage, hop, next) : next
 }
 
 function followed(hop: Hop, response: Response, redirect: string | undefined, hops: number): Hop | undefined {

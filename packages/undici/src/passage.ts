@@ -48,6 +48,11 @@ export class Passage implements Sending, Judge {
     return this.request.method
   }
 
+  get target(): string {
+    const { path } = this.request
+    return path.startsWith('/') ? `${this.url.slice(0, -1)}${path}` : path
+  }
+
   get mayBeKept(): boolean {
     return this.#route.mayBeKept
   }

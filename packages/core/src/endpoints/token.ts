@@ -1,5 +1,6 @@
 /** The token endpoint (RFC 6749 §3.2): a grant goes in, a token set comes out. */
 import { type Content, json } from '../answer-shape.js'
+import type { Presented } from '../binding.js'
 import { type Client, endpointFor } from '../client.js'
 import { sendToEndpoint } from '../endpoint.js'
 import type { BeforeSending } from '../endpoint-request.js'
@@ -49,13 +50,15 @@ export async function askTokenEndpoint(
   const facts = { endpoint: 'token_endpoint', grantType } as const
   const context = { client, endpoint: endpointFor(client, facts.endpoint, grantType) }
   const requestedAt = client.clock.now()
+  const certificateBefore = client.tls.certificate?.thumbprint
   return sendToEndpoint(client, {
     ...facts,
     parameters: () => parametersOf(grant, context),
+    proves: {},
     resend,
     beforeSending,
     map: body => mapTokenResponse(body, provider, facts),
-    accepts: [json((content, sent) => readTokenSet(content, { grant, context, requestedAt, sent }))],
+    accepts: [json((content, sent) => readTokenSet(content, { grant, context, requestedAt, certificateBefore, sent }))],
     salvage: withoutRefreshToken
       ? undefined
       : (error, received, { refresh_token: sent }) =>
@@ -82,16 +85,31 @@ interface Answered {
   readonly grant: Grant
   readonly context: GrantContext
   readonly requestedAt: number
+  /** The thumbprint of the client's certificate before the request: it may have been replaced meanwhile. */
+  readonly certificateBefore: string | undefined
   readonly sent: Parameters
 }
 
 async function readTokenSet({ body, original }: Content, answered: Answered): Promise<TokenSet> {
-  const { grant, context, requestedAt, sent } = answered
+  const { grant, context, requestedAt, certificateBefore, sent } = answered
   const { provider } = context.client
   const requestedScope = textOf(sent.scope)
-  const tokenSet = await parseTokenResponse(body, { provider, requestedAt, requestedScope, original })
+  const presented = presentedBy(context.client, certificateBefore)
+  const tokenSet = await parseTokenResponse(body, { provider, requestedAt, requestedScope, original, presented })
   await grant.validate?.(tokenSet, context)
   return tokenSet
+}
+
+function presentedBy({ dpop, tls, provider, metadata }: Client, certificateBefore: string | undefined): Presented {
+  const certificates = [certificateBefore, tls.certificate?.thumbprint].filter(one => one !== undefined)
+  const knowsDpop = provider.metadata.dpop_signing_alg_values_supported !== undefined
+  const { dpop_bound_access_tokens: isRegistered, tls_client_certificate_bound_access_tokens: isCertificate } = metadata
+  return {
+    jkt: dpop?.thumbprint,
+    certificates,
+    refusesBearer: isRegistered ?? knowsDpop,
+    registered: { jkt: isRegistered === true, certificate: isCertificate === true },
+  }
 }
 
 function checkArguments(client: unknown, grant: unknown): void {

@@ -188,9 +188,9 @@ function sweepHealths(now: number): void {
 }
 
 /** Names the credentials as they are now; credentials that cannot be read are others than those refused. */
-async function credentialsOf({ auth, tls }: Client): Promise<string> {
+async function credentialsOf({ auth, tls, dpop }: Client): Promise<string> {
   const fingerprint = await auth.fingerprint?.().catch(() => 'unreadable')
-  return JSON.stringify([fingerprint, tls.certificate?.thumbprint])
+  return JSON.stringify([fingerprint, tls.certificate?.thumbprint, dpop?.thumbprint])
 }
 
 /** How refreshes of one client went last: whether it is one refresh token that is refused, or everybody's. */

@@ -37,6 +37,8 @@ const problems: Readonly<Record<SessionEndReason, string>> = {
   invalid_grant: 'the refresh token is dead',
   refused: 'the server goes on refusing the refresh token, while it serves others',
   interaction_required: 'the server wants to see the user',
+  other_dpop_key:
+    'the refresh token is bound to a DPoP key that this client does not have; give it the same key as before',
   unknown_outcome:
     'whether the server used the refresh token up is not known, and the provider forbids to send it again',
   forgotten: 'the tokens were forgotten',

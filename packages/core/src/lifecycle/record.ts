@@ -13,6 +13,8 @@ import { type IdTokenClaims, TokenSet } from '../token-set.js'
  */
 export interface LineageRecord {
   readonly refreshToken?: string | undefined
+  /** The thumbprint of the DPoP key it came with; `undefined` when it came with none. */
+  readonly refreshTokenJkt?: string | undefined
   readonly refreshTokenExpiresAt?: number | undefined
   /** From when on its end is told, so that somebody can log in again in time. */
   readonly refreshTokenWarnAt?: number | undefined
@@ -39,6 +41,8 @@ export type EndReason = 'invalid_grant' | 'interaction_required' | 'refused'
 
 export interface KeptToken {
   readonly accessToken: string
+  /** The thumbprint of the DPoP key it is bound to: it is a DPoP token then, else a Bearer token. */
+  readonly jkt?: string | undefined
   readonly idToken?: string | undefined
   readonly obtainedAt: number
   readonly expiresAt?: number | undefined
@@ -104,12 +108,14 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
   return { ...withRefreshToken(record, answer), accessTokens, ...(idTokenClaims && { idTokenClaims }) }
 }
 
-/** Most answers have neither an ID token nor further members: these take no place then. */
+/** Most answers have neither an ID token nor further members, and are bound to no key: these take no place then. */
 function kept(answer: TokenSet, before: KeptToken | undefined): KeptToken {
   const { accessToken, idToken = before?.idToken, obtainedAt, expiresAt, scope = before?.scope, missingScope } = answer
   const additional = withMembersBefore(before?.additional, answer.additional)
   const token = { accessToken, obtainedAt, expiresAt, scope, missingScope }
-  return idToken === undefined && additional === undefined ? token : { ...token, idToken, additional }
+  const { jkt } = answer
+  const more = [idToken, additional, jkt].some(member => member !== undefined)
+  return more ? { ...token, idToken, additional, jkt } : token
 }
 
 /** The request never left: what was known before the mark is what is known. */
@@ -172,6 +178,8 @@ export function knows(record: LineageRecord, refreshToken: string): boolean {
 /** A refresh token that somebody brings, and what comes with it. */
 export interface BroughtRefreshToken {
   readonly refreshToken?: string | undefined
+  /** The thumbprint of the DPoP key it comes with. Default: that of the one before. */
+  readonly jkt?: string | undefined
   readonly refreshTokenExpiresAt?: number | undefined
   /** When it came, in epoch milliseconds. */
   readonly obtainedAt: number
@@ -191,7 +199,13 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
   const isFirst = record.refreshToken === undefined
   const origins = isFirst ? withInForce(record.origins) : isSame ? record.origins : originsOf(record)
   const spent = isSame ? record.spent : spentWith(record, refreshToken)
-  return { ...lasting, refreshToken, ...expiryOf(brought, isSame ? record : {}), origins, spent }
+  const binding = bindingOf(isSame ? record.refreshTokenJkt : (brought.jkt ?? record.refreshTokenJkt))
+  return { ...lasting, refreshToken, ...binding, ...expiryOf(brought, isSame ? record : {}), origins, spent }
+}
+
+/** Most are bound to no key: that takes no place. */
+function bindingOf(refreshTokenJkt: string | undefined): Pick<LineageRecord, 'refreshTokenJkt'> {
+  return refreshTokenJkt === undefined ? {} : { refreshTokenJkt }
 }
 
 function withInForce(origins: readonly string[]): readonly string[] {
@@ -224,16 +238,27 @@ function expiryOf({ refreshTokenExpiresAt, obtainedAt }: BroughtRefreshToken, be
 
 /** The rest of a record, with whatever a later release keeps there. */
 function withoutRefreshToken(record: LineageRecord): LineageRecord {
-  const { refreshToken, refreshTokenExpiresAt, refreshTokenWarnAt, sending, ended, asked, ...lasting } = record
+  const {
+    refreshToken,
+    refreshTokenJkt,
+    refreshTokenExpiresAt,
+    refreshTokenWarnAt,
+    sending,
+    ended,
+    asked,
+    ...lasting
+  } = record
   return lasting
 }
 
 /** A token as callers get it. One from the future was written by a clock that runs ahead: it lives as long, from now. */
 export function tokenSetOf(record: LineageRecord, token: KeptToken, now: number): TokenSet {
-  const { accessToken, idToken, scope, missingScope, additional } = token
+  const { accessToken, jkt, idToken, scope, missingScope, additional } = token
   const aheadMs = Math.max(0, token.obtainedAt - now)
   return new TokenSet({
     accessToken,
+    tokenType: jkt === undefined ? 'Bearer' : 'DPoP',
+    jkt,
     refreshToken: record.refreshToken,
     idToken,
     obtainedAt: token.obtainedAt - aheadMs,

@@ -41,6 +41,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
   const resends = client.provider.conform.refreshTokenResends ?? Number.POSITIVE_INFINITY
   const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
   const now = () => client.clock.now()
+  const mayProve = (jkt: string) => holdsKey(client, jkt)
   const grantOf = (token: string) => refreshToken({ refreshToken: token, scope })
 
   async function renew(entry: Entry, { reason, checkOpen, named, ...wanted }: Ask): Promise<TokenSet> {
@@ -76,7 +77,7 @@ export function byRefreshToken(client: Client, scope: string | undefined, subjec
       cool_down: ({ refreshToken: token }) => refuseWhileResting(attemptOf(token)),
       send: ({ refreshToken: token, beforeSending }) => send(token, () => run(beforeSending(), does)),
     }
-    const refresh = { ...wanted, entry: entry.key, resends, holder: lease.holder, now, checkOpen }
+    const refresh = { ...wanted, entry: entry.key, resends, mayProve, holder: lease.holder, now, checkOpen }
     throwIfKnown(lineage, decide(lineage.known?.record ?? emptyRecord, { ...refresh, now: now(), leased: false }))
     const conclude = (verdict: Verdict) => {
       if (verdict.step === 'answered')
@@ -168,6 +169,16 @@ function ofLogin(grant: Grant, login: IdTokenClaims | undefined): Grant {
     },
     validate: (tokenSet, { client }) => validateRefreshed(tokenSet, client, login),
   }
+}
+
+/**
+ * Whether a client may send a refresh token that came with a proof by this key. That of a public client is bound to it; others
+ * have their credentials for that, and need no more than a proof, since without one a server may end the session.
+ *
+ * @see RFC 9449 §5
+ */
+function holdsKey({ dpop, auth }: Client, jkt: string): boolean {
+  return dpop !== undefined && (auth.method !== 'none' || dpop.thumbprint === jkt)
 }
 
 /** How each step is done. */

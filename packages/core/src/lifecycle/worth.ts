@@ -37,6 +37,7 @@ export function isMissing(record: LineageRecord): boolean {
 
 const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
   refreshToken: true,
+  refreshTokenJkt: true,
   refreshTokenExpiresAt: true,
   refreshTokenWarnAt: true,
   accessTokens: true,

@@ -178,6 +178,10 @@ describe('a session that is over', () => {
     invalid_grant: ['the refresh token is dead', true],
     refused: ['the server goes on refusing the refresh token, while it serves others', true],
     interaction_required: ['the server wants to see the user', true],
+    other_dpop_key: [
+      'the refresh token is bound to a DPoP key that this client does not have; give it the same key as before',
+      true,
+    ],
     unknown_outcome: [
       'whether the server used the refresh token up is not known, and the provider forbids to send it again',
       true,

@@ -87,7 +87,7 @@ declare const tokens: TokenSet
 expectTypeOf(tokens.accessToken).toEqualTypeOf<string>()
 expectTypeOf(tokens.refreshToken).toEqualTypeOf<string | undefined>()
 expectTypeOf(tokens.expiresAt).toEqualTypeOf<number | undefined>()
-expectTypeOf<TokenSet['tokenType']>().toEqualTypeOf<'Bearer'>()
+expectTypeOf<TokenSet['tokenType']>().toEqualTypeOf<'Bearer' | 'DPoP'>()
 // @ts-expect-error
 tokens.accessToken = 'another'
 // @ts-expect-error the answer's own name for it is `expires_in`, in seconds

@@ -1,0 +1,135 @@
+/**
+ * DPoP: proofs that whoever sends a request has the key its token is bound to (RFC 9449 §4), and the nonces that servers
+ * want in them (§8, §9). A proof is made at once, so that no HTTP library has to wait for one at a hop.
+ */
+import { type JsonWebKey, randomUUID } from 'node:crypto'
+import type { SigningAlgorithm } from './algorithms.js'
+import { msToSeconds } from './clock.js'
+import { generatePrivateKey, jwkThumbprint, localSigner, type PrivateKey } from './keys.js'
+import { checkOptions, optionError, parseUrl } from './options.js'
+import { sha256 } from './secret.js'
+
+/** The key that tokens are bound to. */
+export interface DpopKeyOptions {
+  /**
+   * The private key. Default: a new one, P-256 unless `alg` asks for another. It is gone with the process, and so is
+   * whatever is bound to it: a public client keeps its refresh tokens only with a key that stays. It has to be in this
+   * process, since a hop of a redirect waits for no KMS.
+   */
+  readonly key?: PrivateKey | undefined
+  /** Default: by the key's type, `ES256` or `EdDSA`. RSA leaves a choice, so it has to be given there. */
+  readonly alg?: SigningAlgorithm | undefined
+  /** Decrypts an encrypted PEM. */
+  readonly passphrase?: string | undefined
+}
+
+/** What one proof is for. */
+export interface DpopProof {
+  /** `htm`: the method as it goes over the wire. */
+  readonly method: string
+  /** `htu`: where the request goes; query and fragment are left out. */
+  readonly url: string | URL
+  /** `iat`, in epoch milliseconds. */
+  readonly now: number
+  /** `ath`: the token that goes with it; none at the token endpoint. */
+  readonly accessToken?: string | undefined
+  /** What the server of that origin wants in it. */
+  readonly nonce?: string | undefined
+}
+
+/** A key that tokens are bound to, made by `dpopKey()`. Printing one shows its public half. */
+export interface DpopKey {
+  /** The algorithm of its proofs. */
+  readonly alg: SigningAlgorithm
+  /** `jkt`: the SHA-256 thumbprint of the public key, which `dpop_jkt` and `cnf` name it by. @see RFC 7638, RFC 9449 §6, §10 */
+  readonly thumbprint: string
+  /** As it stands in each proof. */
+  readonly publicJwk: Readonly<JsonWebKey>
+  /** A new proof, good for one request: its `jti` is a UUID of its own. @see RFC 9449 §4.2 */
+  signProof(proof: DpopProof): string
+}
+
+/**
+ * Reads or makes the key that a client's tokens are bound to: `createClient({ dpop: dpopKey() })`.
+ *
+ * @throws TypeError naming the option: a key that cannot be read, is elsewhere, or cannot do `alg`
+ * @see RFC 9449 §4
+ */
+export function dpopKey(options: DpopKeyOptions = {}): DpopKey {
+  checkOptions('dpopKey', options, ['key', 'alg', 'passphrase'])
+  refuseUnset(options)
+  const { key = generatePrivateKey(options.alg ?? 'ES256'), passphrase } = options
+  if (typeof key === 'function')
+    throw optionError('key', 'must be in this process: proofs are made at once, which no external signer can do')
+  const { alg, publicJwk, sign } = localSigner({ key, alg: options.alg, passphrase })
+  const header = encoded({ typ: 'dpop+jwt', alg, jwk: publicJwk })
+  return {
+    alg,
+    thumbprint: jwkThumbprint(publicJwk, 'sha256'),
+    publicJwk,
+    signProof({ method, url, now, accessToken, nonce }) {
+      const { origin, path } = partsOf(url)
+      const ath = accessToken === undefined ? undefined : sha256(accessToken)
+      const claims = { jti: randomUUID(), htm: method, htu: origin + path, iat: msToSeconds(now), ath, nonce }
+      const input = `${header}.${encoded(claims)}`
+      return `${input}.${sign(Buffer.from(input)).toString('base64url')}`
+    },
+  }
+}
+
+/** A key that is not set by mistake would be made anew in each process. */
+function refuseUnset(options: DpopKeyOptions): void {
+  if ('key' in options && options.key === undefined)
+    throw optionError('key', 'is undefined: an environment variable that is not set? Leave it out for a new key')
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
+}
+
+/** A WebSocket opens with a request over HTTP, whose URL is meant (RFC 6455 §3). */
+function partsOf(url: string | URL): { readonly origin: string; readonly path: string } {
+  const parsed = typeof url === 'string' ? parseUrl(url) : url
+  if (parsed === undefined) throw optionError('url', 'must be an absolute URL')
+  const { protocol, host, pathname } = parsed
+  return { origin: `${protocol.replace(/^ws/, 'http')}//${host}`, path: pathname }
+}
+
+/**
+ * By key and origin, the one that was used longest ago first. Of the process, since clients may be made for each request,
+ * and by key, since a server may have its nonces for one key alone.
+ */
+const nonces = new Map<string, string>()
+const mostNonces = 1_000
+/** RFC 9449 §8.1: NQCHAR. Some servers encrypt what they want to know again. */
+const usable = /^[\x21\x23-\x5b\x5d-\x7e]{1,4096}$/
+
+/** The nonce that a server wants in the next proof, as far as it has said so. */
+export function nonceFor({ thumbprint }: Pick<DpopKey, 'thumbprint'>, url: string | URL): string | undefined {
+  return nonces.get(nonceKey(thumbprint, url))
+}
+
+/**
+ * Takes in the `DPoP-Nonce` of an answer, whatever its status. Integrations and endpoints do it by themselves; this is for
+ * requests that are made with `headersFor()`.
+ *
+ * @param url of the request
+ * @param nonce the header, if there is one; what is no nonce is ignored
+ * @see RFC 9449 §8.2
+ */
+export function rememberDpopNonce(
+  { thumbprint }: Pick<DpopKey, 'thumbprint'>,
+  url: string | URL,
+  nonce: string | null | undefined,
+): void {
+  if (typeof nonce !== 'string' || !usable.test(nonce)) return
+  const key = nonceKey(thumbprint, url)
+  // put at the end
+  nonces.delete(key)
+  if (nonces.size >= mostNonces) nonces.delete(nonces.keys().next().value as string)
+  nonces.set(key, nonce)
+}
+
+function nonceKey(thumbprint: string, url: string | URL): string {
+  return `${thumbprint} ${partsOf(url).origin}`
+}
