@@ -3,7 +3,7 @@ import { createSecretKey, hash, type KeyObject, type webcrypto } from 'node:cryp
 import { types } from 'node:util'
 import { outOfContext } from './context.js'
 import { type PrivateKey, parsePrivateKey } from './keys.js'
-import { checkCredential, checkOptions, optionError } from './options.js'
+import { checkCredential, checkObject, checkOptions, optionError } from './options.js'
 
 /** A private key by which something encrypted to the client is read. */
 export interface DecryptionKey {
@@ -85,7 +85,8 @@ export class DecryptionKeys {
 }
 
 function readKey(option: string, given: DecryptionKey): Opener {
-  checkOptions(option, given, ['key', 'kid', 'passphrase'])
+  checkObject(option, given)
+  checkOptions('decryptionKeys', given, ['key', 'kid', 'passphrase'])
   const { key, passphrase } = given
   const { kid = (key as { kid?: string } | undefined)?.kid } = given
   if (kid !== undefined) checkCredential(`${option}.kid`, kid)

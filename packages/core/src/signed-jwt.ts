@@ -96,6 +96,11 @@ function shown({ client, expected: { secrets = [] } }: Reading, value: unknown):
   return `"${redact(value, 100, { secrets: [...secrets], open: [client.id, client.provider.metadata.issuer] })}"`
 }
 
+/** The name of a key, also where it looks like a token, as a thumbprint does. */
+function named({ expected: { secrets = [] } }: Reading, kid: string): string {
+  return `"${redact(kid, 100, { secrets: [...secrets], open: [kid] })}"`
+}
+
 /** The signed text. What the server was to encrypt has to be, since somebody else may have signed what is not. */
 async function opened(reading: Reading, jwt: unknown): Promise<string> {
   const { metadata } = reading.client
@@ -108,30 +113,29 @@ async function opened(reading: Reading, jwt: unknown): Promise<string> {
 }
 
 async function decrypted(reading: Reading, jwe: string, registered: Encryption | undefined): Promise<string> {
-  const { client } = reading
-  const { alg, enc, kid } = objectIn(reading, jwe.slice(0, jwe.indexOf('.')), 'its header')
-  const isExpected =
-    registered === undefined
-      ? asymmetricEncryption.includes(String(alg)) && contentEncryption.includes(String(enc))
-      : alg === registered.alg && enc === registered.enc
-  if (registered === undefined && client.decryptionKeys.size === 0)
-    throw invalid(reading, 'encryption', 'is encrypted, and the client has no decryptionKeys')
-  const wanted =
-    registered === undefined
-      ? 'no other than RSA-OAEP and ECDH-ES are taken'
-      : `${registered.alg} with ${registered.enc} was registered`
-  if (!isExpected)
-    throw invalid(
-      reading,
-      'encryption',
-      `is encrypted by ${shown(reading, alg)} with ${shown(reading, enc)}; ${wanted}`,
-    )
-  const encryption = { alg: String(alg), enc: String(enc) }
-  const keys = await keysFor(client, encryption, kid)
+  const header = objectIn(reading, jwe.slice(0, jwe.indexOf('.')), 'its header')
+  const encryption = checkedEncryption(reading, header, registered)
+  const keys = await keysFor(reading.client, encryption, header.kid)
   const text = await decrypt(jwe, encryption, keys)
   if (text !== undefined) return text
-  const tried = keys.length === 0 ? 'none of the decryptionKeys fits' : 'none of the keys that fit opens it'
-  throw invalid(reading, 'encryption', `is encrypted by ${encryption.alg} with kid ${shown(reading, kid)}; ${tried}`)
+  const which = typeof header.kid === 'string' ? `kid ${named(reading, header.kid)}` : 'no kid'
+  const tried = keys.length === 0 ? 'none of the decryptionKeys fits' : 'no key that fits opens it'
+  throw invalid(reading, 'encryption', `cannot be decrypted (${encryption.alg}, ${which}): ${tried}`)
+}
+
+/** As registered; where nothing was, by any of the client's own keys. */
+function checkedEncryption(
+  reading: Reading,
+  { alg, enc }: Readonly<Record<string, unknown>>,
+  registered: Encryption | undefined,
+): Encryption {
+  const algs = registered === undefined ? asymmetricEncryption : [registered.alg]
+  const encs = registered === undefined ? contentEncryption : [registered.enc]
+  if (registered === undefined && reading.client.decryptionKeys.size === 0)
+    throw invalid(reading, 'encryption', 'is encrypted, and the client has no decryptionKeys')
+  if (algs.includes(alg as string) && encs.includes(enc as string)) return { alg, enc } as Encryption
+  const wanted = registered === undefined ? `taken are ${algs.join(', ')}` : `registered was ${algs[0]} with ${encs[0]}`
+  throw invalid(reading, 'encryption', `is encrypted by ${shown(reading, alg)} with ${shown(reading, enc)}; ${wanted}`)
 }
 
 async function keysFor(client: Client, encryption: Encryption, kid: unknown): Promise<Parameters<typeof decrypt>[2]> {
@@ -216,7 +220,7 @@ async function checkSignature(reading: Reading, { alg, kid }: JwtHeader, signed:
   const now = kept.length === 0 ? await found(reading, keys, wanted) : await keys.findAgain(client, wanted)
   const others = now.filter(key => !kept.includes(key))
   if (await isSignedByOne(others, signed)) return
-  const which = kid === undefined ? 'no kid' : `kid ${shown(reading, kid)}`
+  const which = kid === undefined ? 'no kid' : `kid ${named(reading, kid)}`
   if (kept.length + others.length > 0)
     throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${alg}, ${which})`)
   throw invalid(

@@ -19,18 +19,20 @@ export interface ServerKeyPair {
   readonly jwk: Readonly<Record<string, unknown>>
 }
 
+type KeyMembers = { readonly modulusLength?: number } & Readonly<Record<string, unknown>>
+
 /** A new key for an algorithm; `members` are added to it in the set, or with `undefined` taken out. */
-export function keyFor(alg: string, members: Readonly<Record<string, unknown>> = {}): ServerKeyPair {
-  const { privateKey, publicKey } = pairFor(alg)
+export function keyFor(alg: string, { modulusLength = 2048, ...members }: KeyMembers = {}): ServerKeyPair {
+  const { privateKey, publicKey } = pairFor(alg, modulusLength)
   const kid = String(members.kid ?? randomUUID())
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig', ...members }
   return { alg, kid, privateKey, jwk: JSON.parse(JSON.stringify(jwk)) }
 }
 
-function pairFor(alg: string) {
+function pairFor(alg: string, modulusLength: number) {
   const curves: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }
   if (alg.startsWith('ES')) return generateKeyPairSync('ec', { namedCurve: curves[alg] as string })
-  return alg.startsWith('Ed') ? generateKeyPairSync('ed25519') : generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return alg.startsWith('Ed') ? generateKeyPairSync('ed25519') : generateKeyPairSync('rsa', { modulusLength })
 }
 
 /** Signs a payload; `header` replaces or, with `undefined`, takes out. */

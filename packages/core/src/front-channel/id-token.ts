@@ -58,12 +58,12 @@ export async function validateIdTokenOf(
   client: Client,
   expected: ExpectedIdToken,
 ): Promise<IdTokenClaims> {
-  const { idToken, accessToken } = tokenSet
+  const { idToken, accessToken, refreshToken } = tokenSet
   if (idToken === undefined)
     throw new ValidationError('id_token', 'is missing; a login that asked for openid brings one', {
       provider: client.provider.name,
     })
-  const claims = await validateIdToken(client, idToken, { accessToken, ...expected })
+  const claims = await checkedBy(ofLogin, client, idToken, { accessToken, refreshToken, ...expected })
   keepIdTokenClaims(tokenSet, claims)
   return claims
 }
@@ -77,21 +77,27 @@ export async function validateIdTokenOf(
  * @see OpenID Connect Core §12.2
  */
 export async function validateRefreshed(tokenSet: TokenSet, client: Client, login: IdTokenClaims): Promise<void> {
-  const { idToken, accessToken } = tokenSet
+  const { idToken, accessToken, refreshToken } = tokenSet
   if (idToken === undefined) return
-  const claims = await checkedBy(ofRefresh(login), client, idToken, { accessToken, subject: login.sub })
+  const expected = { accessToken, refreshToken, subject: login.sub }
+  const claims = await checkedBy(ofRefresh(login), client, idToken, expected)
   const { auth_time, nonce } = login
   const lasting = { ...(auth_time !== undefined && { auth_time }), ...(nonce !== undefined && { nonce }) }
   keepIdTokenClaims(tokenSet, Object.freeze({ ...lasting, ...claims }))
+}
+
+interface Expected extends ExpectedIdToken {
+  readonly refreshToken?: string | undefined
 }
 
 async function checkedBy(
   checks: readonly Check[],
   client: Client,
   idToken: string,
-  expected: ExpectedIdToken,
+  expected: Expected,
 ): Promise<IdTokenClaims> {
-  const secrets = [idToken, expected.accessToken, expected.code, expected.state, expected.nonce].filter(isText)
+  const { accessToken, refreshToken, code, state, nonce } = expected
+  const secrets = [idToken, accessToken, refreshToken, code, state, nonce].filter(isText)
   const { header, claims } = await readSignedJwt(client, idToken, { what: 'ID token', kind: 'id_token', secrets })
   const checking: Checking = { client, expected, header, claims, secrets }
   for (const check of checks) check(checking)
