@@ -93,7 +93,7 @@ interface Answered {
 async function readTokenSet({ body, original }: Content, answered: Answered): Promise<TokenSet> {
   const { grant, context, requestedAt, certificateBefore, sent } = answered
   const { provider } = context.client
-  const requestedScope = textOf(sent.scope)
+  const requestedScope = textOf(sent.scope) ?? grant.requestedScope
   const presented = presentedBy(context.client, certificateBefore)
   const tokenSet = await parseTokenResponse(body, { provider, requestedAt, requestedScope, original, presented })
   await grant.validate?.(tokenSet, context)

@@ -15,10 +15,11 @@ import type { AuthorizationTransaction } from './transaction.js'
  * @see OpenID Connect Core §3.1.3.7, §3.3.3.6
  */
 export function loginGrant(code: string, transaction: AuthorizationTransaction, subject: string | undefined): Grant {
-  const { redirectUri, codeVerifier, resource, nonce } = transaction
+  const { redirectUri, codeVerifier, resource, scope, nonce } = transaction
   const grant = authorizationCode({ code, redirectUri, codeVerifier, resource: oneOrMore(resource) })
   return {
     ...grant,
+    requestedScope: scope,
     parameters(context) {
       checkClient(context, transaction)
       return grant.parameters(context)

@@ -9,7 +9,7 @@ import { clockToleranceSeconds } from './id-token.js'
 /**
  * The parameters that a response JWT holds: what stands beside it in the answer is not looked at.
  *
- * @throws ValidationError: what `readSignedJwt` refuses, `iss`, `aud`, `exp`, or a parameter that is no text
+ * @throws ValidationError: what `readSignedJwt` refuses, `iss`, `aud`, `exp`, `nbf`, or a parameter that is no text
  * @see JARM §2.1, §2.4
  */
 export async function readSignedResponse(client: Client, response: string): Promise<ReceivedAnswer['parameters']> {
@@ -28,5 +28,7 @@ export async function readSignedResponse(client: Client, response: string): Prom
   const now = msToSeconds(client.clock.now())
   if (typeof claims.exp !== 'number') refuse('exp', 'is missing, or no number')
   if (Number(claims.exp) <= now - clockToleranceSeconds) refuse('exp', `is over: ${claims.exp}, and it is ${now} now`)
+  if (claims.nbf !== undefined && !(Number(claims.nbf) <= now + clockToleranceSeconds))
+    refuse('nbf', 'is in the future, or no number')
   return parametersIn(claims)
 }

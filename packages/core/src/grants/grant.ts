@@ -24,6 +24,11 @@ export interface Grant {
    */
   readonly parameters: (context: GrantContext) => Parameters | Promise<Parameters>
   /**
+   * Scope that was asked for elsewhere, such as in an authorization request; space-separated. An answer that names none
+   * grants what was asked for (RFC 6749 §5.1). Default: `scope` of the parameters.
+   */
+  readonly requestedScope?: string | undefined
+  /**
    * How often a request may go out at once. `'always'`: again when no answer came. `'unsent'`: again only where the first
    * one has surely done nothing, such as without a connection. `'never'`: once, whatever happens.
    */
