@@ -123,3 +123,9 @@ export function registeredFor(metadata: ClientMetadata, kind: ResponseKind): Res
   const encryption = alg === undefined ? undefined : { alg, enc }
   return { algorithm: metadata[`${kind}_signed_response_alg`], encryption }
 }
+
+/** Whether one kind of response was registered to come as a JWT, where it may come as JSON too. */
+export function isResponseJwt(metadata: ClientMetadata, kind: 'userinfo' | 'introspection'): boolean {
+  const { algorithm, encryption } = registeredFor(metadata, kind)
+  return algorithm !== undefined || encryption !== undefined
+}

@@ -129,6 +129,7 @@ export {
 } from './endpoints/introspection.js'
 export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
+export { type UserInfo, userInfo, type UserInfoOptions } from './endpoints/userinfo.js'
 export { type ExpectedIdToken, validateIdToken } from './front-channel/id-token.js'
 export {
   checkEndSessionResponse,

@@ -1,12 +1,15 @@
-/** The introspection endpoint (RFC 7662): what the server knows of a token, asked by the API that was shown it. */
+/** The introspection endpoint (RFC 7662, RFC 9701): what the server knows of a token, asked by the API that was shown it. */
 import type { JsonValue } from '../additional.js'
-import { json } from '../answer-shape.js'
+import { type AnswerShape, json, jwt } from '../answer-shape.js'
 import { isObject, kindOf } from '../body.js'
 import type { Client } from '../client.js'
+import { isResponseJwt } from '../client-metadata.js'
 import { sendToEndpoint } from '../endpoint.js'
 import { ValidationError } from '../errors.js'
 import { checkCredential, checkOptions, checkText } from '../options.js'
+import { readSignedJwt } from '../signed-jwt.js'
 import { checkIsClient } from './check-client.js'
+import { checkSignedAnswer } from './signed-answer.js'
 
 /** Which token is asked about. */
 export interface IntrospectTokenOptions {
@@ -61,10 +64,14 @@ export type Introspection = ActiveToken | { readonly active: false }
  * Asks what a token is good for. That it is not active is an answer and no error. Nothing is kept: a token may be revoked
  * at any time, so how long an answer may serve is yours to decide.
  *
- * @throws ValidationError naming the member that is of the wrong kind; AuthorizationServerError when the server refuses the
+ * A client that is registered for signed or encrypted answers (`introspection_signed_response_alg` and so on, in its
+ * `metadata`) takes no others.
+ *
+ * @throws ValidationError naming the member that is of the wrong kind, or what of a signed answer does not hold;
+ *   AuthorizationServerError when the server refuses the
  *   asker; TransportError; TokenResponseError when the answer is none; TypeError naming an option, or the endpoint that the
  *   metadata lacks
- * @see RFC 7662 §2
+ * @see RFC 7662 §2, RFC 9701 §5
  */
 export async function introspectToken(client: Client, options: IntrospectTokenOptions): Promise<Introspection> {
   checkIsClient(client, 'introspectToken(client, { token })')
@@ -76,7 +83,22 @@ export async function introspectToken(client: Client, options: IntrospectTokenOp
     endpoint: 'introspection_endpoint',
     parameters: () => ({ token, token_type_hint: tokenTypeHint }),
     resend: 'always',
-    accepts: [json(async ({ body }) => readIntrospection(body))],
+    accepts: [isResponseJwt(client.metadata, 'introspection') ? signed(client) : plain],
+  })
+}
+
+const plain: AnswerShape<Introspection> = json(async ({ body }) => readIntrospection(body))
+
+/** An answer that is also good for those who were not there (RFC 9701 §5). */
+function signed(client: Client): AnswerShape<Introspection> {
+  const typ = 'token-introspection+jwt'
+  return jwt(`application/${typ}`, async text => {
+    const what = 'introspection response'
+    const { claims } = await readSignedJwt(client, text, { what, kind: 'introspection', typ })
+    checkSignedAnswer(client, claims, { what, required: ['iss', 'aud', 'iat'] })
+    if (!isObject(claims.token_introspection))
+      throw new ValidationError('token_introspection', `expected an object, got ${kindOf(claims.token_introspection)}`)
+    return readIntrospection(claims.token_introspection)
   })
 }
 

@@ -4,6 +4,8 @@ import { type ActiveToken, introspectToken, readIntrospection } from '../../src/
 import { isGrantKitError } from '../../src/errors.js'
 import type { TransportRequest } from '../../src/transport.js'
 import { type Answer, answering, clientOf, failure, formOf, provider } from '../answering.js'
+import { issuer, keyFor, now, openIdServer, sign } from '../openid-server.js'
+import { json } from '../scripted-server.js'
 
 const introspection_endpoint = 'https://as.example.com/introspect'
 
@@ -81,6 +83,54 @@ describe('introspectToken', () => {
     ['introspection_endpoint', clientOf(answering().transport), { token: 'at-1' }],
   ])('names %s when it is wrong, and sends nothing', async (option, client, options) => {
     expect(await failure(introspectToken(client as never, options as never))).toMatchObject({ option })
+  })
+})
+
+describe('introspectToken, where signed answers were registered', () => {
+  const key = keyFor('PS256')
+  const server = openIdServer(key)
+  const signedClient = server.client({ metadata: { introspection_signed_response_alg: 'PS256' } })
+  const metadata = { ...signedClient.provider.metadata, introspection_endpoint: 'https://as.example/introspect' }
+  const client = { ...signedClient, provider: { ...signedClient.provider, metadata } }
+  const typ = 'token-introspection+jwt'
+  const answer = (members: object = {}) => ({
+    ...{ iss: issuer, aud: 'app', iat: now, token_introspection: { active: true, sub: 'user' } },
+    ...members,
+  })
+  const answered = async (jwt: string | Promise<string>) => {
+    const body = Buffer.from(await jwt)
+    server.tokens = () => ({ status: 200, headers: new Headers({ 'content-type': `application/${typ}` }), body })
+    return introspectToken(client, { token: 'at-1' })
+  }
+
+  test('takes what the server has signed for this client', async () => {
+    expect(await answered(sign(key, answer(), { typ }))).toEqual({ active: true, sub: 'user' })
+    const inactive = { token_introspection: { active: false } }
+    expect(await answered(sign(key, answer(inactive), { typ }))).toEqual({ active: false })
+  })
+
+  const foreign = keyFor('PS256', { kid: key.kid })
+  test.each<[string, () => string | Promise<string>]>([
+    ['signature', () => sign(foreign, answer(), { typ })],
+    ['typ', () => sign(key, answer())],
+    ['typ', () => sign(key, answer(), { typ: 'at+jwt' })],
+    ['iss', () => sign(key, answer({ iss: 'https://other.example' }), { typ })],
+    ['iss', () => sign(key, answer({ iss: undefined }), { typ })],
+    ['aud', () => sign(key, answer({ aud: ['other'] }), { typ })],
+    ['aud', () => sign(key, answer({ aud: undefined }), { typ })],
+    ['iat', () => sign(key, answer({ iat: now + 61 }), { typ })],
+    ['iat', () => sign(key, answer({ iat: undefined }), { typ })],
+    ['token_introspection', () => sign(key, answer({ token_introspection: undefined }), { typ })],
+    // an access token that is a JWT has such members at its top
+    ['token_introspection', () => sign(key, { ...answer({ token_introspection: true }), active: true }, { typ })],
+    ['active', () => sign(key, answer({ token_introspection: {} }), { typ })],
+  ])('refuses one whose %s does not hold', async (check, jwt) => {
+    expect(await failure(answered(jwt()))).toMatchObject({ code: 'ERR_VALIDATION', check })
+  })
+
+  test('takes none that is not signed', async () => {
+    server.tokens = () => json(200, { active: true })
+    expect(await failure(introspectToken(client, { token: 'at-1' }))).toMatchObject({ code: 'ERR_TOKEN_RESPONSE' })
   })
 })
 

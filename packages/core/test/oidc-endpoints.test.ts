@@ -1,0 +1,160 @@
+/** What there is beside the token endpoint, at an authorization server we did not write: oidc-provider, on loopback. */
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Provider, { type ClientMetadata } from 'oidc-provider'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type ClientOptions,
+  checkEndSessionResponse,
+  createClient,
+  defineProvider,
+  discoverMetadata,
+  endSessionUrl,
+  introspectToken,
+  revokeToken,
+  TokenSet,
+  userInfo,
+} from '../src/index.js'
+
+const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const postLogoutRedirectUri = 'https://app.example/bye'
+const registered = (members: Partial<ClientMetadata> & { client_id: string }): ClientMetadata => ({
+  client_secret: 'a secret of 32 bytes or even more',
+  redirect_uris: ['https://app.example/callback'],
+  post_logout_redirect_uris: [postLogoutRedirectUri],
+  grant_types: ['authorization_code', 'refresh_token'],
+  ...members,
+})
+
+const signed = { introspection_signed_response_alg: 'ES256', userinfo_signed_response_alg: 'ES256' } as const
+
+const server = createServer()
+let oidc: Provider
+let issuer: string
+
+beforeAll(async () => {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  oidc = new Provider(issuer, {
+    clients: [registered({ client_id: 'plain' }), registered({ client_id: 'signed', ...signed })],
+    scopes: ['openid', 'offline_access', 'email'],
+    claims: { email: ['email'] },
+    features: {
+      introspection: { enabled: true, allowedPolicy: () => true },
+      jwtIntrospection: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      revocation: { enabled: true },
+      rpInitiatedLogout: { enabled: true },
+      devInteractions: { enabled: false },
+    },
+    cookies: { keys: ['not used here'] },
+    jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: 'server', alg: 'ES256', use: 'sig' }] as never },
+    clientDefaults: { id_token_signed_response_alg: 'ES256', introspection_signed_response_alg: 'ES256' },
+    enabledJWA: { userinfoSigningAlgValues: ['ES256'], introspectionSigningAlgValues: ['ES256'] },
+    findAccount: (_, accountId) => ({
+      accountId,
+      claims: () => ({ sub: accountId, email: `${accountId}@example.com` }),
+    }),
+    ttl: { AccessToken: 600, RefreshToken: 86_400, Grant: 86_400 },
+  })
+  server.on('request', oidc.callback())
+})
+
+afterAll(async () => {
+  server.closeAllConnections()
+  await new Promise(resolve => server.close(resolve))
+})
+
+async function clientOf(clientId: 'plain' | 'signed', options: Partial<ClientOptions> = {}) {
+  const provider = defineProvider({ name: 'oidc', metadata: await discoverMetadata({ issuer }) })
+  const metadata = clientId === 'signed' ? signed : {}
+  return createClient({ provider, clientId, clientSecret: 'a secret of 32 bytes or even more', metadata, ...options })
+}
+
+/** An access token and a refresh token of one login, without the login page. */
+async function tokensOf(clientId: string, accountId: string) {
+  const client = (await oidc.Client.find(clientId)) as never
+  const grant = new oidc.Grant({ clientId, accountId })
+  grant.addOIDCScope('openid offline_access email')
+  const grantId = await grant.save()
+  const shared = { client, accountId, grantId, gty: 'authorization_code', scope: 'openid offline_access email' }
+  const accessToken = await new oidc.AccessToken({ ...shared, claims: {} } as never).save()
+  const refreshToken = await new oidc.RefreshToken({ ...shared, authTime: 1_700_000_000 } as never).save()
+  return { accessToken, refreshToken }
+}
+
+describe.each(['plain', 'signed'] as const)('a client whose answers are %s', clientId => {
+  test('asks what a token is good for', async () => {
+    const client = await clientOf(clientId)
+    const { accessToken, refreshToken } = await tokensOf(clientId, 'alice')
+    expect(await introspectToken(client, { token: accessToken })).toMatchObject({
+      active: true,
+      sub: 'alice',
+      client_id: clientId,
+      scope: 'openid offline_access email',
+      exp: expect.any(Number),
+    })
+    const hinted = { token: refreshToken, tokenTypeHint: 'refresh_token' }
+    expect(await introspectToken(client, hinted)).toMatchObject({ active: true })
+    expect(await introspectToken(client, { token: 'unheard-of' })).toEqual({ active: false })
+    await client.close()
+  })
+
+  test('asks who the user is', async () => {
+    const client = await clientOf(clientId)
+    const { accessToken } = await tokensOf(clientId, 'alice')
+    const tokenSet = new TokenSet({ accessToken, obtainedAt: 0 })
+    const alice = { sub: 'alice', email: 'alice@example.com' }
+    expect(await userInfo(client, tokenSet, { subject: 'alice' })).toMatchObject(alice)
+    expect(await userInfo(client, tokenSet, { subject: 'alice', method: 'POST' })).toMatchObject(alice)
+    await expect(userInfo(client, tokenSet, { subject: 'bob' })).rejects.toMatchObject({ check: 'sub' })
+    const dead = new TokenSet({ accessToken: 'unheard-of', obtainedAt: 0 })
+    await expect(userInfo(client, dead, { subject: 'alice' })).rejects.toMatchObject({
+      serverStatus: 401,
+      error: 'invalid_token',
+    })
+    await client.close()
+  })
+
+  test('revokes a refresh token, and what was issued with it', async () => {
+    const client = await clientOf(clientId)
+    const { accessToken, refreshToken } = await tokensOf(clientId, 'alice')
+    await revokeToken(client, { token: refreshToken, tokenTypeHint: 'refresh_token' })
+    expect(await oidc.RefreshToken.find(refreshToken)).toBeUndefined()
+    expect(await introspectToken(client, { token: accessToken })).toEqual({ active: false })
+    // revoked already, and never known: no error
+    await revokeToken(client, { token: refreshToken })
+    await revokeToken(client, { token: 'unheard-of' })
+    await client.close()
+  })
+})
+
+test('nobody else’s token is revoked', async () => {
+  const client = await clientOf('plain')
+  const { refreshToken } = await tokensOf('signed', 'alice')
+  await revokeToken(client, { token: refreshToken }).catch(() => {})
+  expect(await oidc.RefreshToken.find(refreshToken)).toBeDefined()
+  await client.close()
+})
+
+test('logs out at the server, and comes back with the state', async () => {
+  const client = await clientOf('plain')
+  const { url, state } = endSessionUrl(client, { postLogoutRedirectUri })
+  const page = await fetch(url)
+  expect(page.status).toBe(200)
+  const cookie = page.headers
+    .getSetCookie()
+    .map(one => one.split(';')[0])
+    .join('; ')
+  const form = await page.text()
+  const [, xsrf = ''] = /name="xsrf" value="([^"]+)"/.exec(form) ?? []
+  const [, action = ''] = /action="([^"]+)"/.exec(form) ?? []
+  const body = new URLSearchParams({ xsrf, logout: 'yes' })
+  const back = await fetch(action, { method: 'POST', headers: { cookie }, body, redirect: 'manual' })
+  const location = String(back.headers.get('location'))
+  expect(location.startsWith(`${postLogoutRedirectUri}?`)).toBe(true)
+  expect(() => checkEndSessionResponse({ state }, location)).not.toThrow()
+  expect(() => checkEndSessionResponse({ state: 'another' }, location)).toThrow('another one')
+  await client.close()
+})
