@@ -322,8 +322,10 @@ export class ClosedError extends GrantKitError {
   }
 }
 
-/** Your own part failed: a secret, a signature, a header or what a grant shows could not be had; `cause` says why. */
-export type OwnPartError = GrantKitError & { readonly code: 'ERR_CLIENT_AUTHENTICATION' | 'ERR_GRANT' }
+/** Your own part failed: a secret, a signature, a header, a signed request or what a grant shows could not be had; `cause` says why. */
+export type OwnPartError = GrantKitError & {
+  readonly code: 'ERR_CLIENT_AUTHENTICATION' | 'ERR_GRANT' | 'ERR_REQUEST_OBJECT'
+}
 
 /** Every error of this library, told apart by `code`. Later versions may add to it. */
 export type KnownError =

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Client } from '../client.js'
 import { msToSeconds, secondsToMs } from '../clock.js'
+import { GrantKitError } from '../errors.js'
 import type { Signer } from '../keys.js'
 import { statedList } from '../metadata.js'
 import { checkObject, checkOptions, checkText, optionError } from '../options.js'
@@ -56,7 +57,12 @@ export interface SignedRequest {
   readonly expiresAt: number
 }
 
-/** Signs a request; each time a new one, since a server may take a `jti` once. @see RFC 9101 §4, §10.8 */
+/**
+ * Signs a request; each time a new one, since a server may take a `jti` once.
+ *
+ * @throws GrantKitError with code `ERR_REQUEST_OBJECT` and what the signer threw as cause
+ * @see RFC 9101 §4, §10.8
+ */
 export async function signRequest(
   { id, provider, clock }: Client,
   { signer, ...options }: RequestObjectOptions,
@@ -68,7 +74,12 @@ export async function signRequest(
   const now = msToSeconds(clock.now())
   const [since, until] = [now - setBackSeconds, now + lifetimeSeconds]
   const claims = { ...parameters, iss: id, aud: audience, jti: randomUUID(), iat: since, nbf: since, exp: until }
-  return { jwt: await signer.signJwt({ typ }, claims), expiresAt: secondsToMs(until) }
+  try {
+    return { jwt: await signer.signJwt({ typ }, claims), expiresAt: secondsToMs(until) }
+  } catch (cause) {
+    const known = { provider: provider.name, retryable: true, neverSent: true, cause }
+    throw new GrantKitError('ERR_REQUEST_OBJECT', 'the request object could not be signed', known)
+  }
 }
 
 /**

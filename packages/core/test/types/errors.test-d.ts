@@ -67,6 +67,7 @@ if (isGrantKitError(error))
     case 'ERR_TRANSPORT_CLOSED':
     case 'ERR_CLIENT_AUTHENTICATION':
     case 'ERR_GRANT':
+    case 'ERR_REQUEST_OBJECT':
     case 'ERR_CLOSED':
       expectTypeOf(error.cause).toEqualTypeOf<unknown>()
       break
