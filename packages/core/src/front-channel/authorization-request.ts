@@ -27,6 +27,11 @@ export interface AuthorizationRequestOptions extends AuthorizationParameterOptio
    * Default: where the server, or the client's registration, requires it.
    */
   readonly pushed?: boolean | undefined
+  /**
+   * Whether the ID token of a hybrid answer has to have `s_hash`, so that it signs all of the answer. Default: as FAPI 1.0
+   * Advanced wants it (§5.2.2.1), where the request is one of its kind: signed or pushed, by a client with a certificate.
+   */
+  readonly requiresStateHash?: boolean | undefined
   /** How long an answer is waited for, in milliseconds. Default an hour. */
   readonly lifetimeMs?: number | undefined
 }
@@ -72,12 +77,13 @@ async function create(client: Client, options: AuthorizationRequestOptions): Pro
 }
 
 function checkRequestOptions(client: Client, options: AuthorizationRequestOptions): void {
-  const own = ['requestObject', 'pushed', 'lifetimeMs']
+  const own = ['requestObject', 'pushed', 'requiresStateHash', 'lifetimeMs']
   checkOptions('createAuthorizationRequest', options, [...authorizationParameterNames, ...own])
   checkRequestObject(client, options.requestObject)
   if (options.pushed !== undefined) checkBoolean('pushed', options.pushed)
   if (options.pushed === false && mustBePushed(client))
     throw optionError('pushed', `must not be false: ${client.provider.name} takes pushed requests alone`)
+  if (options.requiresStateHash !== undefined) checkBoolean('requiresStateHash', options.requiresStateHash)
   if (options.lifetimeMs !== undefined) checkNumber('lifetimeMs', options.lifetimeMs, 1)
 }
 
@@ -177,19 +183,17 @@ function transactionOf(client: Client, options: AuthorizationRequestOptions, mad
     maxAgeSeconds,
     essentialAcr: essentialAcrIn(claims),
     expectedClaims: expectedClaimsIn(claims),
-    stateHashRequired: isDetachedSignature(client, options) || undefined,
+    requiresStateHash: requiresStateHash(client, options) || undefined,
     expiresAt: client.clock.now() + lifetimeMs,
   })
 }
 
-/**
- * Whether the ID token of the answer is what signs it: in the hybrid flow of FAPI 1.0 Advanced, whose requests are signed
- * or pushed, and whose answers are no JWTs of their own.
- */
-function isDetachedSignature(client: Client, options: AuthorizationRequestOptions): boolean {
+/** The ID token is what signs a hybrid answer, unless all of that is a signed JWT. */
+function requiresStateHash(client: Client, options: AuthorizationRequestOptions): boolean {
   const { responseType, requestObject, pushed = mustBePushed(client) } = options
   if (responseType !== 'code id_token' || resolveResponseMode(options).endsWith('.jwt')) return false
-  return pushed || requestObject !== undefined
+  const isOfFapi = client.tls.certificate !== undefined && (pushed || requestObject !== undefined)
+  return options.requiresStateHash ?? isOfFapi
 }
 
 /** Refuses what is no client. */

@@ -114,14 +114,17 @@ function isSame(one: string, other: string): boolean {
   return timingSafeEqual(first, second)
 }
 
-/** RFC 9207 §2.4. An error has it as well. */
+/**
+ * An error has it as well. What comes with an ID token need not: that names the server, and is checked (RFC 9207 §2.4;
+ * oidc-provider 9 leaves it out there).
+ */
 function checkIssuer(
   { provider }: Client,
-  { parameters: { iss } }: ReceivedAnswer,
-  { issuer }: AuthorizationTransaction,
+  { parameters: { iss, id_token: idToken } }: ReceivedAnswer,
+  { issuer, responseType }: AuthorizationTransaction,
 ): void {
-  const isPromised = flagIn(provider.metadata, 'authorization_response_iss_parameter_supported')
-  if (iss === undefined && isPromised)
+  const isNamed = iss !== undefined || (idToken !== undefined && responseType !== 'code')
+  if (!isNamed && flagIn(provider.metadata, 'authorization_response_iss_parameter_supported'))
     throw new ValidationError('iss', 'is missing, and the server says that it sends it (RFC 9207 §2.4)')
   if (iss !== undefined && iss !== issuer)
     throw new ValidationError('iss', 'names another server than the one that was asked: a mix-up, or a wrong issuer')

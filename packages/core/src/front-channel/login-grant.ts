@@ -48,7 +48,7 @@ export async function checkedBy(
     throw new ValidationError('id_token', `is missing; ${transaction.responseType} was asked for`, {
       provider: client.provider.name,
     })
-  const required = transaction.stateHashRequired ? ['c_hash', 's_hash'] : ['c_hash']
+  const required = transaction.requiresStateHash ? ['c_hash', 's_hash'] : ['c_hash']
   const claims = await validateIdToken(client, idToken, { ...expectedOf(transaction), code, required })
   checkExpectedClaims(claims, transaction, client)
   return claims

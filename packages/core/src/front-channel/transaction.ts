@@ -44,8 +44,8 @@ export interface AuthorizationTransaction {
   readonly essentialAcr?: readonly string[] | undefined
   /** Claims of the ID token that were asked for with one value, by name: another value is refused. */
   readonly expectedClaims?: Readonly<Record<string, string>> | undefined
-  /** Whether the ID token of the answer has to have `s_hash`: where it is the signature of the answer (FAPI 1.0 Advanced §5.2.2.1). */
-  readonly stateHashRequired?: boolean | undefined
+  /** Whether the ID token of the answer has to have `s_hash`. */
+  readonly requiresStateHash?: boolean | undefined
   /** Until when an answer is taken, in epoch milliseconds. */
   readonly expiresAt: number
 }
@@ -106,6 +106,6 @@ const members: Readonly<Record<keyof AuthorizationTransaction, (value: unknown) 
   maxAgeSeconds: maybe(value => typeof value === 'number' && value >= 0),
   essentialAcr: maybe(isTexts),
   expectedClaims: maybe(value => isObject(value) && Object.values(value).every(isText)),
-  stateHashRequired: maybe(value => typeof value === 'boolean'),
+  requiresStateHash: maybe(value => typeof value === 'boolean'),
   expiresAt: value => typeof value === 'number' && Number.isFinite(value),
 }

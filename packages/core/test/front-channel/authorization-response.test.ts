@@ -1,15 +1,15 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { clientCertificate } from '../../src/certificate.js'
 import { requestTokenSet } from '../../src/endpoints/token.js'
 import type { AuthorizationAnswer } from '../../src/front-channel/authorization-answer.js'
-import {
-  type AuthorizationRequestOptions,
-  createAuthorizationRequest,
-} from '../../src/front-channel/authorization-request.js'
+import type { AuthorizationRequestOptions } from '../../src/front-channel/authorization-request.js'
 import { readAuthorizationResponse } from '../../src/front-channel/authorization-response.js'
 import type { AuthorizationTransaction } from '../../src/front-channel/transaction.js'
 import type { Grant } from '../../src/grants/grant.js'
+import { signer } from '../../src/keys.js'
 import { failure } from '../answering.js'
+import { issue } from '../fixtures/certificates.js'
 import { claims, issuer, keyFor } from '../openid-server.js'
 import { deferred, json } from '../scripted-server.js'
 import { begun, type Circumstances, half, idTokenOf, key, query, redirectUri, signedAnswer } from './login.js'
@@ -252,7 +252,7 @@ describe('the transaction', () => {
     maxAgeSeconds: '1',
     essentialAcr: [7],
     expectedClaims: { sub: 7 },
-    stateHashRequired: 'yes',
+    requiresStateHash: 'yes',
     expiresAt: '2030-01-01',
   }
   for (const [member, value] of Object.entries(members))
@@ -431,6 +431,16 @@ describe('a signed answer', () => {
   })
 })
 
+test('an answer with an ID token needs no iss beside it, an error does', async () => {
+  const options = { scope: 'openid', responseType: 'code id_token' } as const
+  const { client, transaction } = await begun(options, promised)
+  const { state } = transaction
+  const id_token = await idTokenOf(transaction, { c_hash: half('code-1') })
+  await readAuthorizationResponse(client, transaction, `/cb#${query({ code: 'code-1', state, id_token })}`)
+  const error = answered(({ state }) => `/cb#${query({ error: 'access_denied', state })}`, options, promised)
+  expect(await failure(error)).toMatchObject({ check: 'iss' })
+})
+
 describe('the ID token', () => {
   async function redeemed(
     members: Readonly<Record<string, unknown>> | undefined,
@@ -493,15 +503,22 @@ describe('the ID token', () => {
     expect(tokenSet.accessToken).toBe('at-1')
   })
 
-  test('is the signature of a hybrid answer to a pushed or signed request: s_hash has to be there', async () => {
-    const options = { ...hybrid, pushed: true }
-    const par = { metadata: { pushed_authorization_request_endpoint: `${issuer}/par` } }
-    const { client, server, transaction } = await begun(hybrid, par)
-    expect(transaction.stateHashRequired).toBeUndefined()
-    server.tokens = () => json(201, { request_uri: 'urn:r', expires_in: 60 })
-    const { transaction: strict } = await createAuthorizationRequest(client, { redirectUri, ...options })
-    const id_token = await idTokenOf(strict, { c_hash: half('code-1') })
-    const answer = `/cb#${query({ code: 'code-1', state: strict.state, id_token })}`
-    expect(await failure(readAuthorizationResponse(client, strict, answer))).toMatchObject({ check: 's_hash' })
+  test('of a hybrid answer has s_hash where that is required, as it is by default of FAPI 1.0 Advanced', async () => {
+    const required = async (options: object, circumstances?: Circumstances) =>
+      (await begun({ ...hybrid, ...options }, circumstances)).transaction.requiresStateHash
+    const requestObject = { signer: signer({ key: key.privateKey, alg: 'RS256' }) }
+    const { cert, key: certificateKey } = issue({ name: 'client' })
+    const certificate = clientCertificate({ cert, key: certificateKey })
+    const fapi = { client: { tls: { certificate }, clock: { now: () => Date.now() } } }
+    expect(await required({})).toBeUndefined()
+    expect(await required({ requestObject })).toBeUndefined()
+    expect(await required({}, fapi)).toBeUndefined()
+    expect(await required({ requestObject }, fapi)).toBe(true)
+    expect(await required({ requestObject, responseMode: 'jwt' }, fapi)).toBeUndefined()
+    expect(await required({ requestObject, requiresStateHash: false }, fapi)).toBeUndefined()
+    const { client, transaction } = await begun({ ...hybrid, requiresStateHash: true })
+    const id_token = await idTokenOf(transaction, { c_hash: half('code-1') })
+    const answer = `/cb#${query({ code: 'code-1', state: transaction.state, id_token })}`
+    expect(await failure(readAuthorizationResponse(client, transaction, answer))).toMatchObject({ check: 's_hash' })
   })
 })
