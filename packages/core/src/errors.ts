@@ -255,6 +255,8 @@ export type LoginReason =
   | SessionEndReason
   /** The session lives, but an API wants a stronger login, or a more recent one (RFC 9470 §3). */
   | 'insufficient_user_authentication'
+  /** Nobody has agreed before the device code, or the request to the user, was over (RFC 8628 §3.5). */
+  | 'expired_token'
 
 /** What the error of an ended session is made of. */
 export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {

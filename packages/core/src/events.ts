@@ -14,7 +14,7 @@ export type RenewalReason =
   | 'forced'
   /** An API rejected the held one. */
   | 'rejected'
-  /** An authorization code was redeemed. */
+  /** A login: a code is redeemed, or a user's agreement elsewhere is waited for. */
   | 'login'
 
 /** What every event says. */

@@ -111,7 +111,7 @@ export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.
 export type { GetTokenSetOptions, TokenSource } from './token-source.js'
 export { type AuthorizationCodeOptions, authorizationCode, createPkce, type Pkce } from './grants/authorization-code.js'
 export { type ClientCredentialsOptions, clientCredentials } from './grants/client-credentials.js'
-export type { Grant, GrantContext, GrantOptions } from './grants/grant.js'
+export type { Grant, GrantContext, GrantOptions, PollingOptions, PollSchedule } from './grants/grant.js'
 export {
   type GivenAssertionOptions,
   type JwtBearerOptions,
@@ -152,6 +152,21 @@ export {
   createAuthorizationRequest,
 } from './front-channel/authorization-request.js'
 export { readAuthorizationResponse } from './front-channel/authorization-response.js'
+export {
+  type AuthenticationRequestId,
+  BackchannelAuthentication,
+  type BackchannelAuthenticationOptions,
+  ciba,
+  requestBackchannelAuthentication,
+} from './decoupled/ciba.js'
+export {
+  DeviceAuthorization,
+  type DeviceAuthorizationOptions,
+  type DeviceCode,
+  type DeviceCodeOptions,
+  deviceCode,
+  requestDeviceAuthorization,
+} from './decoupled/device-code.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'

@@ -7,6 +7,7 @@ import type { BeforeSending } from '../endpoint-request.js'
 import { GrantKitError, isGrantKitError } from '../errors.js'
 import { checkIsGrant, type Grant, type GrantContext } from '../grants/grant.js'
 import { checkObject, toBeAwaited } from '../options.js'
+import { poll } from '../polling.js'
 import type { Parameters } from '../provider.js'
 import type { Received } from '../received.js'
 import { rescue } from '../rescue.js'
@@ -16,7 +17,8 @@ import { type TokenSet, unawaited } from '../token-set.js'
 import { checkIsClient } from './check-client.js'
 
 /**
- * Asks for a token set once: nothing is cached, nothing is shared. Most programs want `createTokenSource` instead.
+ * Asks for a token set once: nothing is cached, nothing is shared. Most programs want `createTokenSource` instead. A grant
+ * that somebody has to agree to elsewhere is asked for until they have.
  *
  * @throws AuthorizationServerError when the server refuses, TransportError when it does not answer,
  *   TokenResponseError when the answer is no token response, TypeError naming an argument that is none
@@ -27,7 +29,7 @@ export function requestTokenSet(client: Client, grant: Grant): Promise<TokenSet>
 
 async function askChecked(client: Client, grant: Grant): Promise<TokenSet> {
   checkArguments(client, grant)
-  return askTokenEndpoint(client, grant)
+  return poll(client, grant, () => askTokenEndpoint(client, grant))
 }
 
 /** How a token source asks, where that differs from {@link requestTokenSet}. */

@@ -35,8 +35,11 @@ export interface Grant {
   readonly resend: Resend
   /** Whether what it shows is used up by one token set, as a code is: `createTokenSource()` cannot renew by it. Default `false`. */
   readonly singleUse?: boolean | undefined
-  /** Whether it is asked for again and again until somebody has agreed (RFC 8628 §3.5): then nothing rests for it. Default `false`. */
-  readonly polled?: boolean | undefined
+  /**
+   * Whether it is asked for again and again until somebody has agreed (RFC 8628 §3.5): then nothing rests for it. With a
+   * schedule `requestTokenSet()` and `redeem()` do that by themselves; `true` leaves it to their callers. Default `false`.
+   */
+  readonly polled?: boolean | PollSchedule | undefined
   /**
    * Whether what it shows came from outside, where anybody can make it up, as the code in a login callback is: that it
    * fails says nothing of the server or the client. Default `false`.
@@ -52,6 +55,29 @@ export interface Grant {
    * that came with it is kept all the same, since the one before may be used up.
    */
   readonly validate?: ((tokenSet: TokenSet, context: GrantContext) => void | Promise<void>) | undefined
+}
+
+/** How often a grant is asked for, and until when. */
+export interface PollSchedule extends PollingOptions {
+  /** The least time between two requests, in milliseconds. A server may ask for more. */
+  readonly intervalMs: number
+  /** When there is no more use in asking, in epoch milliseconds. */
+  readonly expiresAt: number
+}
+
+/** What whoever waits for a user may have a say in. */
+export interface PollingOptions {
+  /** Ends the wait at once, with its reason. */
+  readonly signal?: AbortSignal | undefined
+  /** Waits so many milliseconds, or until the signal is aborted. Default: a timer. */
+  readonly wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
+}
+
+/** Refuses what cannot be waited by. */
+export function checkPollingOptions({ signal, wait }: PollingOptions): void {
+  if (signal !== undefined && typeof Object(signal).throwIfAborted !== 'function')
+    throw optionError('signal', 'must be an AbortSignal')
+  if (wait !== undefined) checkFunction('wait', wait)
 }
 
 /** Who asks, and where. */

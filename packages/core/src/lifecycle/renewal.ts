@@ -5,6 +5,7 @@
 import type { Client } from '../client.js'
 import type { RenewalReason } from '../events.js'
 import type { Grant } from '../grants/grant.js'
+import { type PollOptions, poll } from '../polling.js'
 import { TokenSet } from '../token-set.js'
 import { leaseOf } from './lease.js'
 import type { Entry } from './lineage.js'
@@ -116,13 +117,14 @@ export function byGrant(client: Client, grant: Grant): Renew {
 }
 
 /**
- * Redeems a code for a user's first token set. It is written over what another process may be renewing at the moment: a
- * login is the later word. The store is read first, so that no code is spent while it cannot be asked.
+ * Redeems a code for a user's first token set, or waits until they have agreed. It is written over what another process may
+ * be renewing at the moment: a login is the later word. The store is read first, so that no code is spent while it cannot
+ * be asked.
  */
-export async function redeem(client: Client, entry: Entry, grant: Grant): Promise<TokenSet> {
+export async function redeem(client: Client, entry: Entry, grant: Grant, options?: PollOptions): Promise<TokenSet> {
   const stored = new StoredLineage(entry.lineage, client.clock)
   await stored.read()
-  const answer = await requestToken(client, entry, grant, 'login')
+  const answer = await poll(client, grant, () => requestToken(client, entry, grant, 'login'), options)
   const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
   await stored.save(change, () => true, 10_000)
   return entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : answer

@@ -4,7 +4,7 @@ import { type Client, endpointFor } from '../client.js'
 import type { Outgoing } from '../endpoint-request.js'
 import { type AskOptions, askTokenEndpoint } from '../endpoints/token.js'
 import { type AuthorizationServerError, isGrantKitError } from '../errors.js'
-import { type RenewalReason, tell } from '../events.js'
+import { type GrantKitEvent, type RenewalReason, tell } from '../events.js'
 import type { Grant } from '../grants/grant.js'
 import { attemptKey } from '../token-key.js'
 import type { TokenSet } from '../token-set.js'
@@ -94,15 +94,16 @@ function teller({ client, endpoint, grant }: Attempt, reason: RenewalReason) {
     },
     failed(failure: unknown) {
       requested()
-      tell(client, { type: 'token_request_failed', ...since(), ...describe(failure) })
+      tell(client, { type: 'token_request_failed', ...since(), ...describe(failure, grant) })
     },
   }
 }
 
-function describe(failure: unknown) {
-  const { code, retryable, serverStatus: status, error } = failure as Partial<AuthorizationServerError>
+function describe(failure: unknown, grant: Pick<Grant, 'polled'>) {
+  const { code, retryable, serverStatus: status, error, kind } = failure as Partial<AuthorizationServerError>
   const known = isGrantKitError(failure)
-  const level = retryable ? ('warn' as const) : ('error' as const)
+  const isAwaited = grant.polled && kind === 'pending'
+  const level: GrantKitEvent['level'] = isAwaited ? 'debug' : retryable ? 'warn' : 'error'
   return {
     level,
     code: known ? String(code) : 'ERR_UNKNOWN',

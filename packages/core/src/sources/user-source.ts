@@ -15,7 +15,12 @@ import { type Parts, type RenewingTokenSource, renewingSource } from './renewing
 
 /** A user's tokens. */
 export interface UserTokenSource extends RenewingTokenSource {
-  /** Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. */
+  /**
+   * Redeems an authorization code: `redeem(authorizationCode({ code, … }))`. The code is sent once, whatever happens. With
+   * `deviceCode()` or `ciba()` it waits until the user has agreed elsewhere.
+   *
+   * @throws LoginRequiredError when nobody has agreed in time
+   */
   redeem(grant: Grant): Promise<TokenSet>
   /**
    * Takes over tokens obtained elsewhere, in place of all that was held. Given a refresh token alone, the first caller
@@ -48,7 +53,7 @@ export function userSource(
   const identity = () => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope]))
   const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
   return Object.assign(source, {
-    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant), 'redeem()', unawaited),
+    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, subject), 'redeem()', unawaited),
     async import(tokens: ImportedTokens) {
       state.check()
       await namingProvider(client, importTokens(client, entry(), tokens))
@@ -56,10 +61,15 @@ export function userSource(
   })
 }
 
-async function redeemed(client: Client, { entry, state }: Pick<Parts, 'entry' | 'state'>, grant: Grant) {
+async function redeemed(
+  client: Client,
+  { entry, state }: Pick<Parts, 'entry' | 'state'>,
+  grant: Grant,
+  subject: string,
+) {
   state.check()
   checkGrant(client, grant)
-  const flight = redeem(client, entry(), grant)
+  const flight = redeem(client, entry(), grant, { subject, checkOpen: state.check })
   state.started(flight)
   return flight
 }

@@ -1,0 +1,246 @@
+/**
+ * CIBA: the server asks a user on their own device, at the client's request (OpenID Connect Client-Initiated Backchannel
+ * Authentication Core 1.0). Poll mode: the client asks until it has an answer.
+ */
+import { randomUUID } from 'node:crypto'
+import { json } from '../answer-shape.js'
+import { type Client, endpointFor } from '../client.js'
+import { msToSeconds } from '../clock.js'
+import { sendToEndpoint } from '../endpoint.js'
+import { checkIsClient } from '../endpoints/check-client.js'
+import { ValidationError } from '../errors.js'
+import { validateIdTokenOf } from '../front-channel/id-token.js'
+import {
+  checkPollingOptions,
+  type Grant,
+  type GrantContext,
+  type GrantOptions,
+  grantOptionNames,
+  grantParameters,
+  type PollingOptions,
+  splitScope,
+} from '../grants/grant.js'
+import type { Signer } from '../keys.js'
+import {
+  checkCredential,
+  checkFunction,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkText,
+  optionError,
+} from '../options.js'
+import type { Parameters } from '../provider.js'
+import { redacted, sha256 } from '../secret.js'
+import type { TokenSet } from '../token-set.js'
+import { membersOf } from './answer-members.js'
+
+/** Whom to ask for what. One of the three hints is needed, and no more than one. */
+export interface BackchannelAuthenticationOptions extends GrantOptions {
+  /** What names the user: a phone number, an account, an e-mail address. */
+  readonly loginHint?: string | undefined
+  /** A token about the user, from elsewhere. */
+  readonly loginHintToken?: string | undefined
+  /** An ID token that the server has issued about the user. */
+  readonly idTokenHint?: string | undefined
+  /** Holds `openid`. Default that alone. */
+  readonly scope?: string | readonly string[] | undefined
+  /** Shown on both devices, so that the user knows what they agree to. */
+  readonly bindingMessage?: string | undefined
+  /** A code the user has with the server for this. */
+  readonly userCode?: string | undefined
+  /** How long the user may take, in seconds. Default: the server decides. */
+  readonly requestedExpirySeconds?: number | undefined
+  /** The authentication contexts asked for, the preferred one first. */
+  readonly acrValues?: string | readonly string[] | undefined
+  /** Signs the request, where one is asked for: `signer({ key, alg, kid })`, PS256 or ES256 in FAPI. Default: it is not signed. */
+  readonly signer?: Signer | undefined
+  /** `aud` of a signed request. Default: the issuer. */
+  readonly audience?: string | undefined
+  /** From now to `exp` of a signed request, in seconds. Default 60. */
+  readonly lifetimeSeconds?: number | undefined
+}
+
+/** What a client waits by. */
+export interface AuthenticationRequestId {
+  /** `auth_req_id`: a secret of this client. */
+  readonly authReqId: string
+  /** When it is over, in epoch milliseconds. */
+  readonly expiresAt: number
+  /** The least time between two requests, in milliseconds. */
+  readonly intervalMs: number
+}
+
+/** A request that the user has before them. Printing one does not show what the client waits by. */
+export class BackchannelAuthentication implements AuthenticationRequestId {
+  readonly #authReqId: string
+  /** When it is over, in epoch milliseconds. */
+  readonly expiresAt: number
+  /** The least time between two requests, in milliseconds. */
+  readonly intervalMs: number
+
+  constructor(members: AuthenticationRequestId) {
+    this.#authReqId = members.authReqId
+    this.expiresAt = members.expiresAt
+    this.intervalMs = members.intervalMs
+  }
+
+  /** `auth_req_id`, as the server gave it. Printing shows a short hash instead. */
+  get authReqId(): string {
+    return this.#authReqId
+  }
+
+  /** A copy for logs: a short hash stands for `auth_req_id`. */
+  toJSON(): Record<string, unknown> {
+    return { authReqId: redacted(this.#authReqId), ...Object.fromEntries(Object.entries(this)) }
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    return this.toJSON()
+  }
+}
+
+/**
+ * Has the server ask a user. Redeem `ciba(authentication)`, which waits for what they say.
+ *
+ * @throws AuthorizationServerError, TransportError, TokenResponseError; ValidationError naming a member of the answer that
+ *   does not hold; TypeError naming the option, or the endpoint that the metadata lacks
+ * @see CIBA Core §7.1, §7.3
+ */
+export async function requestBackchannelAuthentication(
+  client: Client,
+  options: BackchannelAuthenticationOptions,
+): Promise<BackchannelAuthentication> {
+  checkIsClient(client, 'requestBackchannelAuthentication(client, options)')
+  checkOptions('requestBackchannelAuthentication', options, optionNames)
+  checkRequest(options)
+  checkSigner(client, options)
+  // its answer is an ID token, whose signature has to be checked: better known before somebody is asked
+  if (!isMac(client)) endpointFor(client, 'jwks_uri')
+  const parameters = requestParameters(options)
+  const requestedAt = client.clock.now()
+  return sendToEndpoint(client, {
+    endpoint: 'backchannel_authentication_endpoint',
+    parameters: async () => signed(client, options, parameters),
+    // a second one would ask the user twice
+    resend: 'unsent',
+    accepts: [json(async ({ body }) => readAuthentication(body, client, requestedAt))],
+  })
+}
+
+const optionNames = [
+  ...grantOptionNames,
+  'loginHint',
+  'loginHintToken',
+  'idTokenHint',
+  'bindingMessage',
+  'userCode',
+  'requestedExpirySeconds',
+  'acrValues',
+  'signer',
+  'audience',
+  'lifetimeSeconds',
+] as const
+
+const hints = ['loginHint', 'loginHintToken', 'idTokenHint'] as const
+
+function checkRequest(options: BackchannelAuthenticationOptions): void {
+  const given = hints.filter(name => options[name] !== undefined)
+  if (given.length !== 1) throw optionError(given[1] ?? 'loginHint', `give exactly one of ${hints.join(', ')}`)
+  for (const name of [...hints, 'userCode'] as const)
+    if (options[name] !== undefined) checkCredential(name, options[name])
+  const { scope = 'openid', bindingMessage, requestedExpirySeconds, audience, lifetimeSeconds } = options
+  if (!splitScope(scope).includes('openid')) throw optionError('scope', 'must hold openid')
+  if (bindingMessage !== undefined) checkText('bindingMessage', bindingMessage)
+  if (audience !== undefined) checkText('audience', audience)
+  if (requestedExpirySeconds !== undefined) checkNumber('requestedExpirySeconds', requestedExpirySeconds, 1)
+  if (lifetimeSeconds !== undefined) checkNumber('lifetimeSeconds', lifetimeSeconds, 1)
+}
+
+/** What was registered decides whether a request is signed, and how. */
+function checkSigner({ metadata }: Client, { signer }: BackchannelAuthenticationOptions): void {
+  const { backchannel_authentication_request_signing_alg: registered } = metadata
+  if (signer !== undefined) checkFunction('signer.signJwt', Object(signer).signJwt)
+  if (registered === undefined || registered === signer?.alg) return
+  const given = signer === undefined ? 'none is given' : `this one signs by ${signer.alg}`
+  throw optionError('signer', `must sign by ${registered}, as was registered; ${given}`)
+}
+
+function isMac({ metadata }: Client): boolean {
+  return metadata.id_token_signed_response_alg?.startsWith('HS') === true
+}
+
+function requestParameters(options: BackchannelAuthenticationOptions): Parameters {
+  const { scope = 'openid', acrValues, requestedExpirySeconds, loginHint, loginHintToken, idTokenHint } = options
+  const own = {
+    login_hint: loginHint,
+    login_hint_token: loginHintToken,
+    id_token_hint: idTokenHint,
+    binding_message: options.bindingMessage,
+    user_code: options.userCode,
+    requested_expiry: requestedExpirySeconds?.toString(),
+    acr_values: splitScope(acrValues).join(' ') || undefined,
+    request: undefined,
+  }
+  const { resource, parameters } = options
+  return grantParameters({ scope, resource, parameters }, own)
+}
+
+/** All parameters go into the signed request, and none beside it (CIBA Core §7.1.1). Signed anew for each attempt. */
+async function signed(
+  client: Client,
+  options: BackchannelAuthenticationOptions,
+  parameters: Parameters,
+): Promise<Parameters> {
+  const { signer, audience = client.provider.metadata.issuer, lifetimeSeconds = 60 } = options
+  if (signer === undefined) return parameters
+  const now = msToSeconds(client.clock.now())
+  const times = { iat: now, nbf: now, exp: now + lifetimeSeconds }
+  const claims = { ...parameters, iss: client.id, aud: audience, jti: randomUUID(), ...times }
+  return { request: await signer.signJwt({ typ: 'JWT' }, claims) }
+}
+
+function readAuthentication(body: unknown, client: Client, requestedAt: number): BackchannelAuthentication {
+  const members = membersOf(body, client, requestedAt)
+  const authReqId = members.required('auth_req_id', 8_192)
+  return new BackchannelAuthentication({ authReqId, expiresAt: members.expiresAt, intervalMs: members.intervalMs })
+}
+
+/**
+ * Waits for what the user says: for `redeem()` or `requestTokenSet()`, which ask at the server's interval, slower when it
+ * says so, until the request is over. The ID token that comes with the tokens is checked.
+ *
+ * @throws TypeError naming the option
+ * @see CIBA Core §10.1, §11
+ */
+export function ciba(authentication: AuthenticationRequestId, options: PollingOptions = {}): Grant {
+  checkObject('authentication', authentication)
+  checkOptions('ciba', options, ['signal', 'wait'])
+  checkPollingOptions(options)
+  const { authReqId, expiresAt, intervalMs } = authentication
+  checkCredential('authentication.authReqId', authReqId)
+  checkNumber('authentication.expiresAt', expiresAt, 0)
+  checkNumber('authentication.intervalMs', intervalMs, 0)
+  const { signal, wait } = options
+  return {
+    grantType: 'urn:openid:params:grant-type:ciba',
+    identity: { auth_req_id: sha256(authReqId) },
+    parameters: () => ({ auth_req_id: authReqId }),
+    resend: 'unsent',
+    singleUse: true,
+    polled: { expiresAt, intervalMs, signal, wait },
+    validate: (tokenSet, context) => checkIdToken(tokenSet, context, authReqId),
+  }
+}
+
+const requestIdClaim = 'urn:openid:params:jwt:claim:auth_req_id'
+
+/** In poll mode the claim may be left out; one that is there is of this request (CIBA Core §10.3.1). */
+async function checkIdToken(tokenSet: TokenSet, { client }: GrantContext, authReqId: string): Promise<void> {
+  const claims = await validateIdTokenOf(tokenSet, client, {})
+  const { [requestIdClaim]: named } = claims as Readonly<Record<string, unknown>>
+  if (named !== undefined && named !== authReqId)
+    throw new ValidationError('auth_req_id', 'of the ID token is of another request', {
+      provider: client.provider.name,
+    })
+}
