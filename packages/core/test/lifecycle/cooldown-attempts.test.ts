@@ -3,7 +3,7 @@ import { AuthorizationServerError, GrantKitError, TokenResponseError, TransportE
 import { type Attempt, othersAreServed, refuseWhileResting, withCooldown } from '../../src/lifecycle/cooldown.js'
 import { type Setup, setUp } from '../scripted-server.js'
 
-const refusal = (serverStatus: number, kind: 'transient' | 'terminal' | 'invalid_client' | 'pending') =>
+const refusal = (serverStatus: number, kind: AuthorizationServerError['kind']) =>
   new AuthorizationServerError({ provider: 'example', serverStatus, kind })
 
 /** A failure that is its caller's alone: nothing that anybody can make up says anything of the server. */
@@ -30,6 +30,14 @@ async function restSecondsOf({ clock }: Setup, attempt: Attempt): Promise<number
     if (!(await isResting(attempt))) return seconds
     clock.advance(1_000)
   }
+}
+
+let days = 0
+/** Days after all that other tests have left in the tables, which are the process's. */
+function setUpLater(): Setup {
+  const setup = setUp()
+  setup.clock.advance(10 * ++days * 86_400_000)
+  return setup
 }
 
 describe('what is remembered of failures', () => {
@@ -72,11 +80,67 @@ describe('what is remembered of failures', () => {
   test('of refreshes is of the thousand clients that were at work last', async () => {
     const { another, clock } = setUp()
     const of = (clientId: string) => attemptOf({ client: another({ clientId }) })
-    const clients = Array.from({ length: 999 }, (_, number) => of(`client ${number}`))
-    const [first, second] = [of('first'), of('second')]
+    const clients = Array.from({ length: 1_002 }, (_, number) => of(`client ${number}`))
+    const [first, second, third, fourth] = clients as [Attempt, Attempt, Attempt, Attempt]
     const since = clock.now()
-    for (const attempt of [first, second, ...clients.slice(1), first, of('one more')]) await serve(attempt)
-    expect([first, second].map(attempt => othersAreServed(attempt, since))).toEqual([true, false])
+    for (const attempt of [...clients.slice(0, 1_000), second, ...clients.slice(1_000)]) await serve(attempt)
+    const isKnown = [first, second, third, fourth].map(attempt => othersAreServed(attempt, since))
+    expect(isKnown).toEqual([false, true, false, true])
+  })
+
+  test.each([
+    ['goes with a thousand of them', 998, 1],
+    ['stays with fewer', 997, 2],
+  ])('of attempts %s', async (_, others, restSeconds) => {
+    const setup = setUpLater()
+    const failAlone = (key: string) => fail(attemptOf(setup, { key, grant: aloneAt }), refusal(500, 'transient'))
+    for (let other = 0; other < 1_001; other++) await failAlone(`past ${other}`)
+    // a day later all of them are forgotten but this one
+    setup.clock.advance(86_400_000)
+    for (const key of ['alone', 'old']) await failAlone(key)
+    setup.clock.advance(31_001)
+    for (let other = 0; other < others; other++) await failAlone(`other ${other}`)
+    await failAlone('old')
+    expect(await restSecondsOf(setup, attemptOf(setup, { key: 'old' }))).toBe(restSeconds)
+  })
+
+  test.each([
+    ['goes with a thousand of them', 996, 1],
+    ['stays with fewer', 995, 2],
+  ])('of servers and clients %s', async (_, clients, restSeconds) => {
+    const setup = setUpLater()
+    const as = (id: string, endpoint: string) => attemptOf({ client: { ...setup.client, id } }, { key: id, endpoint })
+    for (let other = 0; other < 1_001; other++)
+      await fail(as(`past ${other}`, 'https://past.example/token'), refusal(401, 'invalid_client'))
+    // a day later all of them are forgotten: there are one server and one client, and then the old ones
+    setup.clock.advance(86_400_000)
+    await serve(as('alone', 'https://alone.example/token'))
+    const old = attemptOf(setup, { key: 'old', endpoint: 'https://old.example/token' })
+    await fail(old, refusal(503, 'transient'))
+    setup.clock.advance(31_001)
+    // beside one more server
+    for (let client = 0; client < clients; client++)
+      await serve(as(`client ${client}`, 'https://another.example/token'))
+    await fail(old, refusal(503, 'transient'))
+    expect(await restSecondsOf(setup, old)).toBe(restSeconds)
+  })
+
+  test('is gone with a success: the next rest is as short as the first', async () => {
+    const setup = setUp()
+    const attempt = attemptOf(setup, { grant: aloneAt })
+    for (let time = 0; time < 2; time++) {
+      await fail(attempt, refusal(500, 'transient'))
+      expect(await restSecondsOf(setup, attempt)).toBe(1)
+      await serve(attempt)
+    }
+  })
+
+  test('is gone with a success that came after it: a rest of an attempt, and one of its scope', async () => {
+    for (const kind of ['terminal', 'invalid_scope'] as const) {
+      const attempt = attemptOf(setUp())
+      await withCooldown(attempt, () => fail(attempt, refusal(400, kind)))
+      expect(await isResting(attempt)).toBe(false)
+    }
   })
 })
 
@@ -182,6 +246,15 @@ describe('credentials', () => {
     expect(await isResting(attempt)).toBe(false)
   })
 
+  test('need not be there: a public client is refused like any', async () => {
+    const setup = setUp()
+    const { fingerprint: _, ...auth } = setup.client.auth
+    const attempt = attemptOf({ client: { ...setup.client, auth } })
+    const error = refusal(401, 'invalid_client')
+    expect(await fail(attempt, error)).toBe(error)
+    expect(await isResting(attempt)).toBe(true)
+  })
+
   test('that are others begin again, with places without number', async () => {
     let fingerprint = 'first'
     const { client } = setUp()
@@ -210,6 +283,17 @@ describe('an answer that is still to come', () => {
     await fail(attempt, pending)
     expect(await isResting(attempt)).toBe(true)
     expect(await isResting(attemptOf(setup, { key: 'other' }))).toBe(false)
+  })
+
+  test('rests for a second, while a refusal rests for ten', async () => {
+    const setup = setUp()
+    const attempt = attemptOf(setup)
+    await fail(attempt, pending)
+    expect(await restSecondsOf(setup, attempt)).toBe(1)
+    for (const error of [refusal(400, 'terminal'), refusal(401, 'invalid_client')]) {
+      await fail(attempt, error)
+      expect(await restSecondsOf(setup, attempt)).toBe(10)
+    }
   })
 })
 
