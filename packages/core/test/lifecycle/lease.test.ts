@@ -331,6 +331,20 @@ describe('a lease that somebody else has', () => {
     expect([again.result, waiting.waited]).toEqual([true, { durationMs: 63, granted: true }])
   })
 
+  test('is waited for from the first pause on, however many there are', async () => {
+    const { store, lease } = leased()
+    store.grants = false
+    const waiting = lease()
+    await waiting.takeOrWait()
+    const seen = waitingFor(waiting.takeOrWait())
+    // pauses of 25, 37.5 and 56.25 ms
+    await vi.advanceTimersByTimeAsync(100)
+    store.grants = true
+    await vi.advanceTimersByTimeAsync(20)
+    expect(seen.result).toBe(true)
+    expect(waiting.waited?.durationMs).toBeGreaterThan(110)
+  })
+
   test('is waited for no longer than was said, and the error says how long', async () => {
     const { store, lease } = leased()
     store.grants = false

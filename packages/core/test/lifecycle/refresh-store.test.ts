@@ -1,5 +1,5 @@
 /** A refresh whose store fails at one step, or is changed by somebody else each time. */
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { refuse, rotate } from '../scripted-server.js'
 import { machines, outcomeOf } from './processes.js'
 
@@ -87,4 +87,57 @@ test('a lease lasts five seconds longer than a request of a user’s may take, a
   await user().import({ refreshToken: 'refresh-0' })
   await user().getTokenSet()
   expect([new Set(ofApplication), new Set(durations)]).toEqual([new Set([10_000]), new Set([client.timeoutMs + 5_000])])
+})
+
+describe('how long', () => {
+  const fakeTimers = () =>
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+  /** What became of a call, once it is over. */
+  const seenOf = (call: Promise<{ accessToken: string }>) => {
+    const seen: { outcome?: string } = {}
+    void outcomeOf(call).then(outcome => {
+      seen.outcome = outcome
+    })
+    return seen
+  }
+
+  test('a caller waits for a store that does not take the answer: ten seconds', async () => {
+    fakeTimers()
+    const { start, server, backend } = machines(rotate())
+    let fails = true
+    const { user } = start(
+      {},
+      {
+        compareAndSet: (...args) => (fails && server.requests.length > 0 ? down() : backend.compareAndSet(...args)),
+      },
+    )
+    await user().import({ refreshToken: 'refresh-0' })
+    const seen = seenOf(user().getTokenSet())
+    await vi.advanceTimersByTimeAsync(9_900)
+    expect([seen.outcome, server.requests.length]).toEqual([undefined, 1])
+    await vi.advanceTimersByTimeAsync(300)
+    expect(seen.outcome).toBe('ERR_TOKEN_STORE')
+    fails = false
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(await outcomeOf(user().getTokenSet())).toBe('token-1')
+  })
+
+  test('those who may have a lost record are given to put it back: a second', async () => {
+    fakeTimers()
+    const { start, server, backend, clock } = machines(rotate())
+    let lost = false
+    const { user } = start({}, { get: key => (lost ? Promise.resolve(undefined) : backend.get(key)) })
+    const other = start()
+    await other.user().import({ refreshToken: 'refresh-0' })
+    await other.user().getTokenSet()
+    await user().getTokenSet()
+    lost = true
+    clock.advance(3_600_000)
+    const seen = seenOf(user().getTokenSet())
+    await vi.advanceTimersByTimeAsync(990)
+    expect(seen.outcome).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(seen.outcome).toBe('ERR_TOKEN_STORE')
+    expect(server.requests).toHaveLength(1)
+  })
 })

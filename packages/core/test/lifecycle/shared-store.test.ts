@@ -270,6 +270,54 @@ describe('an application’s token', () => {
     expect(await accessTokenOf(start().application())).toBe('token-1')
     expect(server.requests).toHaveLength(1)
   })
+
+  test('is in the store before its lease is given back', async () => {
+    const { start, backend } = machines()
+    const done: string[] = []
+    const { application } = start(
+      {},
+      {
+        async compareAndSet(...args) {
+          for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+          done.push('written')
+          return backend.compareAndSet(...args)
+        },
+        release(...args) {
+          done.push('given back')
+          return backend.release(...args)
+        },
+      },
+    )
+    await application().getTokenSet()
+    expect(done).toEqual(['written', 'given back'])
+  })
+
+  test('is handed out although somebody has read an older one meanwhile, of a replica that is behind', async () => {
+    const { start, backend, clock } = machines()
+    const versions: Awaited<ReturnType<TokenStore['get']>>[] = []
+    let isBehind = false
+    const { application } = start(
+      {},
+      {
+        get: async key => (isBehind ? versions[0] : backend.get(key)),
+        async compareAndSet(key, expected, record) {
+          versions.push({ version: record.version, value: record.value })
+          if (versions.length === 3) {
+            isBehind = true
+            clock.advance(10_000)
+            expect(await accessTokenOf(application())).toBe('token-1')
+            isBehind = false
+          }
+          return backend.compareAndSet(key, expected, record)
+        },
+      },
+    )
+    await application().getTokenSet()
+    clock.advance(1)
+    await application().getTokenSet({ force: true })
+    clock.advance(1)
+    expect(await outcomeOf(application().getTokenSet({ force: true }))).toBe('token-3')
+  })
 })
 
 describe('a user’s token while the store is away', () => {
