@@ -190,6 +190,13 @@ describe('several sources', () => {
     expect([...all]).toEqual([two])
   })
 
+  test('stay in the order they were attached, also when one is added again', () => {
+    const two = read(source, { origins: ['https://b.example'] })
+    const all = new Attachments([one, two])
+    all.add(one)
+    expect([...all].map(({ listed }) => listed)).toEqual([one.listed, two.listed])
+  })
+
   test('are taken off one by one, and only where they are', () => {
     const two = read(source, { origins: ['https://b.example'] })
     const all = new Attachments([one, two])

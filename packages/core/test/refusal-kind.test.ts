@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Conform, Refusal } from '../src/provider.js'
-import { refusalKind } from '../src/refusal-kind.js'
+import { authorizationRefusalKind, refusalKind } from '../src/refusal-kind.js'
 import { provider } from './answering.js'
 
 interface Case {
@@ -36,6 +36,31 @@ describe('a status', () => {
   test.each(cases)('%i with %s is %s', (status, error, kind) => expect(kindOf({ status, error })).toBe(kind))
 })
 
+describe('a code', () => {
+  const cases: readonly (readonly [error: string, kind: string])[] = [
+    ['invalid_grant', 'invalid_grant'],
+    ['invalid_scope', 'invalid_scope'],
+    ['invalid_target', 'invalid_scope'],
+    ['invalid_client', 'invalid_client'],
+    ['unauthorized_client', 'invalid_client'],
+    ['temporarily_unavailable', 'transient'],
+    ['access_denied', 'denied'],
+    ['interaction_required', 'interaction_required'],
+    ['login_required', 'interaction_required'],
+    ['consent_required', 'interaction_required'],
+    ['account_selection_required', 'interaction_required'],
+    ['unmet_authentication_requirements', 'interaction_required'],
+    ['authorization_pending', 'pending'],
+    ['slow_down', 'pending'],
+    ['invalid_request', 'terminal'],
+    ['toString', 'terminal'],
+  ]
+  test.each(cases)('%s is %s, at the token endpoint and with a redirect', (error, kind) => {
+    expect(kindOf({ error })).toBe(kind)
+    expect(authorizationRefusalKind(error)).toBe(kind)
+  })
+})
+
 describe('a 401', () => {
   const cases: readonly (readonly [error: string | undefined, kind: string])[] = [
     // no reason, or one that is about who asks
@@ -44,6 +69,7 @@ describe('a 401', () => {
     ['access_denied', 'invalid_client'],
     ['Invalid token of this client', 'invalid_client'],
     ['This client has no such token', 'invalid_client'],
+    ['Token of another client', 'invalid_client'],
     // another reason, by a code of the RFCs
     ['invalid_scope', 'invalid_scope'],
     ['invalid_target', 'invalid_scope'],

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { TokenSet } from '../src/token-set.js'
+import { toBeAwaited } from '../src/options.js'
+import { TokenSet, unawaited } from '../src/token-set.js'
 
 describe('a token set that is printed', () => {
   const tokenSet = new TokenSet({
@@ -49,3 +50,19 @@ describe('a token set that is printed', () => {
     expect(Object.keys(printed)).not.toContain('idToken')
   })
 })
+
+test('a token set has what else was answered, and nothing where there was no more', () => {
+  const additional = { instance_url: 'https://one.example' }
+  expect(new TokenSet({ accessToken: 'a', obtainedAt: 1, additional }).additional).toBe(additional)
+  expect(new TokenSet({ accessToken: 'a', obtainedAt: 1 }).additional).toEqual({})
+})
+
+test.each(['accessToken', 'refreshToken', 'expiresAt', 'scope'])(
+  'the promise of one says that it has no %s',
+  member => {
+    const promise = toBeAwaited(Promise.resolve(), 'getTokenSet()', unawaited)
+    expect(() => promise[member as keyof typeof promise]).toThrow(
+      `getTokenSet(): returns a promise, which has no ${member}; did you forget await?`,
+    )
+  },
+)

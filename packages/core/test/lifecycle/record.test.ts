@@ -12,6 +12,7 @@ import {
   type LineageRecord,
   marked,
   nothingDone,
+  originsOf,
   rescued,
   startingOver,
   tokenSetOf,
@@ -92,6 +93,13 @@ describe('answered', () => {
     expect(tokenOf(record)).toEqual(tokenOf(sent))
     const { accessToken, idToken, scope } = tokenOf(record, 'another')
     expect([accessToken, idToken, scope]).toEqual(['access-2', undefined, undefined])
+  })
+
+  test('keeps what else was answered, with an ID token and without', () => {
+    const additional = { instance_url: 'https://one.example' }
+    expect(tokenOf(recordOf({ additional }))).toMatchObject({ accessToken: 'access-1', additional })
+    expect(tokenOf(recordOf({ additional, idToken: 'id-1' }))).toMatchObject({ idToken: 'id-1', additional })
+    expect(Object.keys(tokenOf(recordOf()))).not.toContain('additional')
   })
 
   test('does not bring back an access token that was dropped meanwhile', () => {
@@ -238,6 +246,11 @@ describe('knows', () => {
     expect(knows(rotated, 'rotated-1')).toBe(false)
   })
 
+  test('the only one that is used up', () => {
+    const record = { ...emptyRecord, refreshToken: 'refresh-2', spent: [sha256('refresh-1')] }
+    expect([knows(record, 'refresh-1'), knows(record, 'refresh-0')]).toEqual([true, false])
+  })
+
   test('by hashes alone, and of few', () => {
     const { spent } = rotatedTimes(100)
     expect(spent).toHaveLength(8)
@@ -251,6 +264,15 @@ describe('startingOver', () => {
     const hashes = [sha256('refresh-1')]
     expect(startingOver(before)).toEqual({ ...emptyRecord, spent: hashes, origins: hashes })
     expect(startingOver(emptyRecord)).toEqual(emptyRecord)
+  })
+})
+
+describe('originsOf', () => {
+  test('leaves the mark of a refresh token in force where a store has a record without one', () => {
+    const { origins } = recordOf()
+    expect(origins).toEqual([''])
+    expect(originsOf({ ...emptyRecord, origins })).toEqual(origins)
+    expect(originsOf(recordOf())).toEqual([sha256('refresh-1')])
   })
 })
 
@@ -315,6 +337,12 @@ describe('answered, again and again', () => {
     )
     expect(again.spent).toEqual([sha256('two')])
   })
+
+  test('does not count a refresh token as spent that the next login brings again', () => {
+    const again = startingOver(ended(recordOf(), 'interaction_required'))
+    expect(again.spent).toEqual([sha256('refresh-1')])
+    expect(withRefreshToken(again, { refreshToken: 'refresh-1', obtainedAt: now }).spent).toEqual([])
+  })
 })
 
 describe('tokenSetOf', () => {
@@ -329,6 +357,13 @@ describe('tokenSetOf', () => {
     const record = recordOf(members)
     const tokenSet = tokenSetOf(record, tokenOf(record), now)
     expect(tokenSet).toMatchObject({ ...members, accessToken: 'access-1', refreshToken: 'refresh-1', obtainedAt: now })
+  })
+
+  test('shows nothing that can be changed, and no secret, of what else a store has', () => {
+    const additional = { instance: { url: 'https://one.example' }, device_secret: 'kept by somebody else' }
+    const tokenSet = tokenSetOf(recordOf(), { ...tokenOf(recordOf()), additional }, now)
+    expect(tokenSet.additional).toEqual({ instance: { url: 'https://one.example' } })
+    expect(Object.isFrozen(tokenSet.additional.instance)).toBe(true)
   })
 
   test('a token from the future lives as long, from now', () => {
