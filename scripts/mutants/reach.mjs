@@ -7,7 +7,7 @@ import { hash } from './mutations.mjs'
 const loadingMs = 300
 /** A test that takes longer is asked only where no quicker one comes. */
 const slowMs = 1_500
-/** So long the tests for one mutant take at most, by the time they take otherwise. */
+/** So long the tests of others take for one mutant at most, by the time they take otherwise. */
 const budgetMs = 30_000
 /** A test of ours that says nothing for so long hangs. */
 const silenceMs = 180_000
@@ -75,22 +75,28 @@ export function stepsOf(reach, fileOf) {
 }
 
 /**
- * The quickest first, those of the file itself before slower ones of others, and no more of them than the budget allows: what
- * others alone would notice counts as unnoticed. Nobody shares a file whose loading reaches the mutant.
+ * The quickest first, those of the file itself before slower ones of others, and no more of others than the budget allows:
+ * what those alone would notice counts as unnoticed. Nobody shares a file whose loading reaches the mutant.
  */
 function affordable(file, steps) {
   const quick = steps
     .map(step => ({ ...step, tests: step.tests.filter(({ ms }) => ms < slowMs) }))
     .filter(({ tests }) => tests.length > 0)
-  const own = file.replace('/src/', '/test/').replace('.ts', '.test.ts')
   const costOf = ({ ms, atOnce }) => (atOnce ? 3 * ms : ms)
-  const promise = step => (step.name === own ? costOf(step) / 5 : costOf(step))
+  const promise = step => (isOwn(step, file) ? costOf(step) / 5 : costOf(step))
   let leftMs = budgetMs
   return (quick.length > 0 ? quick : steps)
     .map(step => ({ ...step, ms: loadingMs + step.tests.reduce((sum, { ms }) => sum + ms, 0) }))
     .sort((a, b) => promise(a) - promise(b))
     .filter((step, index) => {
+      if (isOwn(step, file)) return true
       leftMs -= costOf(step)
       return index === 0 || leftMs > 0
     })
+}
+
+/** Whether tests are of the file itself: `cooldown.test.ts` and `cooldown-attempts.test.ts` are of `cooldown.ts`. */
+function isOwn({ name }, file) {
+  const [stem] = file.replace('/src/', '/test/').split('.')
+  return name.startsWith(`${stem}.`) || name.startsWith(`${stem}-`)
 }
