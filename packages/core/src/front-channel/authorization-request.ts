@@ -1,10 +1,11 @@
 /** The way out: an authorization request with PKCE, as a URL to send a browser to (RFC 6749 §4.1.1, RFC 7636, RFC 9700 §2.1). */
 import { randomBytes } from 'node:crypto'
 import type { Client } from '../client.js'
+import { checkIsClient } from '../endpoints/check-client.js'
 import { pushAuthorizationRequest } from '../endpoints/pushed-authorization.js'
 import { createPkce, type Pkce } from '../grants/authorization-code.js'
 import { flagIn } from '../metadata.js'
-import { checkBoolean, checkNumber, checkOptions, optionError, refusePromise, toBeAwaited } from '../options.js'
+import { checkBoolean, checkNumber, checkOptions, optionError, toBeAwaited } from '../options.js'
 import {
   type AuthorizationParameterOptions,
   type AuthorizationParameters,
@@ -67,7 +68,7 @@ export function createAuthorizationRequest(
 }
 
 async function create(client: Client, options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
-  checkIsClient(client)
+  checkIsClient(client, 'createAuthorizationRequest(client, options)')
   checkRequestOptions(client, options)
   const asked = authorizationParameters(options)
   const { codeVerifier, ...pkce } = createPkce()
@@ -141,6 +142,8 @@ function withProtocol(
     client_id: client.id,
     state: random(),
     nonce: asksForIdToken(asked) ? random() : undefined,
+    // RFC 9449 §10: a code that is stolen is of no use to another key either
+    dpop_jkt: client.dpop?.thumbprint,
     code_challenge: codeChallenge,
     code_challenge_method: codeChallengeMethod,
   }
@@ -184,6 +187,7 @@ function transactionOf(client: Client, options: AuthorizationRequestOptions, mad
     essentialAcr: essentialAcrIn(claims),
     expectedClaims: expectedClaimsIn(claims),
     requiresStateHash: requiresStateHash(client, options) || undefined,
+    dpopThumbprint: client.dpop?.thumbprint,
     expiresAt: client.clock.now() + lifetimeMs,
   })
 }
@@ -194,10 +198,4 @@ function requiresStateHash(client: Client, options: AuthorizationRequestOptions)
   if (responseType !== 'code id_token' || resolveResponseMode(options).endsWith('.jwt')) return false
   const isOfFapi = client.tls.certificate !== undefined && (pushed || requestObject !== undefined)
   return options.requiresStateHash ?? isOfFapi
-}
-
-/** Refuses what is no client. */
-export function checkIsClient(client: unknown): void {
-  refusePromise('client', client)
-  if (typeof Object(client).transport !== 'function') throw optionError('client', 'must come from createClient()')
 }

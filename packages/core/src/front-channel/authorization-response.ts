@@ -1,6 +1,7 @@
 /** The way back: an authorization response, checked before its code is used (RFC 6749 §4.1.2, RFC 9207, RFC 9700 §4.4, §4.5). */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Client } from '../client.js'
+import { checkIsClient } from '../endpoints/check-client.js'
 import { AuthorizationRefusedError, isGrantKitError, ValidationError } from '../errors.js'
 import type { Grant } from '../grants/grant.js'
 import { flagIn } from '../metadata.js'
@@ -8,7 +9,6 @@ import { credentialProblem, toBeAwaited } from '../options.js'
 import { redact } from '../redaction/redact.js'
 import { authorizationRefusalKind } from '../refusal-kind.js'
 import { type AuthorizationAnswer, type ReceivedAnswer, readAnswer } from './authorization-answer.js'
-import { checkIsClient } from './authorization-request.js'
 import { checkedBy, loginGrant } from './login-grant.js'
 import { readSignedResponse } from './signed-response.js'
 import { type AuthorizationTransaction, readTransaction } from './transaction.js'
@@ -23,7 +23,7 @@ import { useOnce } from './used-answers.js'
  * @param answer the URL as the browser asked for it, the body of a form post, or their parameters
  * @returns the code as a grant, for `redeem()` or `requestTokenSet()`; the ID token that comes for it is checked there
  * @throws AuthorizationRefusedError where the answer is an error; ValidationError whose `check` names what does not hold:
- *   `transaction`, `transaction_expired`, `client_id`, `issuer`, `redirect_uri`, `response_mode`, `response_type`, `state`,
+ *   `transaction`, `transaction_expired`, `client_id`, `issuer`, `dpop_jkt`, `redirect_uri`, `response_mode`, `response_type`, `state`,
  *   `iss`, `code`, `used_answer`, or a parameter that came twice; what a signed answer's keys cannot be had for
  * @see RFC 6749 §4.1.2, RFC 9207 §2.4, JARM §2.4, OpenID Connect Core §3.3.2.8
  */
@@ -39,7 +39,7 @@ export function readAuthorizationResponse(
 }
 
 async function read(client: Client, kept: unknown, answer: AuthorizationAnswer): Promise<Grant> {
-  checkIsClient(client)
+  checkIsClient(client, 'readAuthorizationResponse(client, transaction, answer)')
   const transaction = readTransaction(kept, client)
   const received = readAnswer(answer)
   checkPlace(received, transaction)

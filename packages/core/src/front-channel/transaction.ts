@@ -46,6 +46,8 @@ export interface AuthorizationTransaction {
   readonly expectedClaims?: Readonly<Record<string, string>> | undefined
   /** Whether the ID token of the answer has to have `s_hash`. */
   readonly requiresStateHash?: boolean | undefined
+  /** `dpop_jkt` as it was sent: the code is for this key alone (RFC 9449 §10). */
+  readonly dpopThumbprint?: string | undefined
   /** Until when an answer is taken, in epoch milliseconds. */
   readonly expiresAt: number
 }
@@ -59,8 +61,8 @@ export function asTransaction(transaction: AuthorizationTransaction): Authorizat
 /**
  * Checks what was kept.
  *
- * @throws ValidationError: `transaction` names the member that is missing or wrong, `transaction_expired`, and `client_id`
- *   or `issuer` where it is another client's or server's
+ * @throws ValidationError: `transaction` names the member that is missing or wrong, `transaction_expired`, and `client_id`,
+ *   `issuer` or `dpop_jkt` where it is another client's, server's or key's
  */
 export function readTransaction(kept: unknown, client: Client): AuthorizationTransaction {
   refusePromise('transaction', kept)
@@ -78,6 +80,8 @@ export function readTransaction(kept: unknown, client: Client): AuthorizationTra
   if (transaction.clientId !== client.id) throw wrong('client_id', 'the request was made by another client')
   if (transaction.issuer !== client.provider.metadata.issuer)
     throw wrong('issuer', 'the request went to another server than the one of this client')
+  if (transaction.dpopThumbprint !== client.dpop?.thumbprint)
+    throw wrong('dpop_jkt', 'the request was made with another DPoP key; give dpopKey() the same key in all processes')
   if (client.clock.now() >= transaction.expiresAt)
     throw wrong('transaction_expired', 'the answer came too late; the login has to begin anew')
   return transaction
@@ -107,5 +111,6 @@ const members: Readonly<Record<keyof AuthorizationTransaction, (value: unknown) 
   essentialAcr: maybe(isTexts),
   expectedClaims: maybe(value => isObject(value) && Object.values(value).every(isText)),
   requiresStateHash: maybe(value => typeof value === 'boolean'),
+  dpopThumbprint: maybe(isText),
   expiresAt: value => typeof value === 'number' && Number.isFinite(value),
 }

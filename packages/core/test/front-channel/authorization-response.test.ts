@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { clientCertificate } from '../../src/certificate.js'
+import { dpopKey } from '../../src/dpop.js'
 import { requestTokenSet } from '../../src/endpoints/token.js'
 import type { AuthorizationAnswer } from '../../src/front-channel/authorization-answer.js'
 import type { AuthorizationRequestOptions } from '../../src/front-channel/authorization-request.js'
@@ -253,6 +254,7 @@ describe('the transaction', () => {
     essentialAcr: [7],
     expectedClaims: { sub: 7 },
     requiresStateHash: 'yes',
+    dpopThumbprint: 7,
     expiresAt: '2030-01-01',
   }
   for (const [member, value] of Object.entries(members))
@@ -275,6 +277,16 @@ describe('the transaction', () => {
   test('of another server is refused', async () => {
     const other = await read(transaction => ({ ...transaction, issuer: 'https://evil.example' }))
     expect(other).toMatchObject({ check: 'issuer' })
+  })
+
+  test('of another DPoP key is refused, since the code is for the first one alone', async () => {
+    const [one, other] = [dpopKey(), dpopKey()]
+    const { client, transaction, url } = await begun({}, { client: { dpop: one } })
+    expect(new URL(url).searchParams.get('dpop_jkt')).toBe(one.thumbprint)
+    const { client: restarted } = await begun({}, { client: { dpop: other } })
+    const refused = await failure(readAuthorizationResponse(restarted, transaction, good(transaction)))
+    expect(refused).toMatchObject({ check: 'dpop_jkt' })
+    await readAuthorizationResponse(client, JSON.parse(JSON.stringify(transaction)), good(transaction))
   })
 
   test('is good for an hour, or as long as was said', async () => {
@@ -466,6 +478,11 @@ describe('the ID token', () => {
   test('that comes for the code is checked, and its claims are those of the token set', async () => {
     const tokenSet = await redeemed({ email: 'ann@example.com', at_hash: half('at-1') })
     expect(tokenSet.idTokenClaims).toMatchObject({ sub: 'user', email: 'ann@example.com' })
+  })
+
+  test('tells of scope that was asked for and not granted, also where the answer names none', async () => {
+    const options = { scope: 'openid accounts payments' }
+    expect(await redeemed({}, options)).toMatchObject({ scope: options.scope, missingScope: [] })
   })
 
   test('is not missed where openid was not asked for', async () => {

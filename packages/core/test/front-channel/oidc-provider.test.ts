@@ -220,6 +220,7 @@ describe('a user logs in', () => {
     const grant = await readAuthorizationResponse(client, transaction, await browse(url))
     const user = createUserTokenSources({ client }).for('ann')
     const first = await user.redeem(grant)
+    expect(first.idTokenClaims).toMatchObject({ sub: 'ann', nonce: transaction.nonce })
     const second = await user.getTokenSet({ force: true })
     expect(second.accessToken).not.toBe(first.accessToken)
     await client.close()
