@@ -1,6 +1,6 @@
 /** The join of grants and lifecycle: what most programs call. */
 import type { Client } from './client.js'
-import { type Grant, splitScope } from './grants/grant.js'
+import { type Grant, splitResource, splitScope } from './grants/grant.js'
 import { type Holdings, holdingsOf } from './lifecycle/holdings.js'
 import { byGrant } from './lifecycle/renewal.js'
 import { StoredLineage } from './lifecycle/stored.js'
@@ -21,6 +21,13 @@ export interface TokenSourceOptions extends SourceOptions {
 export interface UserTokenSourcesOptions extends SourceOptions {
   /** Asked for on refresh; never more than the user granted. Default: none is sent, and the grant stays as it is. */
   readonly scope?: string | readonly string[] | undefined
+  /**
+   * The API the tokens are for, asked for at login and on each refresh. Default: what the login named, or none. Give sources
+   * of their own to each resource: they share the refresh token, and each has its access token.
+   *
+   * @see RFC 8707 §2.2
+   */
+  readonly resource?: string | readonly string[] | undefined
 }
 
 /** An application's own tokens. */
@@ -64,20 +71,21 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
  * @throws TypeError naming the option
  */
 export function createUserTokenSources(options: UserTokenSourcesOptions): UserTokenSources {
-  checkSourceOptions('createUserTokenSources', options, 'scope')
+  checkSourceOptions('createUserTokenSources', options, 'scope', 'resource')
   const { client, store } = options
   const scope = splitScope(options.scope).join(' ') || undefined
+  const resource = splitResource(options.resource)
   const holdings = holdingsOf(store)
   holdings.missed ??= lookedUpBy(client)
   const keyOf = userKeys(client, holdings.isShared)
-  const currentKey = entryKeys(client, 'refresh_token', { scope })
+  const currentKey = entryKeys(client, 'refresh_token', { scope, ...(resource && { resource: [...resource].sort() }) })
   const opened = holdings.open(keyOf(''))
   const state = openState('The user token sources', () => holdings.release(opened))
   return {
     for(subject) {
       checkText('subject', subject)
       const entry = () => holdings.entry(keyOf(subject), currentKey(), opened)
-      return userSource(options, { subject, scope }, { holdings, entry, state })
+      return userSource(options, { subject, scope, resource }, { holdings, entry, state })
     },
     close: state.close,
     [Symbol.asyncDispose]: state.close,

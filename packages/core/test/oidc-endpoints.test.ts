@@ -5,15 +5,19 @@ import type { AddressInfo } from 'node:net'
 import Provider, { type ClientMetadata } from 'oidc-provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
+  authorizationCode,
   type ClientOptions,
   checkEndSessionResponse,
   createClient,
+  createPkce,
+  createUserTokenSources,
   defineProvider,
   discoverMetadata,
   endSessionUrl,
   introspectToken,
   revokeToken,
   TokenSet,
+  type UserTokenSource,
   userInfo,
 } from '../src/index.js'
 
@@ -38,7 +42,7 @@ beforeAll(async () => {
   issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   oidc = new Provider(issuer, {
     clients: [registered({ client_id: 'plain' }), registered({ client_id: 'signed', ...signed })],
-    scopes: ['openid', 'offline_access', 'email'],
+    scopes: ['openid', 'offline_access', 'email', 'read', 'write'],
     claims: { email: ['email'] },
     features: {
       introspection: { enabled: true, allowedPolicy: () => true },
@@ -46,6 +50,11 @@ beforeAll(async () => {
       jwtUserinfo: { enabled: true },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({ scope: 'read write', accessTokenFormat: 'opaque' }),
+        useGrantedResource: () => false,
+      },
       devInteractions: { enabled: false },
     },
     cookies: { keys: ['not used here'] },
@@ -126,6 +135,53 @@ describe.each(['plain', 'signed'] as const)('a client whose answers are %s', cli
     // revoked already, and never known: no error
     await revokeToken(client, { token: refreshToken })
     await revokeToken(client, { token: 'unheard-of' })
+    await client.close()
+  })
+})
+
+describe('a login for two APIs', () => {
+  const [accounts, payments] = ['https://accounts.example/api', 'https://payments.example/api'] as const
+
+  /** A code, without the login page. */
+  async function codeFor(accountId: string, codeChallenge: string) {
+    const grant = new oidc.Grant({ clientId: 'plain', accountId })
+    grant.addOIDCScope('openid offline_access')
+    for (const resource of [accounts, payments]) grant.addResourceScope(resource, 'read write')
+    const client = (await oidc.Client.find('plain')) as never
+    const login = { client, accountId, grantId: await grant.save(), gty: 'authorization_code', authTime: 1_700_000_000 }
+    const asked = { redirectUri: 'https://app.example/callback', codeChallenge, codeChallengeMethod: 'S256' }
+    const scope = 'openid offline_access read write'
+    return new oidc.AuthorizationCode({ ...login, ...asked, scope, resource: [accounts, payments] } as never).save()
+  }
+  const audienceOf = async (accessToken: string) => (await oidc.AccessToken.find(accessToken))?.aud
+
+  test('has a token for each, from login to refresh', async () => {
+    const client = await clientOf('plain')
+    const { codeVerifier, codeChallenge } = createPkce()
+    const code = await codeFor('alice', codeChallenge)
+    const grant = { code, codeVerifier, redirectUri: 'https://app.example/callback', resource: accounts }
+    const views = [accounts, payments].map(resource => createUserTokenSources({ client, resource }).for('alice'))
+    const [ofAccounts, ofPayments] = views as [UserTokenSource, UserTokenSource]
+    expect(await audienceOf((await ofAccounts.redeem(authorizationCode(grant))).accessToken)).toBe(accounts)
+    for (const [view, resource] of [
+      [ofAccounts, accounts],
+      [ofPayments, payments],
+      [ofAccounts, accounts],
+    ] as const)
+      expect(await audienceOf((await view.getTokenSet({ force: true })).accessToken)).toBe(resource)
+    await client.close()
+  })
+
+  test('named by the login alone, is for that API after a refresh as well', async () => {
+    const client = await clientOf('plain')
+    const { codeVerifier, codeChallenge } = createPkce()
+    const code = await codeFor('bob', codeChallenge)
+    const bob = createUserTokenSources({ client }).for('bob')
+    const grant = { code, codeVerifier, redirectUri: 'https://app.example/callback', resource: payments }
+    const first = await bob.redeem(authorizationCode(grant))
+    const second = await bob.getTokenSet({ force: true })
+    expect(second.accessToken).not.toBe(first.accessToken)
+    expect(await audienceOf(second.accessToken)).toBe(payments)
     await client.close()
   })
 })

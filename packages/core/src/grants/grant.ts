@@ -4,7 +4,7 @@
  */
 import type { Client } from '../client.js'
 import type { Resend } from '../endpoint-request.js'
-import { checkFunction, checkObject, optionError, refusePromise } from '../options.js'
+import { checkFunction, checkObject, checkText, optionError, refusePromise } from '../options.js'
 import type { Parameters } from '../provider.js'
 import type { TokenSet } from '../token-set.js'
 
@@ -122,6 +122,18 @@ export function splitScope(scope: string | readonly string[] | undefined): strin
     .flat()
     .flatMap(one => String(one).split(/\s+/))
     .filter(one => one !== '')
+}
+
+/**
+ * The resources of a list or a text, each once; `undefined` for none.
+ *
+ * @throws TypeError naming `resource`
+ * @see RFC 8707 §2
+ */
+export function splitResource(resource: string | readonly string[] | undefined): readonly string[] | undefined {
+  const resources = [...new Set([resource ?? []].flat())]
+  for (const one of resources) checkText('resource', one)
+  return resources.length === 0 ? undefined : resources
 }
 
 /** RFC 6749 and RFC 7521 §4.2. What else a grant sends is its own, and refused as such. */

@@ -30,6 +30,8 @@ export interface LineageRecord {
   readonly origins: readonly string[]
   /** Of the login's ID token, once it was checked: the one of a refresh has to be about the same user. */
   readonly idTokenClaims?: IdTokenClaims | undefined
+  /** What the login asked for, so that each refresh does too; `undefined` where it named none. @see RFC 8707 §2.2 */
+  readonly resource?: readonly string[] | undefined
   /** Why there is no refresh token any more. */
   readonly ended?: EndReason | 'forgotten' | undefined
   /** When a process missed the record, and asked those who may have it to put it back. Nothing else is in it then. */
@@ -106,6 +108,16 @@ export function answered(record: LineageRecord, entry: string, answer: TokenSet)
   const accessTokens = Object.fromEntries([...alive, [entry, token]])
   const { idTokenClaims } = answer
   return { ...withRefreshToken(record, answer), accessTokens, ...(idTokenClaims && { idTokenClaims }) }
+}
+
+/** A login has brought tokens: nothing of what was there before is left but what must not be sent again. */
+export function loggedIn(
+  record: LineageRecord,
+  entry: string,
+  answer: TokenSet,
+  resource: readonly string[] | undefined,
+): LineageRecord {
+  return { ...answered(startingOver(record), entry, answer), ...(resource && { resource }) }
 }
 
 /** Most answers have neither an ID token nor further members, and are bound to no key: these take no place then. */

@@ -36,16 +36,24 @@ const patienceMs = 10_000
 /** How long those who may have a lost record are given to put it back. */
 const objectionMs = 1_000
 
+/** What is asked for with a refresh token; what is not named stays as it was granted. */
+export interface Asked {
+  readonly scope?: string | undefined
+  readonly resource?: readonly string[] | undefined
+}
+
 /** One user's refresh token is sent by one at a time; only the user can replace a dead one. */
-export function byRefreshToken(client: Client, scope: string | undefined, subject: string): Renew {
+export function byRefreshToken(client: Client, { scope, resource }: Asked, subject: string): Renew {
   const resends = client.provider.conform.refreshTokenResends ?? Number.POSITIVE_INFINITY
   const leaseMs = Math.ceil(client.timeoutMs) + leaseMarginMs
   const now = () => client.clock.now()
   const mayProve = (jkt: string) => holdsKey(client, jkt)
-  const grantOf = (token: string) => refreshToken({ refreshToken: token, scope })
 
   async function renew(entry: Entry, { reason, checkOpen, named, ...wanted }: Ask): Promise<TokenSet> {
     const { lineage } = entry
+    // what a login named is named again: a server may refuse a refresh without it, or end the session (RFC 8707 §2.2)
+    const grantOf = (token: string) =>
+      refreshToken({ refreshToken: token, scope, resource: resource ?? lineage.known?.record.resource })
     const lease = leaseOf(lineage, leaseMs, 2 * leaseMs)
     const attemptOf = (token: string) => attemptFor(client, entry, grantOf(token))
     let before: KeptToken | undefined

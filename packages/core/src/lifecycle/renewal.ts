@@ -10,7 +10,7 @@ import { TokenSet } from '../token-set.js'
 import { leaseOf } from './lease.js'
 import type { Entry } from './lineage.js'
 import { tellIfStoreFailed, tellOfLease } from './notices.js'
-import { answered, type KeptToken, type LineageRecord, startingOver, tokenSetOf } from './record.js'
+import { answered, type KeptToken, type LineageRecord, loggedIn, tokenSetOf } from './record.js'
 import { StoredLineage } from './stored.js'
 import { requestToken } from './token-request.js'
 import { type Known, nothing } from './version.js'
@@ -116,16 +116,22 @@ export function byGrant(client: Client, grant: Grant): Renew {
   }
 }
 
+/** A user's login. */
+export interface Login extends PollOptions {
+  /** What it was for: each refresh asks for it again. */
+  readonly resource?: readonly string[] | undefined
+}
+
 /**
  * Redeems a code for a user's first token set, or waits until they have agreed. It is written over what another process may
  * be renewing at the moment: a login is the later word. The store is read first, so that no code is spent while it cannot
  * be asked.
  */
-export async function redeem(client: Client, entry: Entry, grant: Grant, options?: PollOptions): Promise<TokenSet> {
+export async function redeem(client: Client, entry: Entry, grant: Grant, login: Login = {}): Promise<TokenSet> {
   const stored = new StoredLineage(entry.lineage, client.clock)
   await stored.read()
-  const answer = await poll(client, grant, () => requestToken(client, entry, grant, 'login'), options)
-  const change = (record: LineageRecord) => answered(startingOver(record), entry.key, answer)
+  const answer = await poll(client, grant, () => requestToken(client, entry, grant, 'login'), login)
+  const change = (record: LineageRecord) => loggedIn(record, entry.key, answer, login.resource)
   await stored.save(change, () => true, 10_000)
   return entry.copy?.token.accessToken === answer.accessToken ? entry.copy.tokenSet : answer
 }

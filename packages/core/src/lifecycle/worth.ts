@@ -45,6 +45,7 @@ const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
   spent: true,
   origins: true,
   idTokenClaims: true,
+  resource: true,
   ended: true,
   asked: true,
 }

@@ -23,15 +23,15 @@ const names = ['client', 'store', 'origins', 'refreshBeforeMs', 'expiryMarginMs'
  * Refuses options that cannot be meant.
  *
  * @param factory the name of the function they were given to
- * @param own the option it takes beside those of every source
+ * @param own the options it takes beside those of every source
  * @throws TypeError naming the option
  */
 export function checkSourceOptions<Options extends SourceOptions>(
   factory: string,
   options: Options,
-  own: Exclude<keyof Options, keyof SourceOptions> & string,
+  ...own: readonly (Exclude<keyof Options, keyof SourceOptions> & string)[]
 ): void {
-  checkOptions(factory, options, [...names, own])
+  checkOptions(factory, options, [...names, ...own])
   const { client, store, origins, refreshBeforeMs, expiryMarginMs } = options
   if (typeof client?.transport !== 'function') throw optionError('client', 'must come from createClient()')
   if (store !== undefined) checkStore(store)

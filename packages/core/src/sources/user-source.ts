@@ -1,11 +1,11 @@
 /** One user's tokens: what every source can do, and how they come in. */
 import type { Client } from '../client.js'
-import type { Grant } from '../grants/grant.js'
+import { type Grant, splitResource } from '../grants/grant.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { namingProvider, tellOfExpiry } from '../lifecycle/notices.js'
-import { byRefreshToken } from '../lifecycle/refresh.js'
+import { type Asked, byRefreshToken } from '../lifecycle/refresh.js'
 import { type Renew, redeem } from '../lifecycle/renewal.js'
-import { toBeAwaited } from '../options.js'
+import { optionError, toBeAwaited } from '../options.js'
 import { sha256 } from '../secret.js'
 import { lineageKey } from '../token-key.js'
 import { type TokenSet, unawaited } from '../token-set.js'
@@ -33,27 +33,27 @@ export interface UserTokenSource extends RenewingTokenSource {
   import(tokens: ImportedTokens): Promise<void>
 }
 
-/** Whose tokens they are, and the scope asked for on refresh. */
-export interface User {
+/** Whose tokens they are, and what is asked for on refresh. */
+export interface User extends Asked {
   readonly subject: string
-  readonly scope: string | undefined
 }
 
 /** A view of one user's tokens: what is kept of them is in the entry. */
 export function userSource(
   options: SourceOptions,
-  { subject, scope }: User,
+  { subject, ...asked }: User,
   parts: Pick<Parts, 'holdings' | 'entry' | 'state'>,
 ): UserTokenSource {
   const { client } = options
   const { holdings, entry, state } = parts
   // made when something is to be renewed: most views are only read
-  const renew: Renew = (...asked) => byRefreshToken(client, scope, subject)(...asked)
+  const renew: Renew = (...wanted) => byRefreshToken(client, asked, subject)(...wanted)
   const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
-  const identity = () => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope]))
+  const identity = () =>
+    sha256(JSON.stringify([lineageKey(client, { subject }, true), asked.scope, ...(asked.resource ?? [])]))
   const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
   return Object.assign(source, {
-    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, subject), 'redeem()', unawaited),
+    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, { subject, ...asked }), 'redeem()', unawaited),
     async import(tokens: ImportedTokens) {
       state.check()
       await namingProvider(client, importTokens(client, entry(), tokens))
@@ -65,11 +65,32 @@ async function redeemed(
   client: Client,
   { entry, state }: Pick<Parts, 'entry' | 'state'>,
   grant: Grant,
-  subject: string,
+  { subject, resource }: User,
 ) {
   state.check()
   checkGrant(client, grant)
-  const flight = redeem(client, entry(), grant, { subject, checkOpen: state.check })
+  const granted = splitResource(grant.identity.resource) ?? resource
+  const login = { subject, resource: granted, checkOpen: state.check }
+  const flight = redeem(client, entry(), forResource(grant, granted, resource), login)
   state.started(flight)
   return flight
+}
+
+/**
+ * The grant, with what these sources are for: all it was granted for, or less.
+ *
+ * @throws TypeError where that is something else: its token would be taken for one of these
+ * @see RFC 8707 §2.2
+ */
+function forResource(grant: Grant, granted: Asked['resource'], wanted: Asked['resource']): Grant {
+  if (wanted === undefined || granted === undefined) return grant
+  const other = wanted.find(one => !granted.includes(one))
+  if (other !== undefined)
+    throw optionError('resource', 'is another one in the grant: redeem it with sources of the resource it is for')
+  const { identity, parameters } = grant
+  return {
+    ...grant,
+    identity: { ...identity, resource: wanted },
+    parameters: async context => ({ ...(await parameters(context)), resource: wanted }),
+  }
 }
