@@ -9,30 +9,60 @@ import {
 } from '@grantkit/core'
 import { checkOptions, checkSecureUrl, checkText, optionError } from '@grantkit/core/kit'
 
+export { type FapiHeaderOptions, fapiHeaders } from './fapi-headers.js'
+
 /** Where the server is, and what its assertions have to say. */
 export interface Wso2OpenBankingOptions {
   /** `https://<APIM>:8243/token` for API Manager, `https://<IS>:9446/oauth2/token` for Identity Server. */
   readonly tokenEndpoint: string
   /** Where refresh requests go, if elsewhere: one documentation page sends them to API Manager. */
   readonly refreshEndpoint?: string | undefined
-  /** `aud` of client assertions, or a function of the endpoint called. Default: that endpoint's URL. */
+  /**
+   * `aud` of client assertions, or a function of the endpoint called. Default: the token endpoint's URL; of refresh
+   * requests that go elsewhere, where they go.
+   */
   readonly audience?: string | ((endpoint: string) => string) | undefined
   /** Default: the token endpoint, as the server's own discovery document has it. */
   readonly issuer?: string | undefined
+  /** Where customers log in. Default: `/oauth2/authorize` beside a token endpoint at `/oauth2/token`. */
+  readonly authorizationEndpoint?: string | undefined
+  /**
+   * Where authorization requests are pushed: `/oauth2/par` with Open Banking 4.x, in 3.0.0
+   * `/api/openbanking/push-authorization/par`. Default none, since the two cannot be told apart.
+   */
+  readonly pushedAuthorizationRequestEndpoint?: string | undefined
+  /** Where the server's keys are. Default: `/oauth2/jwks` beside a token endpoint at `/oauth2/token`. */
+  readonly jwksUri?: string | undefined
+  /** Where tokens are revoked. Default: `/oauth2/revoke` beside a token endpoint at `/oauth2/token`. */
+  readonly revocationEndpoint?: string | undefined
+  /** Where claims of a customer are. Default: `/oauth2/userinfo` beside a token endpoint at `/oauth2/token`. */
+  readonly userinfoEndpoint?: string | undefined
 }
+
+/** Options that are endpoints, by their names in the metadata, and where Identity Server has them beside its token endpoint. */
+const endpoints = {
+  authorizationEndpoint: { name: 'authorization_endpoint', beside: 'authorize' },
+  pushedAuthorizationRequestEndpoint: { name: 'pushed_authorization_request_endpoint', beside: undefined },
+  jwksUri: { name: 'jwks_uri', beside: 'jwks' },
+  revocationEndpoint: { name: 'revocation_endpoint', beside: 'revoke' },
+  userinfoEndpoint: { name: 'userinfo_endpoint', beside: 'userinfo' },
+} as const
 
 /**
  * A WSO2 Open Banking server: Accelerator 2.0 with API Manager, 3.0 and 4.x with Identity Server.
  *
- * Every request comes with the transport certificate. Client assertions live 15 minutes, since servers deduct their
- * clock skew (300 s unless changed) from the life of an assertion, and carry no `nbf`.
+ * Every request comes with the transport certificate. Client assertions and request objects live 15 minutes, since servers
+ * deduct their clock skew (300 s unless changed) from that; assertions carry no `nbf`. `acr` of an ID token is not compared
+ * with the one that was asked for, since another one comes.
  *
  * @throws TypeError naming the option
  */
 export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
-  checkOptions('wso2OpenBanking', options, ['tokenEndpoint', 'refreshEndpoint', 'audience', 'issuer'])
-  const { tokenEndpoint, refreshEndpoint, audience = endpoint => endpoint, issuer = tokenEndpoint } = options
+  const own = ['tokenEndpoint', 'refreshEndpoint', 'audience', 'issuer', ...Object.keys(endpoints)]
+  checkOptions('wso2OpenBanking', options, own)
+  const { tokenEndpoint, refreshEndpoint, issuer = tokenEndpoint } = options
   checkSecureUrl('tokenEndpoint', tokenEndpoint)
+  const { audience = (endpoint: string) => (endpoint === refreshEndpoint ? endpoint : tokenEndpoint) } = options
   if (refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', refreshEndpoint)
   if (typeof audience !== 'function') checkText('audience', audience)
   return defineProvider({
@@ -40,6 +70,13 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
     metadata: {
       issuer,
       token_endpoint: tokenEndpoint,
+      ...endpointsOf(options),
+      response_types_supported: ['code id_token', 'code'],
+      code_challenge_methods_supported: ['S256'],
+      id_token_signing_alg_values_supported: ['PS256'],
+      authorization_signing_alg_values_supported: ['PS256'],
+      request_object_signing_alg_values_supported: ['PS256', 'ES256'],
+      tls_client_certificate_bound_access_tokens: true,
       grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token'],
       token_endpoint_auth_methods_supported: [
         'private_key_jwt',
@@ -65,6 +102,8 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       basicCredentials: 'raw',
       checkCredentials,
       clientAssertion: { audience, typ: 'JWT', lifetimeSeconds: 900 },
+      requestObject: { audience: tokenEndpoint, typ: 'JWT', lifetimeSeconds: 900 },
+      relax: ['acr'],
       defaultExpiresIn: 3600,
       revocationEndsConsent: true,
       mapTokenResponse,
@@ -72,6 +111,21 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       recognizeRejection,
     },
   })
+}
+
+/** As given, else beside the token endpoint, where that is Identity Server's. */
+function endpointsOf(options: Wso2OpenBankingOptions): Readonly<Record<string, string>> {
+  const { tokenEndpoint } = options
+  const isIdentityServer = new URL(tokenEndpoint).pathname.endsWith('/oauth2/token')
+  const found: Record<string, string> = {}
+  for (const [option, { name, beside }] of Object.entries(endpoints)) {
+    const given = options[option as keyof typeof endpoints]
+    if (given !== undefined) checkSecureUrl(option, given)
+    const standard = isIdentityServer && beside !== undefined ? new URL(beside, tokenEndpoint).href : undefined
+    const url = given ?? standard
+    if (url !== undefined) found[name] = url
+  }
+  return found
 }
 
 /** A Basic header is split at `:` and must give two parts, so that neither of them can have one. */

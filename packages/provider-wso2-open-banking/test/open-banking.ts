@@ -30,6 +30,16 @@ export async function startOpenBanking(which: 'wso2ApiManager' | 'wso2IdentitySe
     const credentials = changes.clientSecret === undefined ? { auth: auth() } : {}
     return createClient({ provider, clientId: system.clientId, ...credentials, tls, clock, ...changes })
   }
+  /** A call to the consents with an application token. */
+  async function consents(method: string, path: string, body?: object) {
+    const { client: asking, getTokenSet } = createTokenSource({
+      client: client(),
+      grant: clientCredentials({ scope: 'accounts' }),
+    })
+    const headers = { authorization: `Bearer ${(await getTokenSet()).accessToken}` }
+    const url = sandbox.wso2ApiManager.consentsUrl + path
+    return asking.transport({ method, url, headers, body: body && JSON.stringify(body) })
+  }
   return {
     sandbox,
     system,
@@ -53,6 +63,14 @@ export async function startOpenBanking(which: 'wso2ApiManager' | 'wso2IdentitySe
       const code = system.approve({ clientId: system.clientId, scope })
       return { code, redirectUri: system.redirectUri }
     },
+    /** A consent for the customer to decide about. */
+    async askConsent(): Promise<string> {
+      const { status, body } = await consents('POST', '', { Data: { Permissions: ['ReadAccountsBasic'] }, Risk: {} })
+      if (status !== 201) throw new Error(`the consent was answered with ${status}`)
+      return JSON.parse(new TextDecoder().decode(body)).Data.ConsentId
+    },
+    /** The application withdraws it. */
+    deleteConsent: (id: string) => consents('DELETE', `/${id}`),
     tokenRequests: () => system.requests.filter(({ kind }) => kind === 'token'),
     lastTokenRequest: () => system.requests.filter(({ kind }) => kind === 'token').at(-1) as ReceivedRequest,
     [Symbol.asyncDispose]: sandbox.stop,

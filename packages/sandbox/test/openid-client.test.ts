@@ -148,7 +148,7 @@ describe('the front channel of Identity Server', () => {
 
   const verifier = client.randomPKCECodeVerifier()
 
-  /** openid-client's own request object would be expired here: it lives five minutes, as long as the server's skew. */
+  /** openid-client's own would be expired here, since it lives as long as the server's skew, and of a type unknown to it. */
   async function signedUrl(
     { system, config, consentId }: Awaited<ReturnType<typeof begin>>,
     parameters: Record<string, string> = {},
@@ -165,7 +165,8 @@ describe('the front channel of Identity Server', () => {
       ...parameters,
     }
     return client.buildAuthorizationUrlWithJAR(config, all, await signingKey(system), {
-      [client.modifyAssertion]: (_header, payload) => {
+      [client.modifyAssertion]: (header, payload) => {
+        header.typ = 'JWT'
         payload.exp = Number(payload.iat) + 900
       },
     })

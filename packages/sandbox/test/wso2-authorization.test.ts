@@ -130,6 +130,14 @@ describe('an approved request', () => {
     expect(answer.headers.location).toMatch(/^\/authenticationendpoint\/login\.do\?sessionDataKey=/)
   })
 
+  test('may have the type JWT, and any other where the application’s certificate is what counts', async () => {
+    const typed = requestObject(await askConsent(), {}, { typ: 'JWT' })
+    expect(fragmentOf((await system.visit(authorizationUrl(typed))).url)).toHaveProperty('code')
+    system.settings.keyLookup = 'certificate'
+    const other = requestObject(await askConsent(), {}, { typ: 'oauth-authz-req+jwt' })
+    expect(fragmentOf((await system.visit(authorizationUrl(other))).url)).toHaveProperty('code')
+  })
+
   test('may be signed with ES256 by a key the client has published', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     system.clientKeys.push({ kid: 'ec-1', publicKey })
@@ -243,6 +251,7 @@ describe('a request that is refused', () => {
       [requestObject(consentId, {}, {}, foreign), verification],
       [requestObject(consentId, {}, { kid: 'stale' }), verification],
       [requestObject(consentId, {}, { alg: 'RS256' }), verification],
+      [requestObject(consentId, {}, { typ: 'oauth-authz-req+jwt' }), verification],
       [unsigned, verification],
       ['not a JWT', 'Request object is not a signed JWT'],
     ] as const)

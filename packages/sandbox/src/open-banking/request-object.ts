@@ -80,14 +80,19 @@ function present(claim: string, error: string, description: string): Check {
     [undefined, null, ''].includes(claims[claim] as string) ? { error, description } : undefined
 }
 
-/** By the key its `kid` names in the client's JWKS, or the application's certificate, as client assertions are. */
+/**
+ * By the key its `kid` names in the client's JWKS, or the application's certificate, as client assertions are. The library
+ * that looks into a JWKS (`JWKSBasedJWTValidator`) takes no `typ` but `JWT`, or none.
+ */
 function signature(error: string, description: string): Check {
   return ({ settings, store }, object) => {
-    const { kid, alg } = object.header
+    const { kid, alg, typ } = object.header
     const { keys } = store.client
-    const candidates = settings.keyLookup === 'kid' ? keys.filter(key => key.kid === kid) : keys.slice(0, 1)
+    const byKid = settings.keyLookup === 'kid'
+    const candidates = byKid ? keys.filter(key => key.kid === kid) : keys.slice(0, 1)
     const isAllowed = settings.requestObjectSigningAlgorithms.includes(String(alg))
-    const isVerified = isAllowed && candidates.some(({ publicKey }) => verifyJwt(object, publicKey))
+    const isTyped = !byKid || typ === undefined || String(typ).toUpperCase() === 'JWT'
+    const isVerified = isAllowed && isTyped && candidates.some(({ publicKey }) => verifyJwt(object, publicKey))
     return isVerified ? undefined : { error, description }
   }
 }
