@@ -1,5 +1,5 @@
 /** Runs every example as its own process against the sandbox, as a user would run it: by environment variables. */
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { startSandbox } from '@grantkit/sandbox'
 
 const folder = await mkdtemp(join(tmpdir(), 'grantkit-examples-'))
 const sandbox = await startSandbox()
-const { wso2ApiManager: bank, wso2Apk: apk, coreBanking, fiservCiam } = sandbox
+const { wso2ApiManager: bank, wso2IdentityServer, wso2Apk: apk, coreBanking, fiservCiam } = sandbox
 
 async function file(name: string, content: string): Promise<string> {
   const path = join(folder, name)
@@ -47,7 +47,11 @@ const coreBankingApi = {
 const examples: Record<string, Record<string, string>> = {
   'application-token': coreBankingApi,
   'by-hand': coreBankingApi,
-  'open-banking-consent': openBanking,
+  'open-banking-accounts': {
+    ...openBanking,
+    TOKEN_ENDPOINT: wso2IdentityServer.tokenEndpoint,
+    ACCOUNTS_URL: bank.apiUrl,
+  },
   'user-tokens': { ...openBanking, CODE: bank.approve({ clientId: bank.clientId, scope: 'openid accounts' }) },
   'other-address': {
     CLIENT_ID: apk.clientId,
@@ -67,12 +71,27 @@ const examples: Record<string, Record<string, string>> = {
   'shared-tokens again': sharing,
 }
 
+/** Does in the sandbox's own browser what the example asks somebody at a terminal for. */
+function playTheCustomer({ stdout, stdin }: ChildProcess): void {
+  let printed = ''
+  stdout?.on('data', async (text: string) => {
+    printed += text
+    const [, url] = /^Open in a browser: (\S+)$/m.exec(printed) ?? []
+    if (!printed.endsWith('come back to? ') || url === undefined) return
+    printed = '' // asked once
+    stdin?.write(`${(await wso2IdentityServer.visit(url)).url}\n`)
+  })
+}
+
 try {
   for (const [name, inputs] of Object.entries(examples)) {
     const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: caFile, ...inputs }
     const program = join(import.meta.dirname, `${name.split(' ')[0]}.js`)
-    const { stdout } = await promisify(execFile)(process.execPath, [program], { env })
-    console.log(`${name}: ${stdout.trim().replaceAll('\n', '; ')}`)
+    const running = promisify(execFile)(process.execPath, [program], { env })
+    if (name === 'open-banking-accounts') playTheCustomer(running.child)
+    const { stdout } = await running
+    const shown = stdout.trim().replaceAll(/\?\S+ *\n/g, '?…\n')
+    console.log(`${name}: ${shown.replaceAll('\n', '; ')}`)
   }
 } finally {
   await sandbox.stop()
