@@ -26,7 +26,7 @@ const clockToleranceSeconds = 60
 export function checkSignedAnswer(client: Client, claims: Claims, { what, required }: ExpectedAnswer): void {
   const { issuer } = client.provider.metadata
   const now = msToSeconds(client.clock.now())
-  const { iss, aud, iat, exp } = claims
+  const { iss, aud, iat, nbf, exp } = claims
   const wrong = (claim: string, problem: string) => {
     throw new ValidationError(claim, `of the ${what} ${problem}`, { provider: client.provider.name })
   }
@@ -38,6 +38,8 @@ export function checkSignedAnswer(client: Client, claims: Claims, { what, requir
     wrong('aud', `is ${[aud].flat().slice(0, 5).map(shown).join(', ')}; expected "${client.id}"`)
   if (iat !== undefined && !(typeof iat === 'number' && iat <= now + clockToleranceSeconds))
     wrong('iat', typeof iat === 'number' ? `is in the future: ${iat}, and it is ${now} now` : `is ${kindOf(iat)}`)
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + clockToleranceSeconds))
+    wrong('nbf', typeof nbf === 'number' ? `is in the future: ${nbf}, and it is ${now} now` : `is ${kindOf(nbf)}`)
   if (exp !== undefined && !(typeof exp === 'number' && exp > now - clockToleranceSeconds))
     wrong('exp', typeof exp === 'number' ? `is over: ${exp}, and it is ${now} now` : `is ${kindOf(exp)}`)
 }

@@ -1,24 +1,32 @@
 /** The OpenID Foundation's test plans for clients of FAPI 2.0, Security Profile and Message Signing: see docs/conformance.md. */
 import { describe, expect, test } from 'vitest'
-import { fapi2, fapi2MessageSigning } from './flows.js'
+import { fapi2, fapi2Dpop, fapi2MessageSigning } from './flows.js'
 import { accept, refuse, run } from './modules.js'
-import { expectRefusedDiscovery, expectRefusedLogin, type Flow, logIn } from './scene.js'
+import { callApi, expectRefusedDiscovery, expectRefusedLogin, type Flow, logIn } from './scene.js'
 
-const profiles = { fapi2, fapi2MessageSigning }
+const profiles = { fapi2, fapi2Dpop, fapi2MessageSigning }
+const plain = { fapi2, fapi2Dpop }
+const withoutNonces: Flow = { ...fapi2Dpop, settings: { ...fapi2Dpop.settings, dpopNonces: false } }
 const withIntent: Flow = { ...fapi2, request: { openbankingIntentId: 'consent-1' } }
 
 describe('a login that has to succeed', () => {
   accept(profiles, {
-    'fapi2-security-profile-final-client-test-happy-path': undefined,
     'fapi2-security-profile-final-client-test-valid-aud-as-array': 'id-token: aud as array',
     'fapi2-security-profile-final-client-test-token-type-case-insensitivity':
       'token-response: token_type in other case',
   })
 
+  accept({ withoutNonces }, { 'fapi2-security-profile-final-client-test-happy-path-no-dpop-nonce': undefined })
+
   run(profiles, {
+    async 'fapi2-security-profile-final-client-test-happy-path'(scene) {
+      await logIn(scene)
+      expect(await callApi(scene)).toBe(200)
+    },
     async 'fapi2-security-profile-final-client-test-token-endpoint-response-without-expires_in'(scene) {
       scene.openid.misbehave('token-response: missing expires_in')
-      expect((await logIn(scene)).expiresAt).toBeUndefined()
+      await logIn(scene)
+      expect(await callApi(scene)).toBe(200)
     },
     async 'fapi2-security-profile-final-client-refresh-token-test'(scene) {
       await logIn(scene)
@@ -27,6 +35,23 @@ describe('a login that has to succeed', () => {
       expect(last.accessToken).toBe(scene.openid.issuedTokens.at(-1)?.token)
     },
   })
+})
+
+describe('a DPoP proof', () => {
+  run(
+    { fapi2Dpop },
+    {
+      async 'fapi2-security-profile-final-client-test-rs-dpop-auth-scheme-case-insensitivity'(scene) {
+        await logIn(scene)
+        scene.openid.misbehave('dpop: use_dpop_nonce', { on: 'api' })
+        scene.openid.misbehave('dpop: scheme in other case', { on: 'api' })
+        expect(await callApi(scene)).toBe(200)
+        expect(scene.openid.requests.filter(({ kind }) => kind === 'api').map(({ status }) => status)).toEqual([
+          401, 200,
+        ])
+      },
+    },
+  )
 })
 
 describe('an ID token', () => {
@@ -56,7 +81,7 @@ describe('an ID token', () => {
 })
 
 describe('the answer', () => {
-  refuse({ fapi2 }, 'in front', {
+  refuse(plain, 'in front', {
     'fapi2-security-profile-final-client-test-invalid-authorization-response-iss': [
       'authorization-response: wrong iss',
       'iss',

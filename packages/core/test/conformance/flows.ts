@@ -1,4 +1,5 @@
 /** The logins the test plans are made of. */
+import { dpopKey } from '../../src/index.js'
 import type { Flow } from './scene.js'
 
 /** OpenID Connect, response type `code`. */
@@ -39,6 +40,12 @@ export const fapi2: Flow = {
     requirePushedAuthorizationRequests: true,
     senderConstrained: 'certificate',
   },
+}
+
+/** FAPI 2.0 Security Profile with DPoP, nonces wanted. */
+export const fapi2Dpop: Flow = {
+  settings: { ...fapi2.settings, senderConstrained: 'dpop', dpopNonces: true, accessTokenFormat: 'jwt' },
+  client: () => ({ dpop: dpopKey() }),
 }
 
 /** FAPI 2.0 Message Signing: request and answer are signed. */

@@ -1,8 +1,19 @@
 /** What a hostile or broken server may send, whether or not a test plan has thought of it. */
 import type { Misbehaviour } from '@grantkit/sandbox'
 import { afterEach, describe, expect, test } from 'vitest'
-import { basic, basicFormPost, fapi1, fapi1Jarm, fapi2, fapi2MessageSigning, hybrid, hybridFormPost } from './flows.js'
-import { begin, expectRefusedLogin, type Flow, logIn, type Moment, type Scene } from './scene.js'
+import { userInfo } from '../../src/index.js'
+import {
+  basic,
+  basicFormPost,
+  fapi1,
+  fapi1Jarm,
+  fapi2,
+  fapi2Dpop,
+  fapi2MessageSigning,
+  hybrid,
+  hybridFormPost,
+} from './flows.js'
+import { begin, callApi, expectRefusedLogin, type Flow, logIn, type Moment, type Scene } from './scene.js'
 
 let scene: Scene
 afterEach(() => scene?.sandbox.stop())
@@ -21,6 +32,7 @@ const flows = {
   fapi1,
   fapi1Jarm,
   fapi2,
+  fapi2Dpop,
   fapi2MessageSigning,
 }
 
@@ -29,6 +41,8 @@ describe('the good way', () => {
     scene = await begin(flow)
     const tokenSet = await logIn(scene)
     expect(tokenSet.idTokenClaims?.sub).toBe('alice')
+    expect(await callApi(scene)).toBe(200)
+    expect((await userInfo(scene.client, scene.users.for('alice'))).sub).toBe('alice')
   })
 })
 

@@ -1,9 +1,25 @@
 /** The OpenID Foundation's test plans for OpenID Connect relying parties, module by module: see docs/conformance.md. */
 import { describe, expect, test } from 'vitest'
-import { readAuthorizationResponse } from '../../src/index.js'
+import {
+  checkEndSessionResponse,
+  endSessionUrl,
+  readAuthorizationResponse,
+  TokenResponseError,
+  userInfo,
+} from '../../src/index.js'
 import { basic, basicFormPost, hybrid, hybridFormPost } from './flows.js'
 import { accept, refuse, run } from './modules.js'
-import { expectRefusedDiscovery, expectValidationError, goOut, logIn, redeem, refusalOf, type Scene } from './scene.js'
+import {
+  browse,
+  expectRefusedDiscovery,
+  expectValidationError,
+  type Flow,
+  goOut,
+  logIn,
+  redeem,
+  refusalOf,
+  type Scene,
+} from './scene.js'
 
 const codeFlows = { basic, basicFormPost }
 const hybridFlows = { hybrid, hybridFormPost }
@@ -135,6 +151,73 @@ describe('the answer', () => {
   )
 })
 
+describe('userinfo', () => {
+  run(allFlows, {
+    async 'oidcc-client-test-userinfo-bearer-header'(scene) {
+      await logIn(scene)
+      await userInfo(scene.client, scene.users.for('alice'))
+      const { headers, body, query } = scene.openid.requests.at(-1) ?? {}
+      expect(headers?.authorization).toBe(`Bearer ${scene.openid.issuedTokens.at(-1)?.token}`)
+      expect([body, query]).toEqual(['', ''])
+    },
+    async 'oidcc-client-test-scope-userinfo-claims'(scene) {
+      await logIn(scene)
+      expect(await userInfo(scene.client, scene.users.for('alice'))).toEqual({ sub: 'alice', name: 'Alice Example' })
+    },
+    async 'oidcc-client-test-userinfo-invalid-sub'(scene) {
+      await logIn(scene)
+      scene.openid.misbehave('userinfo: other sub')
+      const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+      expectValidationError(error, 'sub')
+    },
+  })
+
+  const signed: Flow = { settings: { userinfoSignedResponseAlg: 'RS256' } }
+  run(
+    { signed },
+    {
+      async 'oidcc-client-test-userinfo-signed'(scene) {
+        await logIn(scene)
+        expect((await userInfo(scene.client, scene.users.for('alice'))).name).toBe('Alice Example')
+        for (const [name, check] of signedUserinfo) {
+          scene.openid.misbehave(name)
+          const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+          expectValidationError(error, check)
+        }
+        scene.openid.misbehave('userinfo: unsigned')
+        await expect(userInfo(scene.client, scene.users.for('alice'))).rejects.toThrow(TokenResponseError)
+      },
+    },
+  )
+})
+
+describe('logout', () => {
+  run(
+    { basic },
+    {
+      async 'oidcc-client-test-rp-init-logout'(scene) {
+        await expect(logOut(scene)).resolves.toBeUndefined()
+      },
+      async 'oidcc-client-test-rp-init-logout-other-state'(scene) {
+        scene.openid.misbehave('logout-response: wrong state')
+        expectValidationError(await refusalOf(() => logOut(scene)), 'state')
+      },
+      async 'oidcc-client-test-rp-init-logout-no-state'(scene) {
+        scene.openid.misbehave('logout-response: missing state')
+        expectValidationError(await refusalOf(() => logOut(scene)), 'state')
+      },
+    },
+  )
+})
+
+/** A login, then a logout that the browser comes back from. */
+async function logOut(scene: Scene): Promise<void> {
+  const { idToken: idTokenHint } = await logIn(scene)
+  const { postLogoutRedirectUri } = scene.openid
+  const request = endSessionUrl(scene.client, { idTokenHint, postLogoutRedirectUri })
+  checkEndSessionResponse(request, await browse(request.url, scene.sandbox))
+}
+
 describe('refresh', () => {
   run(allFlows, {
     async 'oidcc-client-test-refresh-token'(scene) {
@@ -153,6 +236,19 @@ describe('refresh', () => {
     },
   })
 })
+
+/** What is signed was registered to be so. */
+const signedUserinfo = [
+  ['userinfo: wrong iss', 'iss'],
+  ['userinfo: wrong aud', 'aud'],
+  ['userinfo: other sub', 'sub'],
+  ['userinfo: alg none', 'alg'],
+  ['userinfo: other alg', 'alg'],
+  ['userinfo: bad signature', 'signature'],
+  ['userinfo: HS256 with the public key', 'alg'],
+  ['userinfo: unknown crit', 'crit'],
+  ['userinfo: not yet valid', 'nbf'],
+] as const
 
 async function expectRefusedRefresh(
   { openid, users }: Scene,

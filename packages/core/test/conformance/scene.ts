@@ -1,5 +1,6 @@
 /** A login at the sandbox's OpenID Provider by the public API alone, and what may be known of it after a refusal. */
-import { request as send } from 'node:https'
+import type { IncomingHttpHeaders } from 'node:http'
+import { type RequestOptions, request as send } from 'node:https'
 import { inspect } from 'node:util'
 import { type Misbehaviour, type Openid, type OpenidSettings, type Sandbox, startSandbox } from '@grantkit/sandbox'
 import { expect } from 'vitest'
@@ -25,6 +26,7 @@ import {
   tlsClientAuth,
   ValidationError,
 } from '../../src/index.js'
+import { attach, parseOrigins } from '../../src/kit.js'
 
 /** A kind of login: how the client is registered, and what it asks for. */
 export interface Flow {
@@ -129,23 +131,44 @@ export function redeem({ users }: Scene, grant: Grant): Promise<TokenSet> {
 
 /** What a browser does: it follows a redirect with its fragment, or posts the form. */
 export async function browse(url: string, { ca }: Sandbox): Promise<string> {
-  const { location, body } = await new Promise<{ location: string | undefined; body: string }>((resolve, reject) => {
-    const request = send(url, { ca, agent: false, maxHeaderSize: 16_000_000 }, response => {
-      let text = ''
-      response.setEncoding('utf8').on('data', chunk => {
-        text += chunk
-      })
-      response.on('end', () => resolve({ location: response.headers.location, body: text }))
-    })
-    request.on('error', reject).end()
-  })
-  if (location !== undefined) return location
+  const { headers, body } = await fetchText(url, { ca })
+  if (headers.location !== undefined) return headers.location
   const inputs = [...body.matchAll(/name="([^"]*)" value="([^"]*)"/g)]
   if (inputs.length === 0) throw new Error(`the authorization endpoint says ${body}`)
   const decoded = (text = '') => text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
   return new URLSearchParams(
     inputs.map(([, name, value]) => [decoded(name), decoded(value)] as [string, string]),
   ).toString()
+}
+
+/** A call to the API with alice's token, as an integration makes it; the status of the last answer. */
+export async function callApi({ openid, sandbox, users }: Scene): Promise<number> {
+  const hop = { method: 'GET', url: openid.apiUrl }
+  const attached = await attach(users.for('alice'), parseOrigins([openid.apiOrigin]), hop)
+  let headers: Readonly<Record<string, string>> | undefined = attached.headers
+  let status = 0
+  while (headers !== undefined) {
+    const answer = await fetchText(hop.url, { ...openid.certificate, ca: sandbox.ca, headers })
+    status = answer.status
+    const { 'www-authenticate': wwwAuthenticate, 'dpop-nonce': nonce } = answer.headers
+    const dpopNonce = nonce as string | undefined
+    const response = { status, wwwAuthenticate, dpopNonce, body: async () => answer.body }
+    headers = attached.concerns(status, dpopNonce) ? await attached.replay(response, true) : undefined
+  }
+  return status
+}
+
+async function fetchText(url: string, options: RequestOptions) {
+  return new Promise<{ status: number; headers: IncomingHttpHeaders; body: string }>((resolve, reject) => {
+    const request = send(url, { ...options, agent: false, maxHeaderSize: 16_000_000 }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', chunk => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
+    })
+    request.on('error', reject).end()
+  })
 }
 
 /** Where a refusal comes: before anything is sent with the code, or after the token request. */
@@ -167,10 +190,10 @@ export async function expectRefusedLogin(
     redeem(scene, await readAuthorizationResponse(scene.client, transaction, answer)),
   )
   expectValidationError(error, check)
-  const beside = sentTo(openid).filter(kind => kind !== 'jwks')
+  const beside = sentBesideKeys(openid)
   expect(beside, 'requests that went out').toEqual(moment === 'in front' ? [] : ['token'])
   await expect(users.for('alice').getTokenSet(), 'what is kept').rejects.toThrow(LoginRequiredError)
-  expect(sentTo(openid).filter(kind => kind !== 'jwks')).toEqual(beside)
+  expect(sentBesideKeys(openid)).toEqual(beside)
   expectNoSecret(error, [...secretsOf(scene, transaction), ...secretsIn(answer)])
   return error
 }
@@ -195,6 +218,11 @@ export function expectValidationError(error: unknown, check: string | RegExp): a
 /** The kinds of the requests that have come in. */
 export function sentTo({ requests }: Openid): string[] {
   return requests.map(({ kind }) => kind)
+}
+
+/** Without the keys, which are asked for to find out; and without what was refused for the nonce in its DPoP proof. */
+function sentBesideKeys({ requests }: Openid): string[] {
+  return requests.filter(({ kind, status }) => kind !== 'jwks' && status !== 400).map(({ kind }) => kind)
 }
 
 /** Nothing of an error shows a secret, however it is printed. */

@@ -34,6 +34,7 @@ function metadataOf({ issuer, mtlsOrigin, settings }: OpenidProvider): Record<st
     authorization_endpoint: `${issuer}/authorize`,
     ...endpointsAt(issuer),
     jwks_uri: `${issuer}/jwks`,
+    end_session_endpoint: `${issuer}/logout`,
     ...(settings.mtlsEndpointAliases ? { mtls_endpoint_aliases: endpointsAt(mtlsOrigin) } : {}),
     scopes_supported: ['openid', 'accounts', 'payments', 'offline_access'],
     response_types_supported: ['code', 'code id_token'],

@@ -7,6 +7,7 @@ import { type Occasion, type OpenidProvider, refuse } from './openid-provider.js
 
 /** A proof that was refused, and whether a nonce is the remedy. */
 export interface RefusedProof {
+  readonly scheme: string
   readonly error: string
   readonly nonce: string | undefined
 }
@@ -35,15 +36,17 @@ export function checkProof(
   accessToken?: string,
 ): string | RefusedProof | undefined {
   const { dpop: header } = request.headers
-  if (header === undefined && provider.settings.senderConstrained !== 'dpop') return undefined
+  // RFC 9449 §10.1: with a pushed request a proof is one of two ways to name the key, and none is needed
+  const isDue = provider.settings.senderConstrained === 'dpop' && occasion !== 'pushed-authorization'
+  if (header === undefined && !isDue) return undefined
   const proof = parseJwt(header ?? '')
   const error = wrongWith(provider, request, proof, accessToken)
-  const draft: ProofDraft = { error, nonce: randomBytes(12).toString('base64url') }
+  const draft: ProofDraft = { scheme: 'DPoP', error, nonce: randomBytes(12).toString('base64url') }
   provider.misbehaviours.apply('dpop', occasion, draft, provider)
   if (draft.error === undefined) return thumbprint(proof?.header.jwk as JsonWebKey)
-  if (draft.error !== 'use_dpop_nonce') return { error: draft.error, nonce: undefined }
+  if (draft.error !== 'use_dpop_nonce') return { scheme: draft.scheme, error: draft.error, nonce: undefined }
   provider.nonce = draft.nonce ?? provider.nonce
-  return { error: draft.error, nonce: draft.nonce }
+  return { scheme: draft.scheme, error: draft.error, nonce: draft.nonce }
 }
 
 function wrongWith(

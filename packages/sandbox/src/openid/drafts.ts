@@ -58,6 +58,8 @@ export interface DocumentDraft {
 
 /** What a DPoP proof is answered with: an error, and the nonce that goes along with `use_dpop_nonce`; no error accepts it. */
 export interface ProofDraft {
+  /** Of the challenge at the API. */
+  scheme: string
   error: string | undefined
   nonce: string | undefined
 }

@@ -34,6 +34,7 @@ export interface OpenidProvider {
   readonly clientKid: string
   readonly certificateThumbprint: string
   readonly redirectUri: string
+  readonly postLogoutRedirectUri: string
   /** Also the origin of its endpoints. */
   issuer: string
   /** The origin of its endpoints under `mtls_endpoint_aliases`. */

@@ -8,6 +8,7 @@ import { createSystem, createSystemState, type StartedSystem, type System, type 
 import { answerAuthorizationRequest } from './authorization-endpoint.js'
 import { answerPushedAuthorizationRequest } from './authorization-request.js'
 import { answerDiscovery, answerJwks } from './documents.js'
+import { answerEndSession } from './end-session.js'
 import { MisbehaviourList, type MisbehaviourOptions } from './misbehaviour-list.js'
 import { misbehaviours } from './misbehaviours/index.js'
 import type { Misbehaviour } from './misbehaviours/names.js'
@@ -25,6 +26,8 @@ export interface Openid extends System<OpenidSettings> {
   readonly issuer: string
   /** The one registered `redirect_uri`. */
   readonly redirectUri: string
+  /** The one registered `post_logout_redirect_uri`. */
+  readonly postLogoutRedirectUri: string
   /** Assign to rotate it. */
   clientSecret: string
   /** PEM of the client's RSA key: for assertions and request objects, and ID tokens are encrypted to it. */
@@ -71,6 +74,7 @@ export async function startOpenid(context: SystemContext): Promise<StartedSystem
     connectTo: { host: context.host, port },
     clientId: provider.clientId,
     redirectUri: provider.redirectUri,
+    postLogoutRedirectUri: provider.postLogoutRedirectUri,
     signingKey: provider.clientKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     kid: provider.clientKid,
     certificate: context.certificates.client,
@@ -105,6 +109,7 @@ async function createProvider(
     clientKid: 'client-1',
     certificateThumbprint: certificateThumbprint(new X509Certificate(certificates.client.cert).raw),
     redirectUri: 'https://app.example/callback',
+    postLogoutRedirectUri: 'https://app.example/logged-out',
     issuer: '',
     mtlsOrigin: '',
     codes: new BoundedMap(limit),
@@ -132,5 +137,6 @@ function routesOf(provider: OpenidProvider): Route[] {
     route('token', 'POST', '/token', answerTokenRequest),
     route('userinfo', '*', '/userinfo', answerUserinfo),
     route('api', '*', '/accounts', answerAccounts),
+    route('other', 'GET', '/logout', answerEndSession),
   ]
 }

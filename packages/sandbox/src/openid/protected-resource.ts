@@ -43,7 +43,7 @@ function authorizationOf(
   if ((authorization.keyThumbprint !== undefined) !== isProven) return challenge('DPoP', 'invalid_token')
   if (!isProven) return authorization
   const proof = checkProof(provider, request, occasion, token)
-  if (typeof proof === 'object') return challenge('DPoP', proof.error, proof.nonce)
+  if (typeof proof === 'object') return challenge(proof.scheme, proof.error, proof.nonce)
   return proof === authorization.keyThumbprint ? authorization : challenge('DPoP', 'invalid_token')
 }
 

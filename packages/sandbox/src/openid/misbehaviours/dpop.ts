@@ -12,4 +12,6 @@ export const dpopMisbehaviours = {
   /** A missing or wrong proof is called an invalid grant, as one server does. */
   invalid_grant: draft => Object.assign(draft, { error: 'invalid_grant' }),
   invalid_dpop_proof: draft => Object.assign(draft, { error: 'invalid_dpop_proof' }),
+  /** The challenge of an API, its scheme written with other letters large. */
+  'scheme in other case': draft => Object.assign(draft, { scheme: 'dPOP' }),
 } satisfies Changes<'dpop'>

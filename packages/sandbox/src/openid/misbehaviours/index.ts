@@ -8,6 +8,7 @@ import { dpopMisbehaviours } from './dpop.js'
 import { idTokenMisbehaviours } from './id-token.js'
 import { jarmMisbehaviours } from './jarm.js'
 import { jwksMisbehaviours } from './jwks.js'
+import { logoutResponseMisbehaviours } from './logout-response.js'
 import type { Misbehaviour, NameOf, Stage } from './names.js'
 import { pushedAuthorizationMisbehaviours } from './pushed-authorization.js'
 import { tokenResponseMisbehaviours } from './token-response.js'
@@ -24,6 +25,7 @@ export interface StageDrafts {
   readonly 'pushed-authorization': DocumentDraft
   readonly 'token-response': DocumentDraft
   readonly userinfo: DocumentDraft & { jwt: JwtDraft | undefined }
+  readonly 'logout-response': { state: string | undefined }
   readonly dpop: ProofDraft
 }
 
@@ -43,6 +45,7 @@ const changes: { readonly [S in Stage]: Changes<S> } = {
   'pushed-authorization': pushedAuthorizationMisbehaviours,
   'token-response': tokenResponseMisbehaviours,
   userinfo: userinfoMisbehaviours,
+  'logout-response': logoutResponseMisbehaviours,
   dpop: dpopMisbehaviours,
 }
 

@@ -158,13 +158,15 @@ export type Misbehaviour =
       | 'missing scope'
       | 'other scope'
       | 'missing refresh_token'}`
+  | `logout-response: ${'wrong state' | 'missing state'}`
   | `userinfo: ${'other sub' | 'missing sub' | 'unsigned'}`
   | `dpop: ${
       | 'use_dpop_nonce'
       | 'use_dpop_nonce without a nonce'
       | 'unusable nonce'
       | 'invalid_grant'
-      | 'invalid_dpop_proof'}`
+      | 'invalid_dpop_proof'
+      | 'scheme in other case'}`
 
 /** What can be spoilt: an ID token, an answer to an authorization request, a JWK set, … */
 export type Stage = Misbehaviour extends `${infer Stage}: ${string}` ? Stage : never
