@@ -1,6 +1,5 @@
 /** The server's keys: its JWK set, kept for all clients that reach the server by the same connection (RFC 7517 §5). */
 import type { KeyObject } from 'node:crypto'
-import type { SigningAlgorithm } from './algorithms.js'
 import { json } from './answer-shape.js'
 import { isObject, kindOf } from './body.js'
 import { type Client, endpointFor } from './client.js'
@@ -24,9 +23,9 @@ const mostSets = 1_000
 
 /** What the header of a JWT says of the key. */
 export interface KeyWanted {
-  readonly alg: SigningAlgorithm
+  readonly alg: string
   /** `undefined` where it names none: all keys that fit may be meant. */
-  readonly kid: string | undefined
+  readonly kid?: string | undefined
 }
 
 type Jwk = Readonly<Record<string, unknown>>
@@ -42,7 +41,8 @@ export class ServerKeys {
   #missedAt = Number.NEGATIVE_INFINITY
   #failure: { readonly at: number; readonly error: unknown } | undefined
   #flight: Promise<void> | undefined
-  readonly #fitting = new Map<string, readonly KeyObject[]>()
+  /** By the headers that want them, which are looked for again and again. */
+  #fitting = new WeakMap<KeyWanted, readonly KeyObject[]>()
 
   constructor(load: Load) {
     this.#load = load
@@ -99,12 +99,11 @@ export class ServerKeys {
   }
 
   #find(wanted: KeyWanted): readonly KeyObject[] {
-    const name = wanted.kid === undefined ? wanted.alg : `${wanted.alg} ${wanted.kid}`
-    const known = this.#fitting.get(name)
-    if (known !== undefined) return known
-    const found = [...fitting(this.#keys, wanted)]
-    // what is not there is not remembered: there is no end of names
-    if (found.length > 0) this.#fitting.set(name, found)
+    let found = this.#fitting.get(wanted)
+    if (found === undefined) {
+      found = [...fitting(this.#keys, wanted)]
+      this.#fitting.set(wanted, found)
+    }
     return found
   }
 
@@ -124,7 +123,7 @@ export class ServerKeys {
       this.#keys = members.slice(0, mostKeys).filter(isObject).map(keyKeptIn(this.#keys))
       this.#loadedAt = client.clock.now()
       this.#failure = undefined
-      this.#fitting.clear()
+      this.#fitting = new WeakMap()
     } catch (error) {
       this.#failure = { at: client.clock.now(), error }
       throw error

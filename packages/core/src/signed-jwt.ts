@@ -22,7 +22,7 @@ import {
   isMacAlgorithm,
   isMacOf,
   isSameAlgorithm,
-  isSignedBy,
+  isSignedByOne,
   isSigningAlgorithm,
   type Signed,
 } from './verification.js'
@@ -36,7 +36,7 @@ export interface ExpectedJwt {
   /** The `typ` it must have, such as `token-introspection+jwt`. Default: any but that of another kind of JWT. */
   readonly typ?: string | undefined
   /** What may stand in no message, should the server repeat it. Default: nothing but what looks like a token. */
-  readonly secrets?: readonly string[] | undefined
+  readonly secrets?: readonly (string | undefined)[] | undefined
 }
 
 /** A JWT whose signature holds. */
@@ -63,12 +63,12 @@ export interface JwtHeader extends Readonly<Record<string, unknown>> {
  */
 export async function readSignedJwt(client: Client, jwt: string, expected: ExpectedJwt): Promise<SignedJwt> {
   const reading: Reading = { client, expected }
-  const jws = await opened(reading, jwt)
-  const [protectedHeader, payload, signature] = partsOf(reading, jws)
-  const header = checkedHeader(reading, protectedHeader)
-  const input = Buffer.from(jws.slice(0, protectedHeader.length + 1 + payload.length), 'latin1')
-  await checkSignature(reading, header, { alg: header.alg, input, signature: Buffer.from(signature, 'base64url') })
-  return { header, claims: frozen(reading, objectIn(reading, payload, 'its payload')) }
+  const jws = isPlain(reading, jwt) ? jwt : await decrypted(reading, jwt)
+  const [first, last] = dotsIn(reading, jws)
+  const header = headerOf(reading, jws.slice(0, first))
+  const input = Buffer.from(jws.slice(0, last), 'latin1')
+  await checkSignature(reading, header, { alg: header.alg, input, signature: bytesOf(jws.slice(last + 1)) })
+  return { header, claims: frozen(reading, objectIn(reading, jws.slice(first + 1, last), 'its payload')) }
 }
 
 /**
@@ -91,30 +91,40 @@ function invalid({ client, expected }: Reading, check: string, problem: string):
 }
 
 /** A value of the server's, as a message may show it. */
-function shown({ client, expected: { secrets = [] } }: Reading, value: unknown): string {
+function shown({ client, expected }: Reading, value: unknown): string {
   if (typeof value !== 'string') return kindOf(value)
-  return `"${redact(value, 100, { secrets: [...secrets], open: [client.id, client.provider.metadata.issuer] })}"`
+  const open = [client.id, client.provider.metadata.issuer]
+  return `"${redact(value, 100, { secrets: secretsOf(expected), open })}"`
 }
 
 /** The name of a key, also where it looks like a token, as a thumbprint does. */
-function named({ expected: { secrets = [] } }: Reading, kid: string): string {
-  return `"${redact(kid, 100, { secrets: [...secrets], open: [kid] })}"`
+function named({ expected }: Reading, kid: string): string {
+  return `"${redact(kid, 100, { secrets: secretsOf(expected), open: [kid] })}"`
 }
 
-/** The signed text. What the server was to encrypt has to be, since somebody else may have signed what is not. */
-async function opened(reading: Reading, jwt: unknown): Promise<string> {
-  const { metadata } = reading.client
-  const { encryption } = registeredFor(metadata, reading.expected.kind)
+function secretsOf({ secrets = [] }: ExpectedJwt): string[] {
+  return secrets.filter(secret => secret !== undefined && secret !== '') as string[]
+}
+
+/** Whether it is signed alone. What the server was to encrypt has to be, since somebody else may have signed what is not. */
+function isPlain(reading: Reading, jwt: unknown): boolean {
   if (typeof jwt !== 'string') throw invalid(reading, 'jwt', `is ${kindOf(jwt)}; expected a JWT`)
   if (jwt.length > mostCharacters) throw invalid(reading, 'jwt', `has more than ${mostCharacters} characters`)
-  if (isCompact(jwt, 5)) return decrypted(reading, jwt, encryption)
-  if (encryption === undefined) return jwt
-  throw invalid(reading, 'encryption', `is not encrypted; ${encryption.alg} was registered`)
+  if (isEncrypted(jwt)) return false
+  const alg = reading.client.metadata[`${reading.expected.kind}_encrypted_response_alg`]
+  if (alg === undefined) return true
+  throw invalid(reading, 'encryption', `is not encrypted; ${alg} was registered`)
 }
 
-async function decrypted(reading: Reading, jwe: string, registered: Encryption | undefined): Promise<string> {
+/** By its five parts (RFC 7516 §9). */
+function isEncrypted(jwt: string): boolean {
+  const third = jwt.indexOf('.', jwt.indexOf('.', jwt.indexOf('.') + 1) + 1)
+  return third !== -1 && /^[\w-]+(?:\.[\w-]*){4}$/.test(jwt)
+}
+
+async function decrypted(reading: Reading, jwe: string): Promise<string> {
   const header = objectIn(reading, jwe.slice(0, jwe.indexOf('.')), 'its header')
-  const encryption = checkedEncryption(reading, header, registered)
+  const encryption = checkedEncryption(reading, header)
   const keys = await keysFor(reading.client, encryption, header.kid)
   const text = await decrypt(jwe, encryption, keys)
   if (text !== undefined) return text
@@ -124,11 +134,8 @@ async function decrypted(reading: Reading, jwe: string, registered: Encryption |
 }
 
 /** As registered; where nothing was, by any of the client's own keys. */
-function checkedEncryption(
-  reading: Reading,
-  { alg, enc }: Readonly<Record<string, unknown>>,
-  registered: Encryption | undefined,
-): Encryption {
+function checkedEncryption(reading: Reading, { alg, enc }: Readonly<Record<string, unknown>>): Encryption {
+  const { encryption: registered } = registeredFor(reading.client.metadata, reading.expected.kind)
   const algs = registered === undefined ? asymmetricEncryption : [registered.alg]
   const encs = registered === undefined ? contentEncryption : [registered.enc]
   if (registered === undefined && reading.client.decryptionKeys.size === 0)
@@ -144,22 +151,45 @@ async function keysFor(client: Client, encryption: Encryption, kid: unknown): Pr
   return [keyOfSecret((await client.auth.secret?.()) ?? '', encryption)]
 }
 
-/** Texts of base64url with dots between them (RFC 7515 §7.1, RFC 7516 §7.1). */
-function isCompact(text: string, parts: 3 | 5): boolean {
-  return parts === 3 ? /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text) : /^[\w-]+\.[\w-]*\.[\w-]*\.[\w-]*\.[\w-]*$/.test(text)
+/** Where the second and the third part begin: texts of base64url with dots between them (RFC 7515 §7.1). */
+function dotsIn(reading: Reading, jws: string): [first: number, last: number] {
+  const first = jws.indexOf('.')
+  const last = jws.indexOf('.', first + 1)
+  const isCompact = first > 0 && last > first + 1 && jws.indexOf('.', last + 1) === -1 && /^[\w.-]+$/.test(jws)
+  if (isCompact) return [first, last]
+  throw invalid(reading, 'jwt', 'is no signed JWT: expected three parts in base64url')
 }
 
-function partsOf(reading: Reading, jws: string): [header: string, payload: string, signature: string] {
-  if (!isCompact(jws, 3)) throw invalid(reading, 'jwt', 'is no signed JWT: expected three parts in base64url')
-  const first = jws.indexOf('.')
-  const last = jws.lastIndexOf('.')
-  return [jws.slice(0, first), jws.slice(first + 1, last), jws.slice(last + 1)]
+/** Node takes both alphabets of base64; that it was the right one was looked at. This way is the faster one beside RSA. */
+function bytesOf(part: string): Buffer {
+  return Buffer.from(part, 'base64')
 }
 
 function objectIn(reading: Reading, part: string, name: string): Record<string, unknown> {
   const value = parseJson(Buffer.from(part, 'base64url').toString())
   if (isObject(value)) return value
   throw invalid(reading, 'jwt', `cannot be read: ${name} is no JSON object`)
+}
+
+interface KnownHeader {
+  readonly header: JwtHeader
+  readonly expected: ExpectedJwt
+}
+
+const mostHeaders = 100
+const headers = new WeakMap<Client, Map<string, KnownHeader>>()
+
+/** A server signs many JWTs with one header: it is read and checked once. Those that fail are not remembered. */
+function headerOf(reading: Reading, part: string): JwtHeader {
+  const { client, expected } = reading
+  const known = headers.get(client) ?? new Map<string, KnownHeader>()
+  const before = known.get(part)
+  if (before?.expected.kind === expected.kind && before.expected.typ === expected.typ) return before.header
+  const header = checkedHeader(reading, part)
+  if (known.size >= mostHeaders) known.clear()
+  headers.set(client, known)
+  known.set(part, { header, expected: { what: expected.what, kind: expected.kind, typ: expected.typ } })
+  return header
 }
 
 /** What is signed in another way than agreed is not looked at, whatever it says (RFC 8725 §3.1, §3.2). */
@@ -174,7 +204,7 @@ function checkedHeader(reading: Reading, part: string): JwtHeader {
     throw invalid(reading, 'crit', `has a header that must be understood: ${shown(reading, [crit].flat().join(' '))}`)
   if (kid !== undefined && typeof kid !== 'string') throw invalid(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
   checkType(reading, header.typ)
-  return header as JwtHeader
+  return Object.freeze(header) as JwtHeader
 }
 
 /** As registered; `RS256` where nothing was, or what the server says it uses where that is not among it. */
@@ -205,29 +235,27 @@ function checkType(reading: Reading, typ: unknown): void {
   throw invalid(reading, 'typ', `has typ ${shown(reading, typ)}${wanted === undefined ? '' : `; expected ${wanted}`}`)
 }
 
-async function checkSignature(reading: Reading, { alg, kid }: JwtHeader, signed: Signed): Promise<void> {
+async function checkSignature(reading: Reading, header: JwtHeader, signed: Signed): Promise<void> {
   const { client } = reading
-  if (isMacAlgorithm(alg)) {
-    if (isMacOf((await client.auth.secret?.()) ?? '', signed)) return
-    throw invalid(reading, 'signature', `does not hold: it is no ${alg} by the client secret`)
-  }
-  if (!isSigningAlgorithm(alg)) throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}`)
+  const { alg, kid } = header
+  if (isMacAlgorithm(alg)) return checkMac(reading, signed)
   const keys = serverKeys(client)
-  const wanted = { alg, kid }
-  const kept = keys.kept(wanted, client.clock.now()) ?? []
-  if (await isSignedByOne(kept, signed)) return
+  const kept = keys.kept(header, client.clock.now()) ?? []
+  const isSigned = isSignedByOne(kept, signed)
+  if (isSigned === true || (await isSigned)) return
   // a server may have another key by the same name, or by none
-  const now = kept.length === 0 ? await found(reading, keys, wanted) : await keys.findAgain(client, wanted)
+  const now = kept.length === 0 ? await found(reading, keys, header) : await keys.findAgain(client, header)
   const others = now.filter(key => !kept.includes(key))
   if (await isSignedByOne(others, signed)) return
-  const which = kid === undefined ? 'no kid' : `kid ${named(reading, kid)}`
+  const which = kid === undefined ? `${alg}, no kid` : `${alg}, kid ${named(reading, kid)}`
   if (kept.length + others.length > 0)
-    throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${alg}, ${which})`)
-  throw invalid(
-    reading,
-    'kid',
-    `is signed by a key that the server does not publish (${alg}, ${which}): ${keys.describe()}`,
-  )
+    throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${which})`)
+  throw invalid(reading, 'kid', `is signed by a key that the server does not publish (${which}): ${keys.describe()}`)
+}
+
+async function checkMac(reading: Reading, signed: Signed): Promise<void> {
+  if (isMacOf((await reading.client.auth.secret?.()) ?? '', signed)) return
+  throw invalid(reading, 'signature', `does not hold: it is no ${signed.alg} by the client secret`)
 }
 
 async function found(reading: Reading, keys: ServerKeys, wanted: KeyWanted): Promise<readonly KeyObject[]> {
@@ -240,11 +268,6 @@ async function found(reading: Reading, keys: ServerKeys, wanted: KeyWanted): Pro
     const problem = `the keys to check the ${expected.what} by could not be had: ${message}`
     throw new ValidationError('jwks', problem, { provider: client.provider.name, retryable, retryAfterMs, cause })
   }
-}
-
-async function isSignedByOne(keys: readonly KeyObject[], signed: Signed): Promise<boolean> {
-  for (const key of keys) if (await isSignedBy(key, signed)) return true
-  return false
 }
 
 const mostDepth = 32

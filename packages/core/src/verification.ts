@@ -36,7 +36,8 @@ export function isSameAlgorithm(one: string, other: string): boolean {
 }
 
 /** Whether a key says of itself that it can check what an algorithm has signed. @see RFC 7517 §4 */
-export function fitsAlgorithm(jwk: Readonly<Record<string, unknown>>, alg: SigningAlgorithm): boolean {
+export function fitsAlgorithm(jwk: Readonly<Record<string, unknown>>, alg: string): boolean {
+  if (!isSigningAlgorithm(alg)) return false
   const { keyTypes, web } = algorithms[alg]
   const isOfType = keyTypes.includes('rsa')
     ? jwk.kty === 'RSA'
@@ -65,15 +66,26 @@ function isSoundRsa({ modulusLength = 0, publicExponent = 0n }: AsymmetricKeyDet
   return modulusLength >= 2048 && modulusLength <= 8192 && publicExponent > 1n && publicExponent < 2n ** 33n
 }
 
-/** Whether a key has signed it. RSA, P-256 and Ed25519 are checked faster than the thread pool answers. */
-export function isSignedBy(key: KeyObject, { alg, input, signature }: Signed): boolean | Promise<boolean> {
-  const { hash, padding, web, curve }: Algorithm = algorithms[alg as SigningAlgorithm]
-  const rsa = padding === undefined ? {} : { padding, saltLength: web.saltLength ?? 0 }
-  const options = { key, dsaEncoding: 'ieee-p1363' as const, ...rsa }
-  if (curve === undefined || curve === 'prime256v1') return verify(hash, input, options, signature)
-  return new Promise(resolve => {
-    verify(hash, input, options, signature, (error, isValid) => resolve(error === null && isValid))
-  })
+/** Whether one of the keys has signed it. RSA, P-256 and Ed25519 are checked faster than the thread pool answers. */
+export function isSignedByOne(keys: readonly KeyObject[], signed: Signed): boolean | Promise<boolean> {
+  const { hash, padding, web, curve }: Algorithm = algorithms[signed.alg as SigningAlgorithm]
+  const { input, signature } = signed
+  const optionsFor = (key: KeyObject) =>
+    padding === undefined
+      ? { key, dsaEncoding: 'ieee-p1363' as const }
+      : { key, padding, saltLength: web.saltLength ?? 0 }
+  if (curve === undefined || curve === 'prime256v1')
+    return keys.some(key => verify(hash, input, optionsFor(key), signature))
+  const isSignedBy = (key: KeyObject) =>
+    new Promise<boolean>(resolve => {
+      verify(hash, input, optionsFor(key), signature, (error, isValid) => resolve(error === null && isValid))
+    })
+  return someOf(keys, isSignedBy)
+}
+
+async function someOf<T>(values: readonly T[], test: (value: T) => Promise<boolean>): Promise<boolean> {
+  for (const value of values) if (await test(value)) return true
+  return false
 }
 
 /** Whether a secret has signed it. */
