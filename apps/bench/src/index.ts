@@ -5,6 +5,7 @@ import { attaching } from './added.js'
 import { axiosRequest } from './axios-request.js'
 import { cachedRead } from './cached-read.js'
 import { type Figure, isWithinLimits } from './figure.js'
+import { idTokens } from './id-token.js'
 import { startLocalServer } from './local-server.js'
 import { formatTable } from './table.js'
 import { tokenRequest } from './token-request.js'
@@ -25,6 +26,7 @@ async function measureAll(): Promise<Figure[]> {
     ...(await attaching()),
     ...(await withServer(async origin => [await axiosRequest(origin), await tokenRequest(origin)])),
     ...(await userTokens()),
+    ...(await idTokens()),
   ]
 }
 
