@@ -71,6 +71,7 @@ const coreInOrder = [
   'redirect',
   'origins',
   'challenge',
+  'protected-resource',
   'doubt',
   'hopeless',
   'attach',

@@ -98,6 +98,17 @@ export function stepUpRequired({ client, subject }: TokenSource, stepUp: StepUp)
   })
 }
 
+/**
+ * Where a challenge says that the API's metadata is, whatever its scheme: a text to be checked; `undefined` where it does not
+ * say, or follows no grammar.
+ *
+ * @see RFC 9728 §5.1
+ */
+export function resourceMetadataIn(wwwAuthenticate: string): string | undefined {
+  const named = challengesOf(wwwAuthenticate)?.map(({ members }) => members.get('resource_metadata'))
+  return named?.find(url => url !== undefined)
+}
+
 interface Challenge {
   /** In lower case. */
   readonly scheme: string

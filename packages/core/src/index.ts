@@ -170,6 +170,11 @@ export {
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
 export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
+export {
+  discoverProtectedResource,
+  type ProtectedResourceMetadata,
+  type ProtectedResourceOptions,
+} from './protected-resource.js'
 export type { Thresholds } from './lifecycle/cached.js'
 export type { ImportedTokens } from './sources/import-tokens.js'
 export type { Closable } from './sources/open-state.js'
