@@ -34,7 +34,7 @@ export async function main(args: readonly string[], { out, err, start }: Surroun
   if (typeof options === 'number') return options
   const say = (text: string) => (options.json ? err : out)(`${text}\n`)
   ignoreProxies()
-  say('Starting the sandbox of all five systems on loopback ...')
+  say('Starting the sandbox, every system on loopback ...')
   await using sandbox = await start()
   const results = await tour(sandbox, say, options.json ? out : () => {})
   if (!options.json) say(`\n${table(results)}`)
@@ -95,7 +95,7 @@ async function tour(sandbox: Sandbox, say: Print, record: Print): Promise<RowRes
 async function untilInterrupted(sandbox: Sandbox, port: number, say: Print): Promise<void> {
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   await using app = await startApp(sandbox, { port })
-  say(`\nThe same rows, to watch and to disturb: ${app.url}${app.elsewhere ? ` (${app.elsewhere})` : ''}`)
+  say(`\nThe first six rows, to watch and to disturb: ${app.url}${app.elsewhere ? ` (${app.elsewhere})` : ''}`)
   say('\nThe sandbox stays up; its token endpoints are')
   for (const { name, tokenEndpoint, connectTo } of sandbox.systems)
     say(`  ${name.padEnd(18)}  ${tokenEndpoint}  (${connectTo.host}:${connectTo.port})`)

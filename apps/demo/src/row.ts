@@ -22,4 +22,6 @@ export interface Prepared {
   readonly server: System
   readonly client: Client
   readonly tokens: TokenSource & Pick<ManagedTokenSource, 'forget'>
+  /** What ends the tokens from outside, where the tour shows that too: the next call has to ask for a login. */
+  readonly end?: { readonly what: string; run(): Promise<void> }
 }

@@ -1,7 +1,7 @@
 /** Results as a table for a terminal. */
 import type { RowResult } from './tour.js'
 
-/** One line a row, columns as wide as they need to be; the error of a row stands below it. */
+/** One line a row, columns as wide as they need to be; how it ended, and an error, stand below it. */
 export function table(results: readonly RowResult[]): string {
   const cells = results.map(cellsOf)
   const widths = headings.map((heading, column) =>
@@ -15,7 +15,7 @@ export function table(results: readonly RowResult[]): string {
   const rule = widths.map(width => '-'.repeat(width))
   const body = results.flatMap((result, index) => [
     line(cells[index] ?? []),
-    ...(result.error === null ? [] : [`   ${result.error}`]),
+    ...[result.ending, result.error].flatMap(text => (text === null ? [] : [`   ${text}`])),
   ])
   return [line(headings), line(rule), ...body].join('\n')
 }

@@ -31,7 +31,19 @@ describe('the tour', () => {
       const { tokenRequests } = await runRow(row, sandbox)
       expect(tokenRequests).toEqual(['authorization_code', 'refresh_token'])
     }
-    expect(users).toHaveLength(2)
+    expect(users).toHaveLength(3)
+  })
+
+  test('ends the bank’s consent at last, after which the customer has to log in again', async () => {
+    await using sandbox = await startSandbox()
+
+    const { ending, apiStatusAfterExpiry } = await runRow(rows[6] as (typeof rows)[number], sandbox)
+
+    expect(apiStatusAfterExpiry).toBe(200)
+    expect(ending).toBe('consent deleted: the next call asks for a login')
+    const { requests } = sandbox.wso2IdentityServer
+    expect(requests.filter(({ kind, method }) => kind === 'authorization' && method === 'POST')).toHaveLength(2)
+    expect(requests.filter(({ method }) => method === 'DELETE').map(({ status }) => status)).toEqual([204])
   })
 
   test('gets an id_token with the application token of row 1, as the documentation shows', async () => {
@@ -51,8 +63,8 @@ describe('main', () => {
       .trimEnd()
       .split('\n')
       .map(line => JSON.parse(line) as RowResult)
-    expect(results.map(({ row, ok }) => [row, ok])).toEqual([1, 2, 3, 4, 5, 6].map(row => [row, true]))
-    expect(printed.err).toContain('6 of 6 rows worked')
+    expect(results.map(({ row, ok }) => [row, ok])).toEqual([1, 2, 3, 4, 5, 6, 7].map(row => [row, true]))
+    expect(printed.err).toContain('7 of 7 rows worked')
   })
 
   test('returns 1 when a row did not work, says why, and goes on with the others', async () => {
@@ -62,7 +74,7 @@ describe('main', () => {
 
     expect(printed.code).toBe(1)
     expect(printed.out).toContain('core-banking refused with 503')
-    expect(printed.out).toContain('5 of 6 rows worked')
+    expect(printed.out).toContain('6 of 7 rows worked')
   })
 
   test('refuses an argument it does not know, and shows those it does', async () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { applicationToken, tokenErrors } from '@grantkit/express'
 import type { Sandbox, System } from '@grantkit/sandbox'
 import express, { type Express, Router } from 'express'
-import { rows } from '../tour.js'
+import { sources } from '../tour.js'
 import { type Card, createCard } from './card.js'
 import { createEventStream, type EventStream } from './event-stream.js'
 import { loopbackNamesOnly, ownPagesOnly, secureHeaders } from './guard.js'
@@ -62,7 +62,7 @@ export async function startApp(sandbox: Sandbox, { port = 0, schedule = byTimer 
     follow()
     log.add(line)
   }
-  for (const row of rows) cards.push(await createCard(row, { sandbox, tell, lifetimeMs, changed }))
+  for (const row of sources) cards.push(await createCard(row, { sandbox, tell, lifetimeMs, changed }))
 
   const server = createServer(routes(cards, outages, stream))
   const elsewhere = await listen(server, port)
