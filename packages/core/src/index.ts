@@ -151,7 +151,7 @@ export {
   type AuthorizationRequestOptions,
   createAuthorizationRequest,
 } from './front-channel/authorization-request.js'
-export { readAuthorizationResponse } from './front-channel/authorization-response.js'
+export { readAuthorizationResponse, type TakeTransaction } from './front-channel/authorization-response.js'
 export {
   type AuthenticationRequestId,
   BackchannelAuthentication,

@@ -14,7 +14,7 @@ export function authorizationUrl({ metadata, name }: Provider, parameters: Param
   for (const own of url.searchParams.keys()) {
     if (isProtocolParameter(own))
       throw optionError('authorization_endpoint', `carries ${own} in its query, which the request itself has to say`)
-    if (own in parameters)
+    if (Object.hasOwn(parameters, own))
       throw optionError(`parameters.${own}`, 'is in the query of the authorization endpoint already')
   }
   const { body } = encodeForm(parameters)

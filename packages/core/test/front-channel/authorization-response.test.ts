@@ -215,7 +215,7 @@ describe('refused by name:', () => {
   ]
   test.each(cases)('%s, for %s', async (check, _, answer, options, circumstances) => {
     const error = await failure(answered(answer, options, circumstances))
-    expect(error).toMatchObject({ code: 'ERR_VALIDATION', check })
+    expect(error).toMatchObject({ code: 'ERR_VALIDATION', check, provider: 'example' })
     expect(inspect(error, { depth: 9 })).not.toContain('code-1')
   })
 
@@ -302,6 +302,47 @@ describe('the transaction', () => {
   test('keeps what a program has put beside it', async () => {
     const { client, transaction } = await begun()
     await readAuthorizationResponse(client, { ...transaction, returnTo: '/home' } as never, good(transaction))
+  })
+})
+
+describe('a transaction is found by the state of the answer', () => {
+  test.each([undefined, 'jwt', 'form_post.jwt', 'form_post'] as const)('by %s', async responseMode => {
+    const { client, transaction } = await begun({ responseMode })
+    const kept = new Map([[transaction.state, JSON.parse(JSON.stringify(transaction)) as AuthorizationTransaction]])
+    const isSigned = responseMode?.endsWith('jwt')
+    const answer = new URLSearchParams(
+      isSigned ? { response: await signedAnswer(transaction) } : { code: 'code-1', state: transaction.state },
+    )
+    const take = async (state: string) => {
+      const found = kept.get(state)
+      kept.delete(state)
+      return found
+    }
+    const grant = await readAuthorizationResponse(client, take, answer)
+    expect((await grant.parameters({ client, endpoint: '' })).code).toBe('code-1')
+    expect(await failure(readAuthorizationResponse(client, take, answer))).toMatchObject({ check: 'transaction' })
+  })
+
+  test('and nothing is asked for an answer without one, or one that nobody has signed', async () => {
+    const { client, transaction } = await begun({ responseMode: 'jwt' })
+    const take = () => expect.unreachable()
+    const other = await signedAnswer(transaction, {}, keyFor('RS256'))
+    for (const [check, answer] of [
+      ['state', '/cb?code=c'],
+      ['kid', `/cb?response=${other}`],
+    ] as const)
+      expect(await failure(readAuthorizationResponse(client, take, answer))).toMatchObject({ check })
+  })
+
+  test('has to fit the answer all the same', async () => {
+    const { client, transaction } = await begun({ responseMode: 'jwt' })
+    const found = (answer: string, one = transaction) => failure(readAuthorizationResponse(client, () => one, answer))
+    expect(await found(good(transaction))).toMatchObject({ check: 'response_mode' })
+    expect(await found('/cb?code=c&state=another')).toMatchObject({ check: 'response_mode' })
+    const { transaction: plain } = await begun()
+    expect(await found('/cb?code=c&state=another', plain)).toMatchObject({ check: 'state' })
+    const signed = `/cb?response=${await signedAnswer(plain)}`
+    expect(await found(signed, plain)).toMatchObject({ check: 'response_mode' })
   })
 })
 
