@@ -1,15 +1,17 @@
 /** Runs every example as its own process against the sandbox, as a user would run it: by environment variables. */
 import { type ChildProcess, execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { signer } from '@grantkit/core'
 import { startSandbox } from '@grantkit/sandbox'
 
 const folder = await mkdtemp(join(tmpdir(), 'grantkit-examples-'))
 const sandbox = await startSandbox()
-const { wso2ApiManager: bank, wso2IdentityServer, wso2Apk: apk, coreBanking, fiservCiam } = sandbox
+const { wso2ApiManager: bank, wso2IdentityServer, wso2Apk: apk, coreBanking, fiservCiam, openid } = sandbox
+openid.settings.authMethod = 'private_key_jwt'
 
 async function file(name: string, content: string): Promise<string> {
   const path = join(folder, name)
@@ -43,6 +45,24 @@ const coreBankingApi = {
   CLIENT_SECRET: coreBanking.clientSecret,
   API_PATH: new URL(coreBanking.apiUrl).pathname,
 }
+const login = {
+  ISSUER: openid.issuer,
+  CLIENT_ID: openid.clientId,
+  KID: openid.kid,
+  SIGNING_KEY_FILE: await file('openid.key', openid.signingKey),
+  API_URL: openid.apiUrl,
+}
+/** What a platform would put into the file. */
+const workloadToken = signer({ key: openid.signingKey, alg: 'PS256', kid: openid.kid }).signJwt(
+  {},
+  {
+    iss: openid.clientId,
+    sub: openid.clientId,
+    aud: openid.issuer,
+    exp: Math.floor(Date.now() / 1000) + 3600,
+    jti: randomUUID(),
+  },
+)
 /** By name; what comes after a blank tells two runs of one program apart. */
 const examples: Record<string, Record<string, string>> = {
   'application-token': coreBankingApi,
@@ -67,6 +87,9 @@ const examples: Record<string, Record<string, string>> = {
     API_URL: fiservCiam.apiUrl,
   },
   'key-in-a-vault': openBanking,
+  'device-login': login,
+  'token-exchange': login,
+  'workload-identity': { ...login, WORKLOAD_TOKEN_FILE: await file('workload-token', await workloadToken) },
   'shared-tokens': sharing,
   'shared-tokens again': sharing,
 }

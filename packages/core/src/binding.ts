@@ -72,6 +72,8 @@ export function checkConfirmation(
 }
 
 function another(type: string | undefined): string | undefined {
+  // RFC 8693 §2.2.1
+  if (type === 'n_a') return 'N_A: what was issued is no access token, and no request can carry it'
   if (type === 'dpop') return 'another, DPoP, which needs a key (createClient({ dpop: dpopKey() }))'
   return type ? 'another' : undefined
 }

@@ -35,6 +35,11 @@ describe('token_type', () => {
       'token_type is another, DPoP, which needs a key (createClient({ dpop: dpopKey() })); only Bearer tokens can be used',
     ],
     ['mac', {}, 'token_type is another; only Bearer tokens can be used'],
+    [
+      'N_A',
+      {},
+      'token_type is N_A: what was issued is no access token, and no request can carry it; only Bearer tokens can be used',
+    ],
     ['mac', { jkt: 'k' }, 'token_type is another; only DPoP and Bearer tokens can be used'],
     [undefined, { jkt: 'k' }, 'token_type is missing; only DPoP and Bearer tokens can be used'],
     [42, {}, 'token_type is a number; only Bearer tokens can be used'],

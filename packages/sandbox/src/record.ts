@@ -6,6 +6,7 @@ export type RequestKind =
   | 'api'
   | 'authorization'
   | 'pushed-authorization'
+  | 'device-authorization'
   | 'userinfo'
   | 'revocation'
   | 'introspection'

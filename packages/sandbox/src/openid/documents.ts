@@ -2,6 +2,7 @@
 import { type Answer, json } from '../answer.js'
 import type { DocumentDraft } from './drafts.js'
 import type { OpenidProvider } from './openid-provider.js'
+import { otherGrants } from './other-grants.js'
 
 /** A draft with nothing wrong. */
 export function documentDraft(body: Record<string, unknown>, status = 200): DocumentDraft {
@@ -39,7 +40,7 @@ function metadataOf({ issuer, mtlsOrigin, settings }: OpenidProvider): Record<st
     scopes_supported: ['openid', 'accounts', 'payments', 'offline_access'],
     response_types_supported: ['code', 'code id_token'],
     response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', ...Object.keys(otherGrants)],
     subject_types_supported: ['public'],
     token_endpoint_auth_methods_supported: [settings.authMethod],
     token_endpoint_auth_signing_alg_values_supported: settings.clientAlgorithms,
@@ -64,6 +65,7 @@ function metadataOf({ issuer, mtlsOrigin, settings }: OpenidProvider): Record<st
 function endpointsAt(origin: string): Record<string, string> {
   return {
     token_endpoint: `${origin}/token`,
+    device_authorization_endpoint: `${origin}/device_authorization`,
     pushed_authorization_request_endpoint: `${origin}/par`,
     userinfo_endpoint: `${origin}/userinfo`,
   }

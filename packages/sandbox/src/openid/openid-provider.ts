@@ -5,6 +5,7 @@ import type { SandboxClock } from '../clock.js'
 import type { BoundedMap, RequestKind } from '../record.js'
 import type { SigningKeys } from '../signing-keys.js'
 import type { MisbehaviourList } from './misbehaviour-list.js'
+import type { WaitingDevice } from './other-grants.js'
 import type { ServerKeys } from './server-keys.js'
 import type { OpenidSettings } from './settings.js'
 
@@ -19,6 +20,10 @@ export interface Authorization {
   readonly authenticatedAt: number
   /** Of the DPoP key its tokens are bound to. */
   keyThumbprint: string | undefined
+  /** Whether a refresh token comes with it. Default true. */
+  readonly isRenewable?: boolean
+  /** What its answer says beside. */
+  readonly members?: Readonly<Record<string, string>>
 }
 
 /** Everything the endpoints need. */
@@ -43,6 +48,8 @@ export interface OpenidProvider {
   /** By access and by refresh token. */
   readonly authorizations: BoundedMap<Authorization>
   readonly pushedRequests: BoundedMap<{ readonly parameters: AuthorizationParameters; readonly expiresAt: number }>
+  /** By device code. */
+  readonly devices: BoundedMap<WaitingDevice>
   readonly usedJtis: BoundedMap<true>
   nonce: string
 }

@@ -13,6 +13,7 @@ import { MisbehaviourList, type MisbehaviourOptions } from './misbehaviour-list.
 import { misbehaviours } from './misbehaviours/index.js'
 import type { Misbehaviour } from './misbehaviours/names.js'
 import type { OpenidProvider } from './openid-provider.js'
+import { answerDeviceAuthorization } from './other-grants.js'
 import { answerAccounts, answerUserinfo } from './protected-resource.js'
 import { ServerKeys } from './server-keys.js'
 import { defaultSettings, type OpenidSettings } from './settings.js'
@@ -115,6 +116,7 @@ async function createProvider(
     codes: new BoundedMap(limit),
     authorizations: new BoundedMap(2 * limit),
     pushedRequests: new BoundedMap(limit),
+    devices: new BoundedMap(limit),
     usedJtis: new BoundedMap(100 * limit),
     nonce: randomBytes(12).toString('base64url'),
   }
@@ -135,6 +137,7 @@ function routesOf(provider: OpenidProvider): Route[] {
     route('authorization', 'POST', '/authorize', answerAuthorizationRequest),
     route('pushed-authorization', 'POST', '/par', answerPushedAuthorizationRequest),
     route('token', 'POST', '/token', answerTokenRequest),
+    route('device-authorization', 'POST', '/device_authorization', answerDeviceAuthorization),
     route('userinfo', '*', '/userinfo', answerUserinfo),
     route('api', '*', '/accounts', answerAccounts),
     route('other', 'GET', '/logout', answerEndSession),

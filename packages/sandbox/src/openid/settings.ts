@@ -46,6 +46,10 @@ export interface OpenidSettings {
   codeLifetimeSeconds: number
   /** Default 60. */
   requestUriLifetimeSeconds: number
+  /** Default 600. */
+  deviceLifetimeSeconds: number
+  /** How often a device is told that nobody has come yet, before the user has agreed. Default 1. */
+  devicePolls: number
 }
 
 /** A plain OpenID Provider with a confidential client. */
@@ -71,5 +75,7 @@ export function defaultSettings(): OpenidSettings {
     accessTokenLifetimeSeconds: 300,
     codeLifetimeSeconds: 60,
     requestUriLifetimeSeconds: 60,
+    deviceLifetimeSeconds: 600,
+    devicePolls: 1,
   }
 }

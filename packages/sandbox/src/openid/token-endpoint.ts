@@ -1,4 +1,4 @@
-/** `/token`: codes with PKCE, and refresh tokens (RFC 6749 §4.1.3, §6; RFC 7636 §4.6). */
+/** `/token`: codes with PKCE, refresh tokens (RFC 6749 §4.1.3, §6; RFC 7636 §4.6), and the grants beside. */
 import { randomBytes } from 'node:crypto'
 import type { Answer } from '../answer.js'
 import { epochSeconds } from '../clock.js'
@@ -10,6 +10,7 @@ import { proofThumbprint } from './dpop-proof.js'
 import { jwtDraft, writeJwt } from './drafts.js'
 import { createIdToken } from './id-token.js'
 import { type Authorization, type Occasion, type OpenidProvider, refuse } from './openid-provider.js'
+import { otherGrants } from './other-grants.js'
 
 /** Issues tokens, or refuses with an OAuth error. */
 export function answerTokenRequest(provider: OpenidProvider, request: ReceivedRequest): Answer {
@@ -24,7 +25,10 @@ export function answerTokenRequest(provider: OpenidProvider, request: ReceivedRe
   return issued(provider, request, authorization, occasion)
 }
 
-function redeemed(provider: OpenidProvider, { parameters }: ReceivedRequest): Authorization {
+function redeemed(provider: OpenidProvider, request: ReceivedRequest): Authorization {
+  const { parameters } = request
+  const other = otherGrants[parameters.grant_type ?? '']
+  if (other !== undefined) return other(provider, request)
   if (parameters.grant_type !== 'authorization_code') refuse(400, 'unsupported_grant_type', 'not one of ours')
   const code = parameters.code ?? ''
   const found = provider.codes.get(code)
@@ -61,6 +65,7 @@ function issued(
     token_type: authorization.keyThumbprint === undefined ? 'Bearer' : 'DPoP',
     expires_in: settings.accessTokenLifetimeSeconds,
     scope: authorization.scope,
+    ...authorization.members,
     refresh_token: refreshTokenFor(provider, request, authorization, accessToken),
     ...(hasIdToken ? { id_token: createIdToken(provider, authorization, { occasion, accessToken }) } : {}),
   }
@@ -127,7 +132,7 @@ function refreshTokenFor(
   const { authorizations, clientId, clock, settings, tokens } = provider
   if (parameters.grant_type === 'refresh_token' && !settings.rotateRefreshTokens) return undefined
   const active = tokens.findActive(accessToken, clock.now())
-  if (!active) return undefined
+  if (!active || authorization.isRenewable === false) return undefined
   const token = random()
   const { subject, scope } = authorization
   const lasting = { expiresAt: Number.POSITIVE_INFINITY, consentId: undefined, accessToken: active, revoked: false }
