@@ -162,6 +162,23 @@ describe('the nonce of an API', () => {
     expect(server.requests).toHaveLength(2)
   })
 
+  test('that never comes says nothing of a token that was replaced without a reason: nobody waits for more', async () => {
+    const { client } = setUp()
+    const attachWith = (scope: string) =>
+      attach(createTokenSource({ client, grant: clientCredentials({ scope }) }), parseOrigins([api]), {
+        method: 'GET',
+        url,
+      })
+    const answer = (wwwAuthenticate: string) => ({ status: 401, wwwAuthenticate, body: async () => '' })
+    const [first, second] = [await attachWith('a'), await attachWith('b')]
+    const { authorization } = first.headers
+    expect(await first.replay(answer('DPoP algs="ES256"'), true)).not.toMatchObject({ authorization })
+    const waiting = second.replay(answer('DPoP algs="ES256"'), true)
+    expect(await first.replay(answer('DPoP error="use_dpop_nonce"'), true)).toBeUndefined()
+    const later = new Promise(resolve => setImmediate(resolve, 'waits'))
+    expect(await Promise.race([waiting, later])).toBeUndefined()
+  })
+
   test('is asked for with 401 also where the provider knows another status for dead tokens', async () => {
     const client = setUpServer(issue({ token_type: 'DPoP' }), { dpop: dpopKey() }, { rejectionStatuses: [403] }).client
     const source = createTokenSource({ client, grant: clientCredentials(), origins: [api] })

@@ -44,6 +44,12 @@ describe('a token set that is printed', () => {
     expect(inspect(tokenSet)).toMatch(/accessToken: '\[redacted [\w-]{8}\]'/)
   })
 
+  test('names the key that the tokens are bound to, which is no secret', () => {
+    const bound = new TokenSet({ accessToken: 'a', tokenType: 'DPoP', jkt: 'thumbprint', obtainedAt: 1 })
+    expect(bound.toJSON()).toMatchObject({ tokenType: 'DPoP', jkt: 'thumbprint' })
+    expect(tokenSet.toJSON()).not.toHaveProperty('jkt')
+  })
+
   test('names no token that is not there', () => {
     const { accessToken: _, ...printed } = new TokenSet({ accessToken: 'a', obtainedAt: 1 }).toJSON()
     expect(Object.keys(printed)).not.toContain('refreshToken')

@@ -56,6 +56,16 @@ describe('decide', () => {
     expect(decide(recordOf(), waiting)).toEqual({ step: 'wait' })
   })
 
+  test('asks the user when a refresh token is bound to a DPoP key that the caller does not have', () => {
+    const bound = recordOf({ tokenType: 'DPoP', jkt: 'thumbprint' })
+    const holding = (held: string) => wanted({ mayProve: jkt => jkt === held })
+    expect(decide(bound, holding('another'))).toEqual({ step: 'log_in', reason: 'other_dpop_key' })
+    expect(decide(bound, holding('thumbprint')).step).toBe('send')
+    expect(decide(recordOf(), holding('another')).step).toBe('send')
+    // whoever does not say has every key
+    expect(decide(bound, wanted()).step).toBe('send')
+  })
+
   test('asks the user when there is no refresh token, and says why there is none', () => {
     const reasons = [
       emptyRecord,
