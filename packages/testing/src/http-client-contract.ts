@@ -4,6 +4,7 @@ import { attaching } from './http-client/attaching.js'
 import { caches } from './http-client/caches.js'
 import { clientCertificates } from './http-client/client-certificates.js'
 import type { HttpClientSetup } from './http-client/client-under-test.js'
+import { dpop } from './http-client/dpop.js'
 import { gatewayFaults } from './http-client/gateway-faults.js'
 import { heldTokens } from './http-client/held-tokens.js'
 import { libraryFeatures } from './http-client/library-features.js'
@@ -28,6 +29,7 @@ const chapters: Readonly<Record<string, readonly HttpClientCase[]>> = {
   'Beside what the library does': libraryFeatures,
   'Other origins': otherOrigins,
   Redirects: redirects,
+  'DPoP tokens': dpop,
   Caches: caches,
   'Client certificates': clientCertificates,
   'Secrets in errors': secrets,

@@ -40,6 +40,8 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     "leaves a caller's own Authorization as it is, and asks for no token",
     "returns the 401 of a caller's own Authorization, and renews nothing",
     "leaves a caller's own value of a header the provider wants",
+    "leaves a caller's own proof as it is",
+    "proves nothing beside a caller's own Authorization",
   ],
   'sends without a token when none can be had': [
     'fails the request when no token can be had, and says why',
@@ -54,14 +56,20 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     'shows no secret in the error of a cut connection',
     'shows no secret in the error of a redirect to nowhere',
     'shows no secret in the error of an abort',
+    'shows no proof in the error of a cut connection',
+    'shows no proof in the error of a redirect to nowhere',
   ],
   'never replays': [
     'sends a request with a JSON body once more, the same, when its token is rejected',
     'sends a request once more without a token request when its token was replaced already',
     'sends everything in flight once more after one renewal',
   ],
-  'replays twice': ['returns a second 401 as it is, and keeps the new token'],
+  'replays twice': [
+    'returns a second 401 as it is, and keeps the new token',
+    'hands on the second 401 of an API that rejects every DPoP token',
+  ],
   'replays every 401': [
+    'renews nothing because of a proof that an API does not take',
     'returns a 401 with insufficient_scope, and renews nothing',
     "returns an application's 401 with insufficient_user_authentication, and renews nothing",
     "fails a user's request with what the API wants of a login, and renews nothing",
@@ -84,7 +92,10 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     'sends a request with a body of bytes once more, the same, when its token is rejected',
     'sends a request with a FormData body once more, the same, when its token is rejected',
   ],
-  'replays streams': ['returns the 401 of a streamed body, sends it once, and renews the token for the next request'],
+  'replays streams': [
+    'returns the 401 of a streamed body, sends it once, and renews the token for the next request',
+    'hands on the 401 that wants a nonce to who streams a body, and has the nonce for the next request',
+  ],
   'replays outside the pipeline': ['follows the redirect of an answer to a request sent once more'],
   'forgets that it replayed': ['makes no token request for each call to an API that rejects every token'],
   'hands on no body after a look': [
@@ -102,6 +113,9 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
   'follows no redirects': ['keeps the token through a 302 within the origin'],
   'strips no header': [
     ...[301, 302, 303, 307, 308].map(status => `follows a ${status} after POST to another origin with nothing of ours`),
+    ...[301, 302, 303, 307, 308].map(
+      status => `follows a ${status} to another origin with neither the DPoP token nor a proof`,
+    ),
     'takes nothing of ours out by a chain of redirects that comes back',
     'takes nothing of ours from https to http on the same host',
     "takes a caller's own Authorization to no other origin either",
@@ -111,7 +125,10 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     'keeps the token through a 307 within the origin',
     'keeps the token through a redirect to another listed origin',
   ],
-  'gives back what it stripped': ['gives nothing of ours back to a chain of redirects that was out'],
+  'gives back what it stripped': [
+    'gives nothing of ours back to a chain of redirects that was out',
+    'gives no proof back to a chain of redirects that was out',
+  ],
   'renews for other origins': ['renews nothing because of a 401 of another origin'],
   'presents no certificate': ['calls the API with the client certificate and the CA of `tls`'],
   'presents one certificate for ever': ['presents a certificate that was replaced from the next request on'],
@@ -121,8 +138,32 @@ const faults: Readonly<Record<Fault, readonly string[]>> = {
     `serves no user what another was answered, with a cache ${place}, by an answer that says it varies with Authorization`,
     `serves no user what another was answered, with a cache ${place}, by an answer that says nothing of caching`,
     `serves who has a new token no answer to the one before, with a cache ${place}`,
+    `serves who has a new DPoP token no answer to the one before, with a cache ${place}`,
     `sends a request once more past a cache ${place} that may keep the 401`,
   ]),
+  'proves nothing': [
+    'sends a DPoP token with a proof for the method, the URL and the token',
+    'renews a DPoP token that is rejected, and sends the request once more with a proof for the new one',
+  ],
+  'one proof for ever': [
+    'proves each request anew',
+    'proves each attempt of the library’s own retries anew',
+    'sends a request with a JSON body once more with the nonce the API wants, and renews nothing',
+    'sends a request with a form body once more with the nonce the API wants, and renews nothing',
+  ],
+  'proves where it began': [
+    ...[302, 303, 307].map(status => `proves the hop of a ${status} for its own method and URL`),
+    'proves a hop to another listed origin for that, with the nonce of that',
+  ],
+  'proves with every token': ['sends no proof with a Bearer token'],
+  'sends every token as Bearer': ['sends a DPoP token with a proof for the method, the URL and the token'],
+  'loses nonces': [
+    'sends a request with a JSON body once more with the nonce the API wants, and renews nothing',
+    'puts the nonce of a good answer into the next proof',
+    'puts the nonce of a redirect into the proof of the hop after it',
+    'hands on the 401 of an API that is content with no nonce, after one more request',
+    'sends the nonce, and then a new token, where an API wants the one and then rejects the other',
+  ],
   'trusts every server': ['sends no token to a server whose certificate is not trusted'],
 }
 
@@ -153,6 +194,10 @@ const leftOut: Readonly<Record<string, Fault>> = {
   'a token that was dropped': 'one token for ever',
   'a token that was replaced by one that ends sooner': 'one token for ever',
   'a certificate that was replaced': 'one token for ever',
+  'a DPoP token': 'overwrites what the caller set',
+  'a DPoP token, and an API that wants its nonce': 'loses nonces',
+  'a DPoP token, and redirects': 'proves where it began',
+  'a DPoP token that is rejected': 'never replays',
   'a source that was closed': 'one token for ever',
   'a refresh token whose end has to be told': 'one token for ever',
   'users that a function chooses': 'one token for ever',
@@ -180,6 +225,12 @@ describe('a client that does with a held token what it does not with one that is
 
 describe('httpClientContract', () => {
   const create: HttpClientSetup['create'] = tinyClient()
+
+  test('has cases about DPoP tokens that each notice a fault', () => {
+    const cases = httpClientContract({ create: tinyClient() }).filter(({ about }) => about === 'DPoP tokens')
+    const noticing = Object.values(faults).flat()
+    expect(cases.map(({ name }) => name).filter(name => !noticing.includes(name))).toEqual([])
+  })
 
   test('has cases of different names', () => {
     const names = httpClientContract({ create }).map(({ name }) => name)

@@ -56,6 +56,12 @@ export type Fault =
   | 'presents the certificate everywhere'
   | 'trusts every server'
   | 'keeps answers by URL alone'
+  | 'proves nothing'
+  | 'one proof for ever'
+  | 'proves where it began'
+  | 'proves with every token'
+  | 'sends every token as Bearer'
+  | 'loses nonces'
 
 interface Prepared {
   readonly method: string
@@ -83,6 +89,7 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
   return (all, { baseUrl, retries = 0, followRedirects = true, cache }) => {
     const kept = new Map<string, Answer>()
     let first: Promise<TokenSet> | undefined
+    let proof: string | undefined
     const agents = new Map(all.map(one => [one, one.tls && agentFor(one.tls)]))
     const agentOf = (one: HttpClientAttachment | undefined) => (one ? agents.get(one) : undefined)
 
@@ -147,27 +154,29 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
       attachment: HttpClientAttachment | undefined,
       attached: Attached | undefined,
     ) {
-      const first = await follow(prepared, attachment, attached)
-      const looksAt = attached && concerns(attached, first) && !has('never replays')
-      if (!attached || !looksAt || (first.strayed && !has('renews for other origins'))) return first
       const isStream = prepared.body instanceof Readable
-      const headers = await decide(attached, first, !isStream || has('replays streams'))
-      if (headers === undefined) return has('hands on no body after a look') ? { ...first, body: '' } : first
       const again = has('replays without the body') || isStream ? { ...prepared, body: undefined } : prepared
-      if (has('replays outside the pipeline'))
-        return exchange(again, { ...again.headers, ...headers }, undefined, false)
-      const second = await follow(again, attachment, attached)
-      const isOver = has('says nothing of what came of it') ? second.status !== 401 : !concerns(attached, second)
-      if (isOver || has('forgets that it replayed')) return second
-      if (has('replays twice')) return follow(again, attachment, attached)
-      await decide(attached, second, true)
-      return has('hands on no body after a look') ? { ...second, body: '' } : second
+      let answer = await follow(prepared, attachment, attached)
+      for (let replays = 0; ; replays++) {
+        const isReplayed = replays > 0
+        const isSilent = isReplayed && has('says nothing of what came of it')
+        const isOver = isSilent ? answer.status !== 401 : !attached || !concerns(attached, answer)
+        if (!attached || isOver || has('never replays')) return answer
+        if (answer.strayed && !has('renews for other origins')) return answer
+        if (isReplayed && has('forgets that it replayed')) return answer
+        if (isReplayed && has('replays twice')) return follow(again, attachment, attached)
+        const headers = await decide(attached, answer, !isStream || has('replays streams'))
+        if (headers === undefined) return has('hands on no body after a look') ? { ...answer, body: '' } : answer
+        if (has('replays outside the pipeline'))
+          return exchange(again, { ...again.headers, ...headers }, undefined, false)
+        answer = await follow(again, attachment, attached)
+      }
     }
 
     function concerns(attached: Attached, { status, headers }: Answer): boolean {
       if (has('looks at a 401 alone') && status !== 401) return false
       const isBare = !/invalid_token/.test(headers['www-authenticate'] ?? '')
-      return attached.concerns(status) && !(has('looks at no 401 without a challenge') && isBare)
+      return attached.concerns(status, nonceIn(headers)) && !(has('looks at no 401 without a challenge') && isBare)
     }
 
     async function decide(attached: Attached, { status, headers, body }: Answer, replayable: boolean) {
@@ -175,9 +184,26 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
         return attached.replay({ status, wwwAuthenticate: 'invalid_token', body: async () => '' }, true)
       const seen = has('looks at compressed bodies') && headers['content-encoding'] ? '' : body
       return attached.replay(
-        { status, wwwAuthenticate: headers['www-authenticate'], body: async () => seen },
+        { status, wwwAuthenticate: headers['www-authenticate'], dpopNonce: nonceIn(headers), body: async () => seen },
         replayable,
       )
+    }
+
+    function nonceIn(headers: Answer['headers']): string | undefined {
+      return has('loses nonces') ? undefined : headers['dpop-nonce']
+    }
+
+    /** What a hop carries of ours. */
+    function headersOf(attached: Attached | undefined): Readonly<Record<string, string>> {
+      if (attached === undefined) return {}
+      const { dpop, authorization = '', ...others } = attached.headers
+      if (dpop !== undefined && has('one proof for ever')) proof ??= dpop
+      const sent = has('proves with every token') ? 'eyJ' : (proof ?? dpop)
+      return {
+        ...others,
+        authorization: has('sends every token as Bearer') ? authorization.replace('DPoP', 'Bearer') : authorization,
+        ...(sent !== undefined && !has('proves nothing') && { dpop: sent }),
+      }
     }
 
     async function follow(
@@ -192,7 +218,8 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
         const listed = attachment !== undefined && originsOf(attachment).has(checked)
         strayed = has('gives back what it stripped') ? !listed : strayed || !listed
         if (has('strips everything within the origins') && hops > 0) strayed = true
-        const carried = strayed ? leftovers(attached) : (attached?.headers ?? {})
+        if (!strayed && !(hops > 0 && has('proves where it began'))) attached?.allows(step.url, step.method)
+        const carried = strayed ? leftovers(attached) : headersOf(attached)
         const agent = strayed && !has('presents the certificate everywhere') ? undefined : agentOf(attachment)
         const found = kept.get(step.url.href)
         const sent = found ?? exchange(step, merged(carried, step.headers), agent, strayed)
@@ -204,6 +231,7 @@ export function tinyClient(...faults: readonly Fault[]): HttpClientSetup['create
         const isRedirect = location !== undefined && answer.status >= 300 && answer.status < 400
         const follows = (followRedirects || has('follows all redirects')) && !has('follows no redirects')
         if (!isRedirect || !follows) return answer
+        if (!strayed) attached?.concerns(answer.status, nonceIn(answer.headers))
         if (hops >= maxHops) throw new Error('too many redirects')
         step = next(step, answer.status, new URL(location, step.url))
       }

@@ -20,6 +20,7 @@ const noRetries = 'fetch does not retry'
 const noCertificate = "Node's own fetch takes neither a client certificate nor a CA"
 
 const cannotRetry = {
+  'proves each attempt of the library’s own retries anew': noRetries,
   'gives each attempt of the library’s own retries the token of its time': noRetries,
   'asks for no new token when the library retries with one that is still good': noRetries,
   'sends each attempt of the library’s own retries once more when its token is rejected': noRetries,

@@ -18,7 +18,7 @@ let count = 0
 /** Each has tokens that are nobody else's. */
 export function authorizationServer(
   conform: Conform = {},
-  client: Pick<AuthorizationServerOptions, 'tls' | 'onEvent'> = {},
+  client: Pick<AuthorizationServerOptions, 'tls' | 'dpop' | 'onEvent'> = {},
 ): AuthorizationServer {
   return serverOf({ name: `${tokenPrefix}-${++count}`, conform: { resourceHeaders, ...conform }, ...client })
 }

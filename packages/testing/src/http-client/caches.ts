@@ -1,5 +1,6 @@
 /** Cases: caches that the library's users put around it; an answer to a token is for whoever has it (RFC 9111 §3.5). */
 import assert from 'node:assert/strict'
+import { dpopKey } from '@grantkit/core'
 import { accepting, answer, ok } from '../servers/answers.js'
 import type { Handler } from '../servers/recording-server.js'
 import { authorizationServer } from './authorization-server.js'
@@ -59,6 +60,18 @@ export const caches: readonly HttpClientCase[] = places.flatMap((cache): readonl
       await get('ann')
       await users.ann?.source.getTokenSet({ force: true })
       assert.ok((await get('ann')).endsWith(` to Bearer ${users.ann?.token(2)}`), 'the answer is to the token before')
+    },
+  },
+  {
+    name: `serves who has a new DPoP token no answer to the one before, with a cache ${cache}`,
+    async run(scene) {
+      const server = authorizationServer({}, { dpop: dpopKey() })
+      const api = await scene.api(numbered({ 'cache-control': 'public, max-age=600' }))
+      const client = await scene.client([{ source: server.source, origins: [api.origin] }], { cache })
+      await succeed(client, { url: `${api.origin}/` })
+      await server.source.getTokenSet({ force: true })
+      const { body } = await succeed(client, { url: `${api.origin}/` })
+      assert.ok(body.endsWith(` to DPoP ${server.token(2)}`), 'the answer is to the token before')
     },
   },
   {

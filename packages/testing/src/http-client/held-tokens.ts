@@ -9,10 +9,12 @@ import {
   clientCredentials,
   createTokenSource,
   createUserTokenSources,
+  dpopKey,
   type TokenSource,
 } from '@grantkit/core'
 import { acceptingSecond, byPath, invalidToken, json, ok, redirect } from '../servers/answers.js'
 import { certificates } from '../servers/certificates.js'
+import { proofOf, proving } from '../servers/proofs.js'
 import type { Received, RecordingServer } from '../servers/recording-server.js'
 import { type AuthorizationServer, authorizationServer, lifetimeMs, tokenPrefix } from './authorization-server.js'
 import type { ClientRequest, HttpClientAttachment } from './client-under-test.js'
@@ -31,6 +33,8 @@ interface World {
 
 /** What happens to a source that holds its token, and what is sent then. */
 interface Play {
+  /** Whether its tokens are bound to a key. Default: they are Bearer tokens. */
+  readonly isBound?: boolean
   readonly otherOrigins?: HttpClientAttachment['otherOrigins']
   /** Default: the server's own. */
   readonly source?: (server: AuthorizationServer) => Promise<HttpClientAttachment['source']>
@@ -154,6 +158,38 @@ const plays: Readonly<Record<string, Play>> = {
       await send({ url: '/' })
     },
   },
+  'a DPoP token': {
+    isBound: true,
+    async run({ send }) {
+      await send({ url: '/accounts?page=1', method: 'POST', body: { json: { a: 1 } } })
+      await send({ url: '/', headers: { DPoP: 'own' } })
+    },
+  },
+  'a DPoP token, and an API that wants its nonce': {
+    isBound: true,
+    async run({ send, api, server }) {
+      const jkt = server.source.client.dpop?.thumbprint
+      api.handler = proving({ jkt, now: () => server.clock.now(), nonce: () => 'n-1' })
+      await send({ url: '/', method: 'POST', body: { json: { a: 1 } } })
+      await send({ url: '/', method: 'POST', body: { stream: chunks('text') } })
+    },
+  },
+  'a DPoP token, and redirects': {
+    isBound: true,
+    async run({ send, api, foreign }) {
+      const elsewhere = await foreign()
+      api.handler = byPath({ '/': redirect(303, '/found'), '/found': redirect(302, elsewhere.origin) })
+      await send({ url: '/', method: 'POST', body: 'text' })
+    },
+  },
+  'a DPoP token that is rejected': {
+    isBound: true,
+    async run({ send, api, server }) {
+      api.handler = (request, response) =>
+        (request.headers.authorization?.endsWith(server.token(2)) ? ok : invalidToken)(request, response)
+      await send({ url: '/', method: 'POST', body: { json: { a: 1 } } })
+    },
+  },
   'a source that was closed': {
     async run({ send, server }) {
       // what is held stays as long as another source of its kind is open
@@ -193,11 +229,11 @@ export const heldTokens: readonly HttpClientCase[] = Object.entries(plays).map((
 }))
 
 /** What came of it: to the caller, at the servers, and in events. */
-async function played(scene: Scene, { otherOrigins, source = ownSource, run }: Play, way: Way) {
+async function played(scene: Scene, { otherOrigins, source = ownSource, isBound, run }: Play, way: Way) {
   const events: string[] = []
   const certificate = clientCertificate(pairOf('client'))
   const onEvent = ({ type }: { type: string }) => void events.push(type)
-  const server = authorizationServer({}, { tls: { certificate }, onEvent })
+  const server = authorizationServer({}, { tls: { certificate }, dpop: isBound ? dpopKey() : undefined, onEvent })
   const api = await scene.api()
   const others: RecordingServer[] = []
   const foreign = async () => {
@@ -238,8 +274,13 @@ function brief(error: unknown): unknown {
   return { name, code, message }
 }
 
-function seen({ method, url, headers, body }: Received): unknown {
-  return { method, url, headers, body: body.toString() }
+/** Proofs are never the same: what they say of their request is. */
+function seen(request: Received): unknown {
+  const { method, url, headers, body } = request
+  const { htm, htu, nonce, ath } = proofOf(request)
+  const proof = { htm, htu, nonce, isForToken: ath !== undefined }
+  const dpop = headers.dpop?.includes('.') ? proof : headers.dpop
+  return { method, url, headers: { ...headers, dpop }, body: body.toString() }
 }
 
 /** With the names that differ from one world to the next replaced. */

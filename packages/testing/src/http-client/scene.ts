@@ -140,9 +140,13 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, one) => total + one, 0)
 }
 
-/** How many bytes of a text belong to lines with a bearer token, a header of the provider's, or a secret anywhere. */
+/** How many bytes of a text belong to lines with a token, a proof, a header of the provider's, or a secret anywhere. */
 export function bytesOfOurs(text: string): number {
-  const names = ['authorization: *bearer', ...Object.keys(resourceHeaders).map(name => `${name}:`)].join('|')
+  const names = [
+    'authorization: *(?:bearer|dpop)',
+    'dpop: *eyJ',
+    ...Object.keys(resourceHeaders).map(name => `${name}:`),
+  ].join('|')
   const secrets = [tokenPrefix, clientSecret, ...Object.values(resourceHeaders)].join('|')
   const ours = text.match(new RegExp(`^(?:(?:${names}).*|.*(?:${secrets}).*)$`, 'gim')) ?? []
   return sum(ours.map(line => line.length))

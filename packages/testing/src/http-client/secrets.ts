@@ -105,10 +105,11 @@ export const secrets: readonly HttpClientCase[] = [
   },
 ]
 
-function assertShowsNothing(error: unknown): void {
+/** @param more what may not be shown either */
+export function assertShowsNothing(error: unknown, ...more: readonly string[]): void {
   const everything = { depth: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: null }
   const shown = [inspect(error, everything), jsonOf(error), String(error), (error as Error).stack].join('\n')
-  for (const secret of [tokenPrefix, clientSecret, ...Object.values(resourceHeaders)])
+  for (const secret of [tokenPrefix, clientSecret, ...Object.values(resourceHeaders), ...more])
     assert.ok(!shown.includes(secret), `the error shows ${secret}: ${excerpt(shown, secret)}`)
 }
 

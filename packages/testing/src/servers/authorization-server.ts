@@ -4,6 +4,7 @@ import {
   clientCredentials,
   createClient,
   createTokenSource,
+  type DpopKey,
   defineProvider,
   type EventListener,
   type ManagedTokenSource,
@@ -22,6 +23,8 @@ export interface AuthorizationServerOptions {
   readonly conform?: Conform | undefined
   /** The client's certificate, which its tokens are bound to. Default: none. */
   readonly tls?: TlsOptions | undefined
+  /** The client's DPoP key, which its tokens are bound to. Default: none, and they are Bearer tokens. */
+  readonly dpop?: DpopKey | undefined
   /** Told of every step of the client's. */
   readonly onEvent?: EventListener | undefined
 }
@@ -59,7 +62,7 @@ let count = 0
 
 /** Each has an issuer of its own: core shares tokens and rests between all that have the same. */
 export function authorizationServer(options: AuthorizationServerOptions = {}): AuthorizationServer {
-  const { name = 'secret-token', origins, conform = {}, tls, onEvent } = options
+  const { name = 'secret-token', origins, conform = {}, tls, dpop, onEvent } = options
   const issuer = `https://as-${++count}.example`
   const clock = manualClock()
   const tokenRequests = counter()
@@ -71,6 +74,7 @@ export function authorizationServer(options: AuthorizationServerOptions = {}): A
     clientSecret,
     clock,
     tls,
+    dpop,
     onEvent,
     async transport() {
       const number = tokenRequests.up()
@@ -94,7 +98,11 @@ export function authorizationServer(options: AuthorizationServerOptions = {}): A
     },
     token: number => `${name}-${number}`,
     answer: number =>
-      tokenResponse(200, { access_token: server.token(number), token_type: 'Bearer', expires_in: lifetimeMs / 1000 }),
+      tokenResponse(200, {
+        access_token: server.token(number),
+        token_type: dpop === undefined ? 'Bearer' : 'DPoP',
+        expires_in: lifetimeMs / 1000,
+      }),
     hold() {
       let release = () => {}
       held = new Promise(resolve => {
