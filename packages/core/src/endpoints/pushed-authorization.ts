@@ -31,6 +31,8 @@ export function pushAuthorizationRequest(
   return sendToEndpoint(client, {
     endpoint: 'pushed_authorization_request_endpoint',
     parameters,
+    // the server may bind the code to the key by this, and has a nonce for the token request to tell (RFC 9449 §10.1)
+    proves: {},
     resend: 'always',
     accepts: [json(async ({ body }) => readPushed(body, client, pushedAt))],
   })

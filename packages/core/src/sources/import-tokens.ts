@@ -1,4 +1,5 @@
 /** Takes over a user's tokens that were obtained elsewhere. */
+import type { AccessTokenType } from '../binding.js'
 import type { Client } from '../client.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { answered, knows, type LineageRecord, startingOver, withRefreshToken } from '../lifecycle/record.js'
@@ -14,6 +15,8 @@ export interface ImportedTokens {
   readonly refreshTokenExpiresAt?: number | undefined
   /** Serves until it expires. Default: the first caller waits for one. */
   readonly accessToken?: string | undefined
+  /** `DPoP` for tokens that are bound to the key of the client's `dpop`. Default `Bearer`. */
+  readonly tokenType?: AccessTokenType | undefined
   /** When the access token expires. Default: not known. */
   readonly expiresAt?: number | undefined
   /** The scope of the access token, space-separated. Default: not known. */
@@ -26,29 +29,44 @@ export interface ImportedTokens {
  * @throws TypeError naming the member, TokenStoreError when the store did not take them
  */
 export async function importTokens(client: Client, { key, lineage }: Entry, tokens: ImportedTokens): Promise<void> {
-  checkTokens(tokens)
-  const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt, scope } = tokens
+  checkTokens(client, tokens)
+  const { refreshToken, accessToken, tokenType, refreshTokenExpiresAt, expiresAt, scope } = tokens
+  const jkt = tokenType === 'DPoP' ? client.dpop?.thumbprint : undefined
   const stored = new StoredLineage(lineage, client.clock)
   const obtainedAt = client.clock.now()
   await stored.update((record: LineageRecord) => {
     if (refreshToken !== undefined && knows(record, refreshToken)) return record
     const begun = startingOver(record)
     return accessToken === undefined
-      ? withRefreshToken(begun, { refreshToken, refreshTokenExpiresAt, obtainedAt })
+      ? withRefreshToken(begun, { refreshToken, jkt, refreshTokenExpiresAt, obtainedAt })
       : answered(
           begun,
           key,
-          new TokenSet({ accessToken, refreshToken, obtainedAt, expiresAt, refreshTokenExpiresAt, scope }),
+          new TokenSet({
+            accessToken,
+            tokenType,
+            jkt,
+            refreshToken,
+            obtainedAt,
+            expiresAt,
+            refreshTokenExpiresAt,
+            scope,
+          }),
         )
   })
   if (refreshToken !== undefined) await stored.letOthersObject()
 }
 
-function checkTokens(tokens: ImportedTokens): void {
-  checkOptions('import', tokens, ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'expiresAt', 'scope'])
-  const { refreshToken, accessToken, refreshTokenExpiresAt, expiresAt } = tokens
+const names = ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'tokenType', 'expiresAt', 'scope'] as const
+
+function checkTokens({ dpop }: Client, tokens: ImportedTokens): void {
+  checkOptions('import', tokens, names)
+  const { refreshToken, accessToken, tokenType, refreshTokenExpiresAt, expiresAt } = tokens
   if (refreshToken === undefined && accessToken === undefined)
     throw optionError('refreshToken', 'give a refresh token, an access token, or both')
+  if (![undefined, 'Bearer', 'DPoP'].includes(tokenType)) throw optionError('tokenType', 'must be Bearer or DPoP')
+  if (tokenType === 'DPoP' && dpop === undefined)
+    throw optionError('tokenType', 'is DPoP: the client needs the key they are bound to, by its option dpop')
   if (refreshToken !== undefined) checkCredential('refreshToken', refreshToken)
   if (accessToken !== undefined) checkText('accessToken', accessToken)
   if (accessToken !== undefined && /[^\x21-\x7e]/.test(accessToken))
