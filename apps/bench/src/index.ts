@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { attaching } from './added.js'
 import { axiosRequest } from './axios-request.js'
 import { cachedRead } from './cached-read.js'
+import { dpopProof } from './dpop-proof.js'
 import { type Figure, isWithinLimits } from './figure.js'
 import { idTokens } from './id-token.js'
 import { startLocalServer } from './local-server.js'
@@ -24,6 +25,7 @@ async function measureAll(): Promise<Figure[]> {
   return [
     ...(await cachedRead()),
     ...(await attaching()),
+    await dpopProof(),
     ...(await withServer(async origin => [await axiosRequest(origin), await tokenRequest(origin)])),
     ...(await userTokens()),
     ...(await idTokens()),

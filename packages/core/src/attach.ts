@@ -5,7 +5,7 @@
 import type { AccessTokenType } from './binding.js'
 import { isTokenRejected, isUnexplained, mayReject, readStepUp, stepUpRequired, wantsNonce } from './challenge.js'
 import { conclude, type Doubted, leaveOpen, replacementFor } from './doubt.js'
-import { type DpopKey, nonceFor, rememberDpopNonce } from './dpop.js'
+import { athOf, type DpopKey, nonceFor, rememberDpopNonce } from './dpop.js'
 import { tell } from './events.js'
 import { giveUp, isHopeless } from './hopeless.js'
 import { optionError } from './options.js'
@@ -201,7 +201,7 @@ export class AttachedRequest implements Attached {
     const key = this.#key
     const { method, url, target = url } = this.#hop
     this.#nonce = nonceFor(key, url)
-    const proof = { method, url: target, now: nowOf(this.#source), accessToken, nonce: this.#nonce }
+    const proof = { method, url: target, now: nowOf(this.#source), ath: athOf(this.#tokenSet), nonce: this.#nonce }
     return { authorization: `DPoP ${accessToken}`, dpop: key.signProof(proof) }
   }
 

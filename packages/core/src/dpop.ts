@@ -31,8 +31,10 @@ export interface DpopProof {
   readonly url: string | URL
   /** `iat`, in epoch milliseconds. */
   readonly now: number
-  /** `ath`: the token that goes with it; none at the token endpoint. */
+  /** The token that goes with it; none at the token endpoint. */
   readonly accessToken?: string | undefined
+  /** The SHA-256 of that in base64url, where it is known. Default: made of it. */
+  readonly ath?: string | undefined
   /** What the server of that origin wants in it. */
   readonly nonce?: string | undefined
 }
@@ -62,17 +64,19 @@ export function dpopKey(options: DpopKeyOptions = {}): DpopKey {
   if (typeof key === 'function')
     throw optionError('key', 'must be in this process: proofs are made at once, which no external signer can do')
   const { alg, publicJwk, sign } = localSigner({ key, alg: options.alg, passphrase })
-  const header = encoded({ typ: 'dpop+jwt', alg, jwk: publicJwk })
+  const header = `${encoded(JSON.stringify({ typ: 'dpop+jwt', alg, jwk: publicJwk }))}.`
   return {
     alg,
     thumbprint: jwkThumbprint(publicJwk, 'sha256'),
     publicJwk,
-    signProof({ method, url, now, accessToken, nonce }) {
+    signProof({ method, url, now, accessToken, ath = accessToken && sha256(accessToken), nonce }) {
       const { origin, path } = partsOf(url)
-      const ath = accessToken === undefined ? undefined : sha256(accessToken)
-      const claims = { jti: randomUUID(), htm: method, htu: origin + path, iat: msToSeconds(now), ath, nonce }
-      const input = `${header}.${encoded(claims)}`
-      return `${input}.${sign(Buffer.from(input)).toString('base64url')}`
+      // put together by hand, which takes a quarter of the time: a URL's parts hold no quote, and a UUID and a hash hold none
+      const claims = `{"jti":"${randomUUID()}","htm":${quoted(method)},"htu":"${origin}${path}","iat":${msToSeconds(now)}`
+      const bound = ath === undefined ? '' : `,"ath":${quoted(ath)}`
+      const wanted = nonce === undefined ? '' : `,"nonce":${quoted(nonce)}`
+      const input = header + encoded(`${claims}${bound}${wanted}}`)
+      return `${input}.${sign(bytesOf(input)).toString('base64url')}`
     },
   }
 }
@@ -83,8 +87,28 @@ function refuseUnset(options: DpopKeyOptions): void {
     throw optionError('key', 'is undefined: an environment variable that is not set? Leave it out for a new key')
 }
 
-function encoded(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString('base64url')
+/** Written and read at once, so that a proof leaves next to nothing to the garbage collector. */
+const scratch = Buffer.allocUnsafeSlow(16_384)
+
+function bytesOf(text: string): Buffer {
+  // three bytes for each unit of UTF-16 at most
+  return text.length * 3 > scratch.length ? Buffer.from(text) : scratch.subarray(0, scratch.write(text))
+}
+
+function encoded(part: string): string {
+  return bytesOf(part).toString('base64url')
+}
+
+/** As JSON has it; most of what stands in a proof needs no more than quotes. */
+function quoted(text: string): string {
+  return usable.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
+const schemes: Readonly<Record<string, string>> = {
+  'https:': 'https:',
+  'http:': 'http:',
+  'wss:': 'https:',
+  'ws:': 'http:',
 }
 
 /** A WebSocket opens with a request over HTTP, whose URL is meant (RFC 6455 §3). */
@@ -92,7 +116,22 @@ function partsOf(url: string | URL): { readonly origin: string; readonly path: s
   const parsed = typeof url === 'string' ? parseUrl(url) : url
   if (parsed === undefined) throw optionError('url', 'must be an absolute URL')
   const { protocol, host, pathname } = parsed
-  return { origin: `${protocol.replace(/^ws/, 'http')}//${host}`, path: pathname }
+  const scheme = schemes[protocol]
+  if (scheme === undefined) throw optionError('url', 'must be a URL of HTTP, or of a WebSocket')
+  return { origin: `${scheme}//${host}`, path: pathname }
+}
+
+/** A token is hashed once, for as long as somebody has it. */
+const hashes = new WeakMap<object, string>()
+
+/** `ath` of a token set's access token. */
+export function athOf(tokenSet: { readonly accessToken: string }): string {
+  let ath = hashes.get(tokenSet)
+  if (ath === undefined) {
+    ath = sha256(tokenSet.accessToken)
+    hashes.set(tokenSet, ath)
+  }
+  return ath
 }
 
 /**

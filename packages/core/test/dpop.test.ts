@@ -65,8 +65,25 @@ describe('a proof', () => {
         expect((await verified(dpopKey().signProof({ method: 'GET', url: each, now }))).payload.htu).toBe(htu)
     })
 
-  test('needs an absolute URL', () => {
+  test('needs an absolute URL, of HTTP or a WebSocket', () => {
     expect(() => dpopKey().signProof({ method: 'GET', url: '/a', now })).toThrow('url: must be an absolute URL')
+    expect(() => dpopKey().signProof({ method: 'GET', url: 'app:a"b', now })).toThrow('url: must be a URL of HTTP')
+  })
+
+  test('holds whatever it is made of, as it is', async () => {
+    const url = (path: string) => `https://a.example/${path}`
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), fc.webUrl({ withQueryParameters: true }), async (text, any) => {
+        const target = new URL(any)
+        const proof = dpopKey({ key: pem }).signProof({ method: text, url: any, now, nonce: text })
+        const { payload } = await verified(proof)
+        expect(payload).toMatchObject({ htm: text, htu: target.origin + target.pathname, nonce: text })
+      }),
+      { numRuns: 100 },
+    )
+    const long = url('ü'.repeat(10_000))
+    const { payload } = await verified(dpopKey().signProof({ method: 'GET', url: long, now }))
+    expect(payload.htu).toBe(new URL(long).href)
   })
 })
 
