@@ -4,6 +4,7 @@ import { ValidationError } from '../errors.js'
 import { authorizationCode } from '../grants/authorization-code.js'
 import type { Grant, GrantContext } from '../grants/grant.js'
 import { optionError } from '../options.js'
+import { prepareToRead } from '../signed-jwt.js'
 import type { IdTokenClaims } from '../token-set.js'
 import { type ExpectedIdToken, validateIdToken, validateIdTokenOf } from './id-token.js'
 import type { AuthorizationTransaction } from './transaction.js'
@@ -20,8 +21,10 @@ export function loginGrant(code: string, transaction: AuthorizationTransaction, 
   return {
     ...grant,
     requestedScope: scope,
-    parameters(context) {
+    async parameters(context) {
       checkClient(context, transaction)
+      // nobody should hold what a code has brought while the keys to check it by are fetched
+      if (nonce !== undefined) await prepareToRead(context.client, 'id_token')
       return grant.parameters(context)
     },
     async validate(tokenSet, { client }) {
