@@ -1,14 +1,16 @@
 /** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
 import { attachAwaited } from '../attach.js'
 import type { Client } from '../client.js'
+import { checkMayRevoke, type RevocationOptions } from '../endpoints/revocation.js'
 import { Reading } from '../lifecycle/cached.js'
 import type { Holdings } from '../lifecycle/holdings.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { namingProvider } from '../lifecycle/notices.js'
 import { forgotten } from '../lifecycle/record.js'
 import type { Renew } from '../lifecycle/renewal.js'
+import { revokeHeld } from '../lifecycle/revoke.js'
 import { StoredLineage } from '../lifecycle/stored.js'
-import { checkText, optionError, toBeAwaited } from '../options.js'
+import { checkOptions, checkText, optionError, toBeAwaited } from '../options.js'
 import { type Origins, parseOrigins } from '../origins.js'
 import { unawaited } from '../token-set.js'
 import { type TokenSource, tellHeld } from '../token-source.js'
@@ -41,6 +43,14 @@ export interface RenewingTokenSource extends TokenSource {
    * @throws TokenStoreError when they may still be in the store
    */
   forget(): Promise<void>
+  /**
+   * Revokes the refresh token at the server, or where there is none the access tokens, and then forgets all of them. Nothing
+   * is forgotten when that fails, so that it can be tried again.
+   *
+   * @throws what `revokeToken()` throws, such as a TypeError naming `endsConsent` where it would end the user's consent;
+   *   TokenStoreError
+   */
+  revoke(options?: RevocationOptions): Promise<void>
 }
 
 /** What a source works with. */
@@ -96,6 +106,14 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
       checkText('rejected', rejected)
       const { lineage, key } = entry()
       await namingProvider(client, new StoredLineage(lineage, client.clock).discard(key, rejected))
+    },
+    async revoke(options = {}) {
+      checkOpen()
+      checkOptions('revoke', options, ['endsConsent'])
+      checkMayRevoke(client, options)
+      const revoked = revokeHeld(client, entry(), { options, forget: source.forget, checkOpen })
+      started(revoked)
+      await namingProvider(client, revoked)
     },
     async forget() {
       checkOpen()
