@@ -4,6 +4,7 @@ import {
   type AuthorizationRequestOptions,
   authorizationCode,
   createAuthorizationRequest,
+  createClient,
   createUserTokenSources,
   type RequestObjectOptions,
   readAuthorizationResponse,
@@ -164,6 +165,29 @@ describe('a hybrid login with a signed request object', () => {
     const { form } = await bank.identityServer.visit(url)
     const grant = await readAuthorizationResponse(bank.client, transaction, new URLSearchParams(form).toString())
     expect((await bank.users.for('alice').redeem(grant)).refreshToken).toBeDefined()
+  })
+
+  test('takes ID tokens that are encrypted, where the client has registered a key for it', async () => {
+    const { publicKey, privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    await using bank = await start()
+    bank.identityServer.settings.idTokenEncryptionKey = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    const metadata = { id_token_encrypted_response_alg: 'RSA-OAEP', id_token_encrypted_response_enc: 'A256GCM' }
+    const { provider, id: clientId, clock } = bank.client
+    const client = createClient({
+      provider,
+      clientId,
+      auth: bank.auth(),
+      tls: bank.tls,
+      clock,
+      metadata,
+      decryptionKeys: [{ key }],
+    })
+    const { url, transaction } = await bank.begin()
+    const { url: returned } = await bank.identityServer.visit(url)
+    const grant = await readAuthorizationResponse(client, transaction, returned)
+    const { idToken, idTokenClaims } = await createUserTokenSources({ client }).for('alice').redeem(grant)
+    expect(idToken?.split('.')).toHaveLength(5)
+    expect(idTokenClaims).toMatchObject({ nonce: transaction.nonce })
   })
 
   test('takes JARM where it is switched on', async () => {

@@ -80,7 +80,7 @@ h2 { margin: 1.5rem 0 .25rem; font-size: 1rem }
 ul { margin: 0; padding-left: 1.25rem }
 label { display: block; margin: .5rem 0 }
 fieldset { margin: 0; padding: 0; border: 0 }
-input:not([type=checkbox]) { box-sizing: border-box; width: 100%; padding: .5rem; font: inherit }
+input:not([type=checkbox]) { margin-top: .25rem; box-sizing: border-box; width: 100%; padding: .5rem; font: inherit }
 .buttons { display: flex; gap: .75rem; margin-top: 1.5rem }
 button { flex: 1; padding: .6rem 1rem; border: 1px solid light-dark(#0b6b4f, #56c79f); border-radius: .375rem;
   font: inherit; cursor: pointer; color: inherit; background: none }

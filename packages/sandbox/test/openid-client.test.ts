@@ -188,7 +188,10 @@ describe('the front channel of Identity Server', () => {
     const tokens = await client.authorizationCodeGrant(bank.config, new URL(answer.url), checks)
     expect((await callApi(sandbox, bank.system, tokens.access_token)).status).toBe(200)
     const renewed = await client.refreshTokenGrant(bank.config, tokens.refresh_token as string)
-    expect(renewed.claims()?.sub).toBe(tokens.claims()?.sub)
+    const subject = tokens.claims()?.sub ?? ''
+    expect(renewed.claims()?.sub).toBe(subject)
+    expect((await client.fetchUserInfo(bank.config, renewed.access_token, subject)).sub).toBe(subject)
+    await expect(client.fetchUserInfo(bank.config, tokens.access_token, subject)).rejects.toThrow()
   })
 
   test('takes a pushed request object, and gives the code alone where the client may have it', async () => {

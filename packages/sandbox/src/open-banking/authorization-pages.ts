@@ -1,7 +1,7 @@
 /** What the account holder sees at the authorization endpoint: the login, the consent, and what went wrong. */
 import type { Answer } from '../answer.js'
 import { type Html, html, page } from '../html.js'
-import type { Account, AccountHolder } from './account-holders.js'
+import { type Account, type AccountHolder, accountHolders } from './account-holders.js'
 import type { Consent } from './consents.js'
 
 /** The login; `failed` after a wrong password. */
@@ -15,7 +15,8 @@ export function loginPage(session: string, failed: boolean): Answer {
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <p class="buttons"><button class="main">Log in</button></p>
 </form>
-<p class="quiet">This is a sandbox: alice, alice-password; bob, bob-password.</p>`,
+<p class="quiet">This is a sandbox:</p>
+<ul class="quiet">${accountHolders.map(holder => html`<li>${holder.username}, ${holder.password}</li>`)}</ul>`,
   })
 }
 
@@ -40,7 +41,7 @@ export function consentPage({ session, clientId, consent, holder, redirectUri, i
     body: html`<p>Hello ${holder.username}. The application <strong>${clientId}</strong> at ${origin} asks to see what you
 hold with us.</p>
 ${incomplete ? html`<p class="alert" role="alert">Choose at least one account, or deny.</p>` : ''}
-<h2>It could see</h2>
+<h2>It may</h2>
 <ul>${permissionsOf(consent)}</ul>
 <p class="quiet">${periodOf(consent)}</p>
 <form method="post" action="/oauth2/authorize">

@@ -60,6 +60,8 @@ export interface OpenBankingSettings {
   blankRuns: boolean
   /** An application token comes with `openid` and an ID token. Default true at API Manager, false at Identity Server. */
   applicationIdTokens: boolean
+  /** Encrypts customers' ID tokens (RSA-OAEP, A256GCM) to this public key, as PEM. Default: they are signed alone. */
+  idTokenEncryptionKey: string | undefined
   /** Grant types the client may use. */
   grantTypes: string[]
   /** Send the killed token in the header `DeactivatedAccessToken` of a refresh. Default true. */
@@ -104,6 +106,7 @@ export function openBankingSettings(overrides: Partial<OpenBankingSettings>): Op
     addedScopes: [],
     blankRuns: false,
     applicationIdTokens: false,
+    idTokenEncryptionKey: undefined,
     grantTypes: ['authorization_code', 'client_credentials', 'refresh_token'],
     deactivatedAccessTokenHeader: true,
     parallelRefreshFails: false,

@@ -1,9 +1,10 @@
 /** The body of a token response, in the members' order the providers show, and its ID token. */
-import { randomUUID } from 'node:crypto'
+import { createPublicKey, randomUUID } from 'node:crypto'
 import type { IssuedToken } from '../access-tokens.js'
 import { RawJson } from '../answer.js'
 import { epochSeconds } from '../clock.js'
 import { leftHash, signJwt } from '../jwt.js'
+import { encryptJwt } from '../openid/jwe.js'
 import type { AuthorizationServer, IssuingServer } from './authorization-server.js'
 
 interface TokenResponse {
@@ -38,7 +39,7 @@ export function issueIdToken(
   const { token } = about
   const common = { at_hash: leftHash(token.token), ...lifeOf(server, token.clientId) }
   if (!token.isUserToken) return signIdToken(server, 'RS256', applicationClaims(common, token))
-  return signIdToken(server, 'PS256', userClaims(common, { ...about, ...token }))
+  return encrypted(server, signIdToken(server, 'PS256', userClaims(common, { ...about, ...token })))
 }
 
 /** The one that comes with the code (OpenID Connect Core §3.3.2.11, FAPI 1.0 Advanced §5.2.2.1): `s_hash`, no `at_hash`. */
@@ -49,7 +50,13 @@ export function issueFrontChannelIdToken(
   const clientId = server.store.client.id
   const { nbf: _, ...common } = lifeOf(server, clientId)
   const hash = about.state === undefined ? {} : { s_hash: leftHash(about.state) }
-  return signIdToken(server, 'PS256', { ...userClaims(common, { ...about, clientId }), ...hash })
+  return encrypted(server, signIdToken(server, 'PS256', { ...userClaims(common, { ...about, clientId }), ...hash }))
+}
+
+/** To the client's key, where it has registered one. */
+function encrypted({ settings: { idTokenEncryptionKey: key } }: AuthorizationServer, idToken: string): string {
+  const header = { alg: 'RSA-OAEP', enc: 'A256GCM', cty: 'JWT' }
+  return key === undefined ? idToken : encryptJwt(idToken, header, createPublicKey(key))
 }
 
 function signIdToken({ signingKeys }: IssuingServer, alg: string, claims: Record<string, unknown>): string {

@@ -11,6 +11,7 @@ import { answerPushedRequest, answerPushedRequestOf4 } from '../open-banking/pus
 import { answerIntrospection, answerRevocation } from '../open-banking/revocation.js'
 import { openBankingSettings } from '../open-banking/settings.js'
 import { answerTokenRequest } from '../open-banking/token-endpoint.js'
+import { answerUserinfo } from '../open-banking/userinfo.js'
 import { type Route, startServer } from '../server.js'
 import { createSystem, createSystemState, type StartedSystem, type SystemContext } from '../system.js'
 import type { StartedApiManager } from './wso2-api-manager.js'
@@ -143,6 +144,7 @@ function endpoints(server: AuthorizationServer, origin: string): Route[] {
       handle: r => answerPushedRequest(server, r),
     },
     { kind: 'token', method: 'POST', matches: at('/oauth2/token'), handle: r => answerTokenRequest(server, r) },
+    { kind: 'userinfo', method: '*', matches: at('/oauth2/userinfo'), handle: r => answerUserinfo(server, r) },
     { kind: 'revocation', method: 'POST', matches: at('/oauth2/revoke'), handle: r => answerRevocation(server, r) },
     {
       kind: 'introspection',
@@ -176,6 +178,7 @@ function metadata({ issuer, settings }: AuthorizationServer, origin: string): ob
     pushed_authorization_request_endpoint: `${origin}/oauth2/par`,
     revocation_endpoint: `${origin}/oauth2/revoke`,
     introspection_endpoint: `${origin}/oauth2/introspect`,
+    userinfo_endpoint: `${origin}/oauth2/userinfo`,
     jwks_uri: `${origin}/oauth2/jwks`,
     scopes_supported: settings.registeredScopes,
     response_types_supported: settings.responseTypes,
