@@ -4,7 +4,7 @@ import type { AccessTokens } from '../access-tokens.js'
 import { BoundedMap } from '../record.js'
 
 /** As `Status` shows it. */
-export type ConsentStatus = 'AwaitingAuthorisation' | 'Authorised' | 'Rejected' | 'Revoked'
+type ConsentStatus = 'AwaitingAuthorisation' | 'Authorised' | 'Rejected' | 'Revoked'
 
 /** A consent as the bank remembers it. Times are epoch milliseconds of the sandbox. */
 export interface Consent {
