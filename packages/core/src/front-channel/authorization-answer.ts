@@ -28,7 +28,7 @@ export interface ReceivedAnswer {
 const names = ['code', 'state', 'iss', 'id_token', 'access_token', 'response', 'error', 'error_description'] as const
 
 /** The parameters an answer may have, whichever way it comes. @see RFC 6749 §4.1.2, RFC 9207 §2, JARM §2.3 */
-export type AnswerParameter = (typeof names)[number]
+type AnswerParameter = (typeof names)[number]
 
 /** Whether a name is a response parameter's, which a redirect URI may not have in its own query. */
 export function isAnswerParameter(name: string): boolean {

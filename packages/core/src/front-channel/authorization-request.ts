@@ -81,11 +81,19 @@ function checkRequestOptions(client: Client, options: AuthorizationRequestOption
   const own = ['requestObject', 'pushed', 'requiresStateHash', 'lifetimeMs']
   checkOptions('createAuthorizationRequest', options, [...authorizationParameterNames, ...own])
   checkRequestObject(client, options.requestObject)
+  checkIsUnreadable(client, options)
   if (options.pushed !== undefined) checkBoolean('pushed', options.pushed)
   if (options.pushed === false && mustBePushed(client))
     throw optionError('pushed', `must not be false: ${client.provider.name} takes pushed requests alone`)
   if (options.requiresStateHash !== undefined) checkBoolean('requiresStateHash', options.requiresStateHash)
   if (options.lifetimeMs !== undefined) checkNumber('lifetimeMs', options.lifetimeMs, 1)
+}
+
+/** A query stands in logs and histories: an ID token in it has to be encrypted (JARM §2.3.1). */
+function checkIsUnreadable({ metadata }: Client, { responseType, responseMode }: AuthorizationRequestOptions): void {
+  if (responseType !== 'code id_token' || responseMode !== 'query.jwt') return
+  if (metadata.authorization_encrypted_response_alg === undefined)
+    throw optionError('responseMode', 'query.jwt is for ID tokens only where the answer is encrypted (JARM §2.3.1)')
 }
 
 /** @see RFC 9126 §5, §6 */

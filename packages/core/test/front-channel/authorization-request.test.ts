@@ -191,6 +191,7 @@ const wrong: readonly (readonly [option: string, options: object])[] = [
   ['scope', { responseType: 'code id_token', scope: 'accounts' }],
   ['responseMode', { responseMode: 'web_message' }],
   ['responseMode', { responseType: 'code id_token', scope: 'openid', responseMode: 'query' }],
+  ['responseMode', { responseType: 'code id_token', scope: 'openid', responseMode: 'query.jwt' }],
   ['resource', { resource: 'api' }],
   ['resource', { resource: 'https://api.example/#a' }],
   ['prompt', { prompt: [] }],
