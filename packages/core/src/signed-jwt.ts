@@ -198,13 +198,20 @@ function checkedHeader(reading: Reading, part: string): JwtHeader {
   const { alg, crit, b64, kid } = header
   const accepted = acceptedAlgorithms(reading)
   if (typeof alg !== 'string' || !accepted.some(one => isSameAlgorithm(one, alg)))
-    throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}; ${accepted.join(' or ')} was registered`)
+    throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}; ${wantedAlgorithms(reading, accepted)}`)
   // RFC 7515 §4.1.11: whoever does not understand a critical member has to refuse, and none is understood here
   if (crit !== undefined || b64 !== undefined)
     throw invalid(reading, 'crit', `has a header that must be understood: ${shown(reading, [crit].flat().join(' '))}`)
   if (kid !== undefined && typeof kid !== 'string') throw invalid(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
   checkType(reading, header.typ)
   return Object.freeze(header) as JwtHeader
+}
+
+/** Where the client was told of no registration, the message says how it is told. */
+function wantedAlgorithms({ client, expected: { kind } }: Reading, accepted: readonly string[]): string {
+  const wanted = accepted.join(' or ')
+  if (registeredFor(client.metadata, kind).algorithm !== undefined) return `${wanted} was registered`
+  return `expected ${wanted}, as nothing else was registered; if something was, say so: metadata.${kind}_signed_response_alg`
 }
 
 /** As registered; `RS256` where nothing was, or what the server says it uses where that is not among it. */

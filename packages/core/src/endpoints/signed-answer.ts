@@ -1,4 +1,4 @@
-/** Answers that come as a signed JWT: who says them, to whom, and when (RFC 9701 §5, OpenID Connect Core §5.3.2). */
+/** Answers that come as a signed JWT: who says them, to whom, and when (RFC 9701 §5, OpenID Connect Core §5.3.2, JARM §2.4). */
 import { kindOf } from '../body.js'
 import type { Client } from '../client.js'
 import { msToSeconds } from '../clock.js'
@@ -10,7 +10,7 @@ interface ExpectedAnswer {
   /** As a message names it, such as `introspection response`. */
   readonly what: string
   /** Those that have to be there; the others are checked where they are. */
-  readonly required: readonly ('iss' | 'aud' | 'iat')[]
+  readonly required: readonly ('iss' | 'aud' | 'iat' | 'exp')[]
 }
 
 type Claims = Readonly<Record<string, unknown>>
