@@ -26,8 +26,7 @@ function responseDraft(provider: OpenidProvider, asked: AuthorizationParameters)
     code,
     state: asked.state,
     ...(isHybrid ? { id_token: idTokenInFront(provider, asked, code) } : {}),
-    // in a signed response the issuer stands in the claims (RFC 9207 §2.4)
-    ...(provider.settings.issParameter && signed === undefined ? { iss: provider.issuer } : {}),
+    ...(provider.settings.issParameter ? { iss: provider.issuer } : {}),
   }
   const present = Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined)
   return { parameters: present, place: place as AnswerPlace, elsewhere: [], signed: signed !== undefined }
@@ -60,7 +59,8 @@ function signedParameters(provider: OpenidProvider, { parameters }: Authorizatio
     iss: issuer,
     aud: clientId,
     exp: epochSeconds(clock.now()) + 600,
-    ...Object.fromEntries(parameters),
+    // the issuer is a claim of its own already (RFC 9207 §2.4)
+    ...Object.fromEntries(parameters.filter(([name]) => name !== 'iss')),
   }
   const draft = jwtDraft({ alg, kid, typ: 'JWT' }, claims, privateKey)
   return [['response', writeJwt(provider.misbehaviours.apply('jarm', 'authorization', draft, provider))]]

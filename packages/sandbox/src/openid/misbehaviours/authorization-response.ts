@@ -42,10 +42,10 @@ export const authorizationResponseMisbehaviours = {
   'plain instead of JARM': draft => Object.assign(draft, { signed: false }),
   /** A signed response that nobody asked for. */
   'JARM instead of plain': draft => Object.assign(draft, { signed: true }),
-  /** A description of a megabyte, with line breaks and escape sequences. */
+  /** A long description with line breaks and escape sequences. */
   'hostile error_description': draft => {
     refused(draft)
-    draft.parameters.push(['error_description', `\u001b[2J\r\nSet-Cookie: a=b\r\n${'a'.repeat(1_000_000)}`])
+    draft.parameters.push(['error_description', `\u001b[2J\r\nSet-Cookie: a=b\r\n${'a'.repeat(20_000)}`])
   },
 } satisfies Changes<'authorization-response'>
 
