@@ -72,7 +72,7 @@ const flags = [
   'require_auth_time',
 ]
 
-/** A copy, checked; a wrong member is named with `metadata.` before it. */
+/** A copy without secrets, checked; a wrong member is named with `metadata.` before it. */
 export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
   checkObject('metadata', metadata)
   const each = (names: readonly string[], check: (option: string, value: unknown) => void) => {
@@ -82,7 +82,12 @@ export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
   each(flags, checkBoolean)
   each(['default_max_age'], (option, value) => checkNumber(option, value, 0))
   for (const kind of responseKinds) checkResponse(metadata, kind)
-  return Object.freeze({ ...metadata })
+  return Object.freeze(Object.fromEntries(Object.entries(metadata).filter(([name]) => !isSecret(name))))
+}
+
+/** What a server answers to a registration may be given whole, and clients are printed. @see RFC 7591 §3.2.1 */
+function isSecret(name: string): boolean {
+  return /(secret|token)$/.test(name)
 }
 
 function checkResponse(metadata: ClientMetadata, kind: ResponseKind): void {

@@ -459,6 +459,15 @@ describe('createClient', () => {
     expect(client.metadata).toEqual({ client_name: 'App', id_token_signed_response_alg: 'PS256' })
   })
 
+  test('keeps no secret of a registration that is given whole', () => {
+    const metadata = {
+      client_secret: 'the secret',
+      registration_access_token: 'the token',
+      dpop_bound_access_tokens: false,
+    }
+    expect(openIdServer().client({ metadata }).metadata).toEqual({ dpop_bound_access_tokens: false })
+  })
+
   test('reads the secret of each method that has one', async () => {
     const metadata = { id_token_signed_response_alg: 'HS256' }
     const client = openIdServer().client({ metadata, auth: clientSecretPost(async () => secret) })
