@@ -189,6 +189,24 @@ describe('oidc-provider that wants nonces', () => {
     expect((await users(key).for('bob').getTokenSet({ force: true })).tokenType).toBe('DPoP')
   })
 
+  test('says invalid_grant of an imported refresh token without a proof, which is alive once there is a key', async () => {
+    const { refreshToken } = await createUserTokenSources({ client: clientOf('app', dpopKey()), store: memoryStore() })
+      .for('dave')
+      .redeem(await login('app', 'dave'))
+    const store = memoryStore()
+    const withoutKey = createUserTokenSources({ client: clientOf('app', undefined), store }).for('dave')
+    await withoutKey.import({ refreshToken })
+    requests.splice(0)
+    for (let times = 0; times < 3; times++)
+      await expect(withoutKey.getTokenSet()).rejects.toMatchObject({
+        code: 'ERR_LOGIN_REQUIRED',
+        reason: 'invalid_grant',
+      })
+    expect(requests).toEqual(['POST /token'])
+    const withKey = createUserTokenSources({ client: clientOf('app', dpopKey()), store }).for('dave')
+    expect((await withKey.getTokenSet()).tokenType).toBe('DPoP')
+  })
+
   test('takes the refresh token of a client with credentials by another key: that is what the tokens are bound to then', async () => {
     const store = memoryStore()
     const [key, other] = [dpopKey(), dpopKey()]

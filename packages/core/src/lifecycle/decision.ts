@@ -24,6 +24,8 @@ export interface Wanted {
   readonly now: number
   /** Whether the caller has the lease, so that nobody else is about to send or waits for an answer. */
   readonly leased: boolean
+  /** Whether the client has no DPoP key, at a server that knows of them. Default `false`. */
+  readonly lacksProof?: boolean | undefined
   /** Whether a refresh token that came with a proof by this DPoP key may be sent. Default: any may. */
   readonly mayProve?: ((jkt: string) => boolean) | undefined
   /** How often a refresh token may be sent again when its outcome is not known. */
@@ -37,13 +39,14 @@ export interface Wanted {
 
 /** Asked after `re_read`; and once before the lease is asked for, whether there is anything to wait for. */
 export function decide(record: LineageRecord, wanted: Wanted): Decision {
-  const { entry, serves, now, leased, resends, mayProve = () => true } = wanted
+  const { entry, serves, now, leased, resends, mayProve = () => true, lacksProof = false } = wanted
   const token = record.accessTokens[entry]
   if (token !== undefined && serves(token)) return { step: 'serve', token }
   const { refreshToken, refreshTokenJkt, refreshTokenExpiresAt } = record
   if (refreshToken === undefined && isAsked(record, now)) return { step: 'ask' }
   if (refreshToken === undefined) return { step: 'log_in', reason: record.ended ?? 'no_refresh_token' }
   if (refreshTokenJkt !== undefined && !mayProve(refreshTokenJkt)) return { step: 'log_in', reason: 'other_dpop_key' }
+  if (record.unproven === 'refused' && lacksProof) return { step: 'log_in', reason: 'invalid_grant' }
   const mark = markOf(record, refreshToken)
   if (!leased && isUnderWay(mark)) return { step: 'wait' }
   if (refreshTokenExpiresAt !== undefined && refreshTokenExpiresAt <= now)

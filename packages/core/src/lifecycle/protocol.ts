@@ -17,6 +17,7 @@ import {
   type Mark,
   marked,
   markOf,
+  refusedUnproven,
   rescued,
   unsent,
 } from './record.js'
@@ -227,6 +228,11 @@ function* afterFailure(spent: Spent, { error, hasLeft }: { error: unknown; hasLe
     throw error
   }
   const reason = endBy(outcome, failed, circumstances)
+  if (reason === 'invalid_grant' && before.unproven !== undefined && refresh.lacksProof) {
+    const change = (record: LineageRecord) => refusedUnproven(record, failed)
+    yield* take({ step: 'note', change, mayReplace: isStill(marked) })
+    return { step: 'log_in', reason, cause: error }
+  }
   if (reason !== undefined) return yield* end(marked, reason, error)
   yield* take({ step: 'note', change: changeAfter(outcome, failed, before), mayReplace: isStill(marked) })
   if (error instanceof LeaseLost) return again

@@ -15,6 +15,11 @@ export interface LineageRecord {
   readonly refreshToken?: string | undefined
   /** The thumbprint of the DPoP key it came with; `undefined` when it came with none. */
   readonly refreshTokenJkt?: string | undefined
+  /**
+   * Of one that was imported without a DPoP key, and not used since: the server may want a proof with it. `'refused'` once it
+   * has said `invalid_grant` of it, which then may mean that (oidc-provider 9): it is not sent again without one.
+   */
+  readonly unproven?: 'imported' | 'refused' | undefined
   readonly refreshTokenExpiresAt?: number | undefined
   /** From when on its end is told, so that somebody can log in again in time. */
   readonly refreshTokenWarnAt?: number | undefined
@@ -170,6 +175,11 @@ export function ended(record: LineageRecord, reason: EndReason): LineageRecord {
   return { ...withoutRefreshToken(record), spent: spentWith(record), origins: originsOf(record), ended: reason }
 }
 
+/** The server may have refused it for want of a proof: with one it may be as good as before. */
+export function refusedUnproven(record: LineageRecord, failed: Failed): LineageRecord {
+  return { ...nothingDone(record, { failure: failed.failure }), unproven: 'refused' }
+}
+
 /** An API rejected an access token. */
 export function discarded(record: LineageRecord, entry: string, accessToken: string): LineageRecord {
   if (record.accessTokens[entry]?.accessToken !== accessToken) return record
@@ -212,7 +222,14 @@ export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshT
   const origins = isFirst ? withInForce(record.origins) : isSame ? record.origins : originsOf(record)
   const spent = isSame ? record.spent : spentWith(record, refreshToken)
   const binding = bindingOf(isSame ? record.refreshTokenJkt : (brought.jkt ?? record.refreshTokenJkt))
-  return { ...lasting, refreshToken, ...binding, ...expiryOf(brought, isSame ? record : {}), origins, spent }
+  return {
+    ...lasting,
+    refreshToken,
+    ...binding,
+    ...expiryOf(brought, isSame ? record : {}),
+    origins,
+    spent,
+  }
 }
 
 /** Most are bound to no key: that takes no place. */
@@ -253,6 +270,7 @@ function withoutRefreshToken(record: LineageRecord): LineageRecord {
   const {
     refreshToken,
     refreshTokenJkt,
+    unproven,
     refreshTokenExpiresAt,
     refreshTokenWarnAt,
     sending,

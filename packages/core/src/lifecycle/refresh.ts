@@ -85,7 +85,16 @@ export function byRefreshToken(client: Client, { scope, resource }: Asked, subje
       cool_down: ({ refreshToken: token }) => refuseWhileResting(attemptOf(token)),
       send: ({ refreshToken: token, beforeSending }) => send(token, () => run(beforeSending(), does)),
     }
-    const refresh = { ...wanted, entry: entry.key, resends, mayProve, holder: lease.holder, now, checkOpen }
+    const refresh = {
+      ...wanted,
+      entry: entry.key,
+      resends,
+      mayProve,
+      lacksProof: lacksProof(client),
+      holder: lease.holder,
+      now,
+      checkOpen,
+    }
     throwIfKnown(lineage, decide(lineage.known?.record ?? emptyRecord, { ...refresh, now: now(), leased: false }))
     const conclude = (verdict: Verdict) => {
       if (verdict.step === 'answered')
@@ -187,6 +196,16 @@ function ofLogin(grant: Grant, login: IdTokenClaims | undefined): Grant {
  */
 function holdsKey({ dpop, auth }: Client, jkt: string): boolean {
   return dpop !== undefined && (auth.method !== 'none' || dpop.thumbprint === jkt)
+}
+
+/**
+ * Whether a server that knows of DPoP is asked without a key: it may refuse for that, in the words for a dead refresh token.
+ *
+ * @see RFC 9449 §5.1
+ */
+export function lacksProof({ dpop, provider, metadata }: Client): boolean {
+  const knowsDpop = provider.metadata.dpop_signing_alg_values_supported !== undefined
+  return dpop === undefined && knowsDpop && metadata.dpop_bound_access_tokens !== false
 }
 
 /** How each step is done. */

@@ -38,6 +38,7 @@ export function isMissing(record: LineageRecord): boolean {
 const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
   refreshToken: true,
   refreshTokenJkt: true,
+  unproven: true,
   refreshTokenExpiresAt: true,
   refreshTokenWarnAt: true,
   accessTokens: true,

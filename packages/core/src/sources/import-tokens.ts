@@ -3,6 +3,7 @@ import type { AccessTokenType } from '../binding.js'
 import type { Client } from '../client.js'
 import type { Entry } from '../lifecycle/lineage.js'
 import { answered, knows, type LineageRecord, startingOver, withRefreshToken } from '../lifecycle/record.js'
+import { lacksProof } from '../lifecycle/refresh.js'
 import { StoredLineage } from '../lifecycle/stored.js'
 import { checkCredential, checkNumber, checkOptions, checkText, optionError } from '../options.js'
 import { TokenSet } from '../token-set.js'
@@ -32,27 +33,18 @@ export async function importTokens(client: Client, { key, lineage }: Entry, toke
   checkTokens(client, tokens)
   const { refreshToken, accessToken, tokenType, refreshTokenExpiresAt, expiresAt, scope } = tokens
   const jkt = tokenType === 'DPoP' ? client.dpop?.thumbprint : undefined
+  const mayWantProof = refreshToken !== undefined && lacksProof(client)
   const stored = new StoredLineage(lineage, client.clock)
   const obtainedAt = client.clock.now()
   await stored.update((record: LineageRecord) => {
     if (refreshToken !== undefined && knows(record, refreshToken)) return record
     const begun = startingOver(record)
-    return accessToken === undefined
-      ? withRefreshToken(begun, { refreshToken, jkt, refreshTokenExpiresAt, obtainedAt })
-      : answered(
-          begun,
-          key,
-          new TokenSet({
-            accessToken,
-            tokenType,
-            jkt,
-            refreshToken,
-            obtainedAt,
-            expiresAt,
-            refreshTokenExpiresAt,
-            scope,
-          }),
-        )
+    const members = { tokenType, jkt, refreshToken, obtainedAt, expiresAt, refreshTokenExpiresAt, scope }
+    const taken =
+      accessToken === undefined
+        ? withRefreshToken(begun, members)
+        : answered(begun, key, new TokenSet({ accessToken, ...members }))
+    return mayWantProof ? { ...taken, unproven: 'imported' } : taken
   })
   if (refreshToken !== undefined) await stored.letOthersObject()
 }
