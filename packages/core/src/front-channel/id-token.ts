@@ -29,9 +29,9 @@ export interface ExpectedIdToken {
 }
 
 /** How far clocks may be apart, in seconds. */
-export const clockToleranceSeconds = 60
+const clockToleranceSeconds = 60
 /** How long ago an ID token may have been issued, in seconds: it comes right after a login or a refresh. */
-export const mostSecondsOld = 3_600
+const mostSecondsOld = 3_600
 
 /**
  * Checks an ID token: signature, then each claim.
