@@ -1,4 +1,5 @@
 /** What a hostile or broken server may answer: by the browser, from its endpoints, and in its documents. */
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Fault, Misbehaviour, RequestKind } from '@grantkit/sandbox'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -6,6 +7,7 @@ import {
   AuthorizationServerError,
   isGrantKitError,
   LoginRequiredError,
+  userInfo,
 } from '../../src/index.js'
 import { basic, basicFormPost, fapi1, fapi2Dpop, hybrid } from './flows.js'
 import {
@@ -178,6 +180,12 @@ describe('a JWK set', () => {
     await expectRefusedLogin(scene, 'jwks', 'in front')
   })
 
+  test('that drips in is waited for until the deadline', async () => {
+    scene = await begin({ ...hybrid, client: () => ({ transport: { timeoutMs: 300 } }) })
+    scene.openid.fail({ kind: 'drip', ms: 10 }, { ...always, on: 'jwks' })
+    await expectRefusedLogin(scene, 'jwks', 'in front')
+  })
+
   test('is not asked for again and again for keys it has not', async () => {
     scene = await begin(hybrid)
     await logIn(scene)
@@ -301,6 +309,13 @@ describe('a DPoP nonce', () => {
     expect(sentTo(openid).filter(kind => kind === 'token')).toHaveLength(2)
   })
 
+  test('is no matter of a proof that is refused: it is not made again', async () => {
+    scene = await begin(fapi2Dpop)
+    scene.openid.misbehave('dpop: invalid_dpop_proof', { ...always, on: 'token' })
+    expect(await refusalOf(() => logIn(scene))).toMatchObject({ error: 'invalid_dpop_proof' })
+    expect(sentTo(scene.openid).filter(kind => kind === 'token')).toHaveLength(1)
+  })
+
   test('that is wanted and not given is asked for no more than that', async () => {
     scene = await begin(fapi2Dpop)
     const { openid } = scene
@@ -353,5 +368,47 @@ describe('on refresh', () => {
     expectNoSecret(error, secretsOf(scene))
     scene.sandbox.advance(120_000)
     expect((await alice.getTokenSet({ force: true })).accessToken).toBe(scene.openid.issuedTokens.at(-1)?.token)
+  })
+})
+
+describe('userinfo', () => {
+  test.each<Misbehaviour>([
+    'userinfo: not JSON',
+    'userinfo: JSON array',
+    'userinfo: JSON null',
+    'userinfo: missing sub',
+    'userinfo: other sub',
+  ])('%s', async misbehaviour => {
+    scene = await begin(basic)
+    await logIn(scene)
+    scene.openid.misbehave(misbehaviour)
+    const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+    expect(isGrantKitError(error) && error.code, String(error)).toMatch(/^ERR_(VALIDATION|TOKEN_RESPONSE)$/)
+    expectNoSecret(error, secretsOf(scene))
+  })
+
+  test.each<Fault>([
+    { kind: 'redirect', location: 'https://stranger.example/' },
+    { kind: 'huge', bytes: 1e12 },
+  ])('%o', async fault => {
+    scene = await begin(basic)
+    await logIn(scene)
+    scene.openid.fail(fault, { ...always, on: 'userinfo' })
+    const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+    expect(isGrantKitError(error), String(error)).toBe(true)
+  })
+})
+
+describe('the names', () => {
+  test('of all misbehaviours about ID tokens, answers and keys stand in a test of this folder', async () => {
+    scene = await begin(basic)
+    const folder = new URL('.', import.meta.url)
+    const texts = readdirSync(folder).map(file => readFileSync(new URL(file, folder), 'utf8'))
+    const isNamed = (name: string) => texts.some(text => text.includes(`'${name}'`) || text.includes(`"${name}"`))
+    const ofOthers = /^(discovery|jwks|pushed-authorization|token-response|userinfo): /
+    const unnamed = scene.openid.misbehaviours.filter(
+      name => !ofOthers.test(name) && !isNamed(name) && !isNamed(name.replace(/^[\w-]+: /, '')),
+    )
+    expect(unnamed).toEqual([])
   })
 })

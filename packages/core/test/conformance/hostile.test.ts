@@ -13,7 +13,17 @@ import {
   hybrid,
   hybridFormPost,
 } from './flows.js'
-import { begin, callApi, expectRefusedLogin, type Flow, logIn, type Moment, type Scene } from './scene.js'
+import {
+  begin,
+  callApi,
+  expectRefusedLogin,
+  expectValidationError,
+  type Flow,
+  logIn,
+  type Moment,
+  refusalOf,
+  type Scene,
+} from './scene.js'
 
 let scene: Scene
 afterEach(() => scene?.sandbox.stop())
@@ -110,6 +120,7 @@ describe('an ID token in front', () => {
     ...idToken,
     ['wrong c_hash', 'c_hash'],
     ['missing c_hash', 'c_hash'],
+    ['huge claims', /^(jwt|response|id_token)$/],
     ['wrong s_hash', 's_hash'],
   ])
 })
@@ -125,6 +136,91 @@ describe('a signed answer', () => {
     ['missing state', 'state'],
     ['missing code', 'code'],
     ['code as number', 'code'],
+    ['huge claims', 'response'],
     ['an ID token', 'code'],
   ])
+})
+
+describe('the second ID token of the hybrid flow', () => {
+  test.each<[Misbehaviour, string]>([
+    ['id-token: other sub', 'sub'],
+    ['id-token: wrong iss', 'iss'],
+    ['id-token: wrong nonce', 'nonce'],
+    ['id-token: wrong at_hash', 'at_hash'],
+    ['id-token: bad signature', 'signature'],
+  ])('%s', async (name, check) => {
+    scene = await begin(hybrid)
+    scene.openid.misbehave(name, { on: 'token' })
+    await expectRefusedLogin(scene, check, 'at the token endpoint')
+  })
+})
+
+describe('an ID token that is encrypted', () => {
+  const encrypted: Flow = {
+    settings: { idTokenEncryption: { alg: 'RSA-OAEP-256', enc: 'A128CBC-HS256' } },
+    client: ({ openid }) => ({
+      metadata: { id_token_signed_response_alg: 'RS256', id_token_encrypted_response_alg: 'RSA-OAEP-256' },
+      decryptionKeys: [{ key: openid.signingKey }],
+    }),
+  }
+  test('is read', async () => {
+    scene = await begin(encrypted)
+    expect((await logIn(scene)).idTokenClaims?.sub).toBe('alice')
+  })
+
+  refused('id-token', encrypted, 'at the token endpoint', [
+    ['not encrypted', 'encryption'],
+    ['encrypted to another key', 'encryption'],
+    ['encrypted with RSA1_5', 'encryption'],
+    ['encrypted and compressed', 'encryption'],
+    ['encrypted and not signed', /^(encryption|jwt)$/],
+    ['wrong iss', 'iss'],
+    ['another key', 'signature'],
+  ])
+})
+
+describe('what was asked for', () => {
+  test.each<[Flow, Misbehaviour, string]>([
+    [{ request: { maxAgeSeconds: 60 } }, 'id-token: old auth_time', 'auth_time'],
+    [{ request: { maxAgeSeconds: 60 } }, 'id-token: missing auth_time', 'auth_time'],
+    [{ request: { essentialAcr: 'urn:strong' } }, 'id-token: wrong acr', 'acr'],
+    [{ request: { essentialAcr: 'urn:strong' } }, 'id-token: missing acr', 'acr'],
+    [
+      { request: { openbankingIntentId: 'consent-1' } },
+      'id-token: wrong openbanking_intent_id',
+      'openbanking_intent_id',
+    ],
+  ])('%o %s', async (flow, misbehaviour, check) => {
+    scene = await begin(flow)
+    await logIn(scene)
+    scene.openid.misbehave(misbehaviour)
+    expectValidationError(await refusalOf(() => logIn(scene)), check)
+  })
+})
+
+describe('what looks odd and is right', () => {
+  test.each<[Flow, Misbehaviour]>([
+    [basic, 'id-token: aud as array'],
+    [basic, 'id-token: several aud with azp'],
+    [basic, 'id-token: missing kid'],
+    [basic, 'id-token: missing at_hash'],
+    [basic, 'id-token: missing c_hash'],
+    [basic, 'id-token: missing s_hash'],
+    [basic, 'id-token: missing openbanking_intent_id'],
+    // of a member that is there twice the last one counts (RFC 7519 §4), and the server has signed both
+    [basic, 'id-token: duplicate claims'],
+    [hybrid, 'id-token: duplicate claims'],
+    [hybrid, 'id-token: missing s_hash'],
+    // what a token is bound to may be known to the server alone: it is the server's format
+    [fapi2Dpop, 'access-token: missing cnf'],
+    [jarm, 'jarm: long exp'],
+    [jarm, 'jarm: aud as array'],
+    [jarm, 'jarm: missing kid'],
+    [jarm, 'jarm: duplicate claims'],
+  ])('%o %s', async (flow, misbehaviour) => {
+    scene = await begin(flow)
+    scene.openid.misbehave(misbehaviour, { times: Number.POSITIVE_INFINITY })
+    await logIn(scene)
+    expect(await callApi(scene)).toBe(200)
+  })
 })
