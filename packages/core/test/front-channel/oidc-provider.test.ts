@@ -1,11 +1,10 @@
-/** Logins at an authorization server we did not write: oidc-provider, on loopback, with a browser in a few lines. */
+/** Logins at an authorization server we did not write: oidc-provider, on loopback. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider, { type ClientMetadata } from 'oidc-provider'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
-  type AuthorizationAnswer,
   type AuthorizationRequestOptions,
   type Client,
   type ClientOptions,
@@ -21,6 +20,7 @@ import {
   signer,
 } from '../../src/index.js'
 import { failure } from '../answering.js'
+import { browse } from '../browser.js'
 
 const redirectUri = 'https://app.example/callback'
 const ps256 = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -121,31 +121,6 @@ async function decide(request: IncomingMessage, response: ServerResponse): Promi
   return oidc.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
 }
 
-/** Follows redirects with cookies until it is sent to the app, or has a form to post there. */
-async function browse(url: string): Promise<AuthorizationAnswer> {
-  const cookies = new Map<string, string>()
-  let next = url
-  for (let hops = 0; hops < 10; hops++) {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(next, { redirect: 'manual', headers: { cookie } })
-    for (const set of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
-      cookies.set(name, value)
-    }
-    const location = response.headers.get('location')
-    if (location === null) return postedIn(await response.text())
-    next = new URL(location, next).href
-    if (next.startsWith(redirectUri)) return next
-  }
-  throw new Error('redirected without end')
-}
-
-function postedIn(html: string): URLSearchParams {
-  if (!html.includes(`action="${redirectUri}"`)) throw new Error(`no answer: ${html.replace(/<[^>]*>/g, ' ')}`)
-  const inputs = html.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)
-  return new URLSearchParams([...inputs].map(([, name = '', value = '']): [string, string] => [name, value]))
-}
-
 const byKey = () => privateKeyJwt({ key: ps256.privateKey, alg: 'PS256', kid: 'rsa-1' })
 const requestObject = { signer: signer({ key: ps256.privateKey, alg: 'PS256', kid: 'rsa-1' }) }
 
@@ -167,7 +142,7 @@ async function login(client: Client, options: Partial<AuthorizationRequestOption
     scope: 'openid accounts',
     ...options,
   })
-  const answer = await browse(url)
+  const answer = await browse(url, redirectUri)
   const grant = await readAuthorizationResponse(client, JSON.parse(JSON.stringify(transaction)), answer)
   return { tokenSet: await requestTokenSet(client, grant), url, answer, transaction }
 }
@@ -217,7 +192,7 @@ describe('a user logs in', () => {
       prompt: 'consent',
       pushed: true,
     })
-    const grant = await readAuthorizationResponse(client, transaction, await browse(url))
+    const grant = await readAuthorizationResponse(client, transaction, await browse(url, redirectUri))
     const user = createUserTokenSources({ client }).for('ann')
     const first = await user.redeem(grant)
     expect(first.idTokenClaims).toMatchObject({ sub: 'ann', nonce: transaction.nonce })
@@ -284,7 +259,7 @@ describe('a user does not log in', () => {
   test('with a code that somebody else has used', async () => {
     const client = await clientOf('key')
     const { url, transaction } = await createAuthorizationRequest(client, { redirectUri, scope: 'openid' })
-    const grant = await readAuthorizationResponse(client, transaction, await browse(url))
+    const grant = await readAuthorizationResponse(client, transaction, await browse(url, redirectUri))
     await requestTokenSet(client, grant)
     expect(await failure(requestTokenSet(client, grant))).toMatchObject({ error: 'invalid_grant' })
     await client.close()
@@ -295,7 +270,7 @@ describe('a user does not log in', () => {
     const [one, other] = await Promise.all(
       [0, 1].map(() => createAuthorizationRequest(client, { redirectUri, scope: 'openid' })),
     )
-    const answer = await browse(one?.url ?? '')
+    const answer = await browse(one?.url ?? '', redirectUri)
     expect(await failure(readAuthorizationResponse(client, other?.transaction as never, answer))).toMatchObject({
       check: 'state',
     })
