@@ -63,7 +63,7 @@ export function checkConfirmation(
   if (key !== undefined && jkt === undefined) refuse('is bound to a DPoP key (jkt)', 'this client has none')
   if (key !== undefined && key !== jkt) refuse('is bound to another DPoP key (jkt)', 'it was asked for with ours')
   if (key !== undefined && tokenType === 'Bearer') refuse('is bound to a DPoP key (jkt)', 'its type is Bearer')
-  if (certificate !== undefined && certificates.length > 0 && !certificates.includes(withoutPadding(certificate)))
+  if (certificate !== undefined && certificates.length > 0 && !certificates.includes(asBase64url(certificate)))
     refuse('is bound to another certificate (x5t#S256)', 'it was asked for with ours')
   if (registered?.jkt && tokenType === 'DPoP' && key === undefined)
     refuse('names no DPoP key (jkt)', 'the client is registered for tokens that are bound to one')
@@ -88,7 +88,12 @@ function confirmationOf(accessToken: string): Readonly<Record<string, unknown>> 
   return isObject(claims.cnf) ? claims.cnf : {}
 }
 
-/** Base64 is base64, however it ends. */
-function withoutPadding(thumbprint: unknown): string {
-  return String(thumbprint).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+/** Some servers write a thumbprint in the other alphabet of base64, or with padding. What is no text is no thumbprint. */
+function asBase64url(thumbprint: unknown): string {
+  if (typeof thumbprint !== 'string') return ''
+  // of many more a search for the last ones would take its time
+  return thumbprint
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/={1,2}$/, '')
 }

@@ -148,10 +148,11 @@ function challengesOf(header: string): readonly Challenge[] | undefined {
   return challenges
 }
 
-/** Of a header that follows no grammar: whatever reads like a parameter. */
+/** Of a header that follows no grammar: whatever reads like a parameter. A name is tried from its beginning alone. */
 function membersIn(header: string): Map<string, string> {
   const members = new Map<string, string>()
-  for (const pair of header.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)) addMember(members, pair)
+  for (const pair of header.matchAll(/(?<![\w-])([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g))
+    addMember(members, pair)
   return members
 }
 

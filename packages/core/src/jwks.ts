@@ -84,11 +84,13 @@ export class ServerKeys {
     if (this.#ageAt(client.clock.now()) >= freshMs) await this.#loadOnce(client).catch(() => {})
   }
 
-  /** What there is, for a message: the names of some keys. */
-  describe(): string {
-    const names = this.#keys
-      .slice(0, 5)
-      .map(({ jwk }) => (typeof jwk.kid === 'string' ? jwk.kid.slice(0, 50) : 'no kid'))
+  /**
+   * What there is, for a message: the names of some keys.
+   *
+   * @param shown a name of the server's, as a message may show it
+   */
+  describe(shown: (kid: string) => string): string {
+    const names = this.#keys.slice(0, 5).map(({ jwk }) => (typeof jwk.kid === 'string' ? shown(jwk.kid) : 'no kid'))
     const others = this.#keys.length > names.length ? ` and ${this.#keys.length - names.length} more` : ''
     return names.length === 0 ? 'its set is empty' : `its set has ${names.join(', ')}${others}`
   }

@@ -257,7 +257,8 @@ async function checkSignature(reading: Reading, header: JwtHeader, signed: Signe
   const which = kid === undefined ? `${alg}, no kid` : `${alg}, kid ${named(reading, kid)}`
   if (kept.length + others.length > 0)
     throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${which})`)
-  throw invalid(reading, 'kid', `is signed by a key that the server does not publish (${which}): ${keys.describe()}`)
+  const published = keys.describe(name => named(reading, name))
+  throw invalid(reading, 'kid', `is signed by a key that the server does not publish (${which}): ${published}`)
 }
 
 async function checkMac(reading: Reading, signed: Signed): Promise<void> {

@@ -89,6 +89,13 @@ describe('cnf', () => {
       ['a key in a Bearer token', bound({ jkt: 'k' }), 'Bearer', { jkt: 'k' }, 'its type is Bearer'],
       ['another certificate', bound(x5t('b')), 'Bearer', { certificates: ['a'] }, 'is bound to another certificate'],
       [
+        'a certificate in a list',
+        bound(x5t(['a'])),
+        'Bearer',
+        { certificates: ['a'] },
+        'is bound to another certificate',
+      ],
+      [
         'another certificate beside our key',
         bound({ jkt: 'k', ...x5t('b') }),
         'DPoP',
@@ -105,6 +112,11 @@ describe('cnf', () => {
       expect(check).toThrow(message)
       expect(check).not.toThrow(token)
     })
+
+  test('of a megabyte of padding is refused, without minutes in a regular expression', () => {
+    const token = bound(x5t(`${'='.repeat(700_000)}x`))
+    expect(() => checkConfirmation(token, 'Bearer', { certificates: ['a'] }, server)).toThrow('another certificate')
+  })
 
   test('of any token holds or is refused, and nothing else happens', () => {
     const token = fc.oneof(

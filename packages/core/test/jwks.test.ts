@@ -283,7 +283,16 @@ describe('a set', () => {
     const server = openIdServer(keyFor('RS256', { kid: 'one' }), keyFor('RS256', { kid: 'two' }))
     const error = await readSignedJwt(server.client(), await idToken(first, { kid: 'three' }), expected).catch(e => e)
     expect(error.message).toContain('kid "three"')
-    expect(error.message).toContain('its set has one, two')
+    expect(error.message).toContain('its set has "one", "two"')
+  })
+
+  test('is told by names that are printable and short, whatever they are', async () => {
+    const names = ['a\nb\u001b[31m', 'x'.repeat(300)]
+    const [one, other] = names.map(kid => keyFor('RS256', { kid })) as [ServerKeyPair, ServerKeyPair]
+    const jwt = await idToken(first, { kid: 'three' })
+    const { message } = await readSignedJwt(openIdServer(one, other).client(), jwt, expected).catch(e => e)
+    expect(message).toContain('its set has "a b [31m", "xxx')
+    expect(message.length).toBeLessThan(500)
   })
 })
 
