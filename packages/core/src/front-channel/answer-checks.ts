@@ -49,7 +49,8 @@ export function checkState(
 
 /** Of an answer that nothing ties to a request. */
 export function stateIsMissing(): ValidationError {
-  return new ValidationError('state', 'is missing; the answer to a request repeats what it sent')
+  const hint = 'a fragment does not reach the server by itself (use form_post, or let the page bring it)'
+  return new ValidationError('state', `is missing; the answer to a request repeats what it sent, and ${hint}`)
 }
 
 /** In a time that does not tell how much of it fits. */
@@ -64,14 +65,16 @@ function isSame(one: string, other: string): boolean {
  */
 export function checkIssuer(
   { provider }: Client,
-  { parameters: { iss, id_token: idToken } }: ReceivedAnswer,
-  { issuer, responseType }: AuthorizationTransaction,
+  { parameters: { iss, code, id_token: idToken } }: ReceivedAnswer,
+  { issuer, responseType, state, nonce, codeVerifier }: AuthorizationTransaction,
 ): void {
   const isNamed = iss !== undefined || (idToken !== undefined && responseType !== 'code')
   if (!isNamed && flagIn(provider.metadata, 'authorization_response_iss_parameter_supported'))
     throw new ValidationError('iss', 'is missing, and the server says that it sends it (RFC 9207 §2.4)')
-  if (iss !== undefined && iss !== issuer)
-    throw new ValidationError('iss', 'names another server than the one that was asked: a mix-up, or a wrong issuer')
+  if (iss === undefined || iss === issuer) return
+  const secrets = [state, nonce, codeVerifier, code].filter(one => one !== undefined)
+  const came = redact(iss, 200, { secrets, open: [issuer] })
+  throw new ValidationError('iss', `is "${came}"; "${issuer}" was asked: a mix-up, or a wrong issuer`)
 }
 
 /** Throws the error that came instead of a code. */

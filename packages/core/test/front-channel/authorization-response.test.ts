@@ -115,6 +115,7 @@ describe('refused by name:', () => {
     ['iss', 'another issuer', by({ iss: 'https://evil.example' })],
     ['iss', 'the issuer with a slash', by({ iss: `${issuer}/` })],
     ['iss', 'an empty issuer', by({ iss: '' })],
+    ['iss', 'an issuer that repeats the code', by({ iss: 'https://evil.example/code-1' })],
     ['iss', 'no issuer where the server promises one', by({}), {}, promised],
     ['iss', 'an error of another issuer', by({ code: undefined, error: 'access_denied', iss: 'https://evil.example' })],
     ['iss', 'an error without the issuer that is promised', by({ code: undefined, error: 'a' }), {}, promised],
@@ -217,6 +218,17 @@ describe('refused by name:', () => {
     const error = await failure(answered(answer, options, circumstances))
     expect(error).toMatchObject({ code: 'ERR_VALIDATION', check, provider: 'example' })
     expect(inspect(error, { depth: 9 })).not.toContain('code-1')
+  })
+
+  test('an issuer by what came and what was wanted', async () => {
+    const error = await failure(answered(by({ iss: 'https://evil.example' })))
+    expect(error.message).toContain('"https://evil.example"')
+    expect(error.message).toContain(`"${issuer}"`)
+  })
+
+  test('an answer that lost its fragment, with what may have become of it', async () => {
+    const error = await failure(answered(() => '/cb', hybrid))
+    expect(error.message).toContain('a fragment does not reach the server by itself')
   })
 
   test.each([[undefined], [7], [null], [Promise.resolve('/cb')], [{ url: '/cb', headers: {} }]])(
