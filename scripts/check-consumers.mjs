@@ -18,12 +18,7 @@ cpSync(join(root, '.npmrc'), join(folder, '.npmrc'))
 const packages = pack(folder)
 const everyPackage = packages.map(({ manifest }, index) => `export * as package${index} from '${manifest.name}'\n`)
 writeFileSync(join(folder, 'src/every-package.ts'), everyPackage.join(''))
-check('is installed', process.platform === 'win32' ? 'npm.cmd' : 'npm', [
-  'install',
-  '--no-save',
-  '--loglevel=error',
-  ...packages.map(({ tarball }) => tarball),
-])
+install('is installed')
 
 /** What a program's authors may have set, and whether Node runs what the compiler makes of it. */
 const settings = [
@@ -47,6 +42,15 @@ node('is tested by Jest with ts-jest, jose transformed', [
   '--config',
   'jest.jose.config.js',
 ])
+
+install('is installed with the newest types of Node', '@types/node@latest')
+node('compiles with them', ['node_modules/typescript/bin/tsc', '-p', '.', '--skipLibCheck', 'false', '--noEmit'])
+
+function install(name, ...others) {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  const tarballs = packages.map(({ tarball }) => tarball)
+  check(name, npm, ['install', '--no-save', '--loglevel=error', ...tarballs, ...others])
+}
 
 function node(name, args) {
   check(name, process.execPath, args)

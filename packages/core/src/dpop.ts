@@ -2,10 +2,10 @@
  * DPoP: proofs that whoever sends a request has the key its token is bound to (RFC 9449 §4), and the nonces that servers
  * want in them (§8, §9). A proof is made at once, so that no HTTP library has to wait for one at a hop.
  */
-import { type JsonWebKey, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { SigningAlgorithm } from './algorithms.js'
 import { msToSeconds } from './clock.js'
-import { generatePrivateKey, jwkThumbprint, localSigner, type PrivateKey } from './keys.js'
+import { generatePrivateKey, type Jwk, jwkThumbprint, localSigner, type PrivateKey } from './keys.js'
 import { checkOptions, optionError, parseUrl } from './options.js'
 import { sha256 } from './secret.js'
 
@@ -46,7 +46,7 @@ export interface DpopKey {
   /** `jkt`: the SHA-256 thumbprint of the public key, which `dpop_jkt` and `cnf` name it by. @see RFC 7638, RFC 9449 §6, §10 */
   readonly thumbprint: string
   /** As it stands in each proof. */
-  readonly publicJwk: Readonly<JsonWebKey>
+  readonly publicJwk: Jwk
   /** A new proof, good for one request: its `jti` is a UUID of its own. @see RFC 9449 §4.2 */
   signProof(proof: DpopProof): string
 }

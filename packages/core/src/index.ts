@@ -42,6 +42,7 @@ export type { Secret } from './secret.js'
 export type { MacAlgorithm, SigningAlgorithm } from './algorithms.js'
 export {
   type ExternalSigner,
+  type Jwk,
   jwkThumbprint,
   type PrivateKey,
   type Signer,

@@ -6,7 +6,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
-  type JsonWebKey,
+  type JsonWebKeyInput,
   KeyObject,
   sign,
   webcrypto,
@@ -29,8 +29,16 @@ export interface Signer {
   signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string>
 }
 
+/** A key as JSON, as `KeyObject.export()` and jose make it; with further members, such as `kid`. @see RFC 7517 §4 */
+export interface Jwk {
+  /** By its registered name. */
+  readonly [member: string]: unknown
+  /** The type of the key, such as `EC`; required of every key, whatever the type that other libraries give it. */
+  readonly kty?: string | undefined
+}
+
 /** A private key: PEM as text or bytes (PKCS#8, PKCS#1, SEC1, encrypted or not), a JWK, or an object of Node or WebCrypto. */
-export type PrivateKey = string | Uint8Array | KeyObject | webcrypto.CryptoKey | JsonWebKey
+export type PrivateKey = string | Uint8Array | KeyObject | webcrypto.CryptoKey | webcrypto.JsonWebKey | Jwk
 
 /**
  * Signs with a key that is elsewhere: KMS, HSM, Vault.
@@ -81,7 +89,7 @@ export function signer(options: SignerOptions): Signer {
 export interface LocalSigner {
   readonly alg: SigningAlgorithm
   /** The public half, with the members that a thumbprint is made of and no others (RFC 7638 §3.2). */
-  readonly publicJwk: JsonWebKey
+  readonly publicJwk: Jwk
   /** The signature as JOSE wants it (RFC 7518 §3). */
   readonly sign: (input: Uint8Array) => Buffer
 }
@@ -108,7 +116,7 @@ export function localSigner({ key: given, alg: chosen, passphrase }: LocalSigner
   const options = signOptionsFor(parsed, algorithm)
   return {
     alg,
-    publicJwk: createPublicKey(parsed).export({ format: 'jwk' }) as JsonWebKey,
+    publicJwk: createPublicKey(parsed).export({ format: 'jwk' }) as Jwk,
     sign: input => sign(algorithm.hash, input, options),
   }
 }
@@ -191,7 +199,7 @@ export function parsePrivateKey(option: string, key: PrivateKey, passphrase?: st
   if (key.kty === 'oct') throw optionError(option, 'is a symmetric JWK; a private key is needed')
   if (typeof key.d !== 'string') throw optionError(option, 'is a public JWK (no d); the private one is needed')
   try {
-    return createPrivateKey({ key, format: 'jwk' })
+    return createPrivateKey({ key, format: 'jwk' } as JsonWebKeyInput)
   } catch {
     throw optionError(option, 'is not a usable JWK')
   }
@@ -214,7 +222,7 @@ function parsePem(option: string, pem: string, passphrase: string | undefined): 
   }
 }
 
-function isJwk(key: unknown): key is JsonWebKey {
+function isJwk(key: unknown): key is Jwk {
   return typeof key === 'object' && key !== null && 'kty' in key
 }
 
@@ -227,7 +235,7 @@ function algorithmOf(alg: SigningAlgorithm): Algorithm {
   return algorithm
 }
 
-function checkJwkUse(jwk: JsonWebKey, alg: string): void {
+function checkJwkUse(jwk: webcrypto.JsonWebKey | Jwk, alg: string): void {
   const eddsa = ['EdDSA', 'Ed25519']
   if (jwk.alg !== undefined && jwk.alg !== alg && !(eddsa.includes(alg) && eddsa.includes(String(jwk.alg))))
     throw optionError('alg', `is ${alg}, the JWK's own alg is another`)
@@ -321,16 +329,16 @@ function derValue(der: Uint8Array | undefined, tag: number): Buffer | undefined 
   return end <= der.length ? Buffer.from(der.subarray(start, end)) : undefined
 }
 
-function publicJwk(key: PrivateKey): JsonWebKey {
+function publicJwk(key: PrivateKey): Jwk {
   if (isJwk(key)) return key
   try {
-    return keyObject(key).export({ format: 'jwk' }) as JsonWebKey
+    return keyObject(key).export({ format: 'jwk' }) as Jwk
   } catch {
     throw optionError('key', 'must be a key or a certificate in PEM whose public half can be exported')
   }
 }
 
-function keyObject(key: Exclude<PrivateKey, JsonWebKey>): KeyObject {
+function keyObject(key: PrivateKey): KeyObject {
   if (types.isCryptoKey(key)) return KeyObject.from(key)
   return types.isKeyObject(key) ? key : createPublicKey(Buffer.from(key as string))
 }
