@@ -53,7 +53,7 @@ export interface StepUp {
   /** `acr_values`, the preferred one first; `undefined` when the challenge names none. */
   readonly acrValues: readonly string[] | undefined
   /** `max_age`, in seconds; `undefined` when the challenge names none. */
-  readonly maxAge: number | undefined
+  readonly maxAgeSeconds: number | undefined
 }
 
 /**
@@ -69,7 +69,7 @@ export function readStepUp(refusal: ApiRefusal, provider: Provider | undefined):
   const errors = challenges.map(({ members }) => members.get('error'))
   const members = challenges[errors.indexOf(stepUpError)]?.members
   if (members === undefined || errors.includes('invalid_token')) return undefined
-  return { acrValues: acrValuesIn(members.get('acr_values')), maxAge: maxAgeIn(members.get('max_age')) }
+  return { acrValues: acrValuesIn(members.get('acr_values')), maxAgeSeconds: maxAgeIn(members.get('max_age')) }
 }
 
 const stepUpError = 'insufficient_user_authentication'
@@ -86,15 +86,18 @@ function maxAgeIn(text = ''): number | undefined {
 
 /** For callers of a user's source: no renewal would help, since a refresh is no login. */
 export function stepUpRequired({ client, subject }: TokenSource, stepUp: StepUp): LoginRequiredError {
-  const { acrValues, maxAge } = stepUp
-  const wanted = [acrValues && `acr ${acrValues.join(' or ')}`, maxAge !== undefined && `at most ${maxAge} s ago`]
+  const { acrValues, maxAgeSeconds } = stepUp
+  const wanted = [
+    acrValues && `acr ${acrValues.join(' or ')}`,
+    maxAgeSeconds !== undefined && `at most ${maxAgeSeconds} s ago`,
+  ]
   const login = ['another login', ...wanted.filter(Boolean)].join(', ')
   return new LoginRequiredError(`The user must log in: the API wants ${login}`, {
     provider: client?.provider.name,
     subject,
     reason: stepUpError,
     acrValues,
-    maxAge,
+    maxAgeSeconds,
   })
 }
 

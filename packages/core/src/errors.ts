@@ -267,7 +267,7 @@ export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
   /** The authentication contexts one of which is wanted. */
   readonly acrValues?: readonly string[] | undefined
   /** How long ago the login may have been, in seconds. */
-  readonly maxAge?: number | undefined
+  readonly maxAgeSeconds?: number | undefined
 }
 
 /** Only the user can help: no refresh token, or a dead one, or an API wants another login. `code` is `ERR_LOGIN_REQUIRED`. */
@@ -285,14 +285,14 @@ export class LoginRequiredError extends GrantKitError {
    */
   readonly acrValues: readonly string[] | undefined
   /** `max_age` for the authorization request, in seconds; `undefined` where nobody asked for one. */
-  readonly maxAge: number | undefined
+  readonly maxAgeSeconds: number | undefined
 
   constructor(message: string, options: LoginRequiredErrorOptions = {}) {
     super('ERR_LOGIN_REQUIRED', message, options)
     this.subject = options.subject
     this.reason = options.reason
     this.acrValues = options.acrValues
-    this.maxAge = options.maxAge
+    this.maxAgeSeconds = options.maxAgeSeconds
   }
 }
 

@@ -24,7 +24,7 @@ test('a user is to log in as the API wants it, and nothing is renewed', async ()
     subject: 'alice',
     reason: 'insufficient_user_authentication',
     acrValues: ['urn:strong'],
-    maxAge: 300,
+    maxAgeSeconds: 300,
   })
   expect(server.requests).toEqual([])
 })

@@ -123,27 +123,30 @@ describe('isUnexplained', () => {
 describe('a step-up challenge', () => {
   const stepUp = (wwwAuthenticate: string, status = 401) => readStepUp({ status, wwwAuthenticate, body: '' }, undefined)
   const wanted: readonly (readonly [string, StepUp])[] = [
-    ['Bearer error="insufficient_user_authentication"', { acrValues: undefined, maxAge: undefined }],
+    ['Bearer error="insufficient_user_authentication"', { acrValues: undefined, maxAgeSeconds: undefined }],
     [
       'Bearer realm="api", error="insufficient_user_authentication", error_description="A different level", acr_values="myACR other", max_age="5"',
-      { acrValues: ['myACR', 'other'], maxAge: 5 },
+      { acrValues: ['myACR', 'other'], maxAgeSeconds: 5 },
     ],
-    ['DPoP error=insufficient_user_authentication, MAX_AGE=0, algs="ES256"', { acrValues: undefined, maxAge: 0 }],
+    [
+      'DPoP error=insufficient_user_authentication, MAX_AGE=0, algs="ES256"',
+      { acrValues: undefined, maxAgeSeconds: 0 },
+    ],
     [
       'Basic realm="x", Bearer error="insufficient_user_authentication", acr_values="\\"quoted\\""',
-      { acrValues: ['"quoted"'], maxAge: undefined },
+      { acrValues: ['"quoted"'], maxAgeSeconds: undefined },
     ],
     [
       'Bearer error=insufficient_user_authentication, error_description=Please log in, acr_values=urn:strong',
-      { acrValues: ['urn:strong'], maxAge: undefined },
+      { acrValues: ['urn:strong'], maxAgeSeconds: undefined },
     ],
     [
       'Bearer error="insufficient_user_authentication", acr_values="a\tb  \u00fc", max_age="-1"',
-      { acrValues: ['a', 'b'], maxAge: undefined },
+      { acrValues: ['a', 'b'], maxAgeSeconds: undefined },
     ],
     [
       'Bearer error="insufficient_user_authentication", max_age="5; prompt=none"',
-      { acrValues: undefined, maxAge: undefined },
+      { acrValues: undefined, maxAgeSeconds: undefined },
     ],
   ]
   for (const [header, found] of wanted) test(`is read from ${header}`, () => expect(stepUp(header)).toEqual(found))
@@ -170,10 +173,10 @@ describe('a step-up challenge', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 2_000 }), text => {
         for (const header of [text, `Bearer error="insufficient_user_authentication", acr_values="${text}"`]) {
-          const { acrValues = [], maxAge = 0 } = stepUp(header) ?? {}
+          const { acrValues = [], maxAgeSeconds = 0 } = stepUp(header) ?? {}
           expect(acrValues.length).toBeLessThanOrEqual(20)
           for (const value of acrValues) expect(value).toMatch(/^[\x21-\x7e]{1,255}$/)
-          expect(maxAge).toBeGreaterThanOrEqual(0)
+          expect(maxAgeSeconds).toBeGreaterThanOrEqual(0)
         }
       }),
     )

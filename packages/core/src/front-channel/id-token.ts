@@ -19,9 +19,9 @@ export interface ExpectedIdToken {
   /** What `s_hash` is of, where that is there. */
   readonly state?: string | undefined
   /** `max_age` of the authorization request, in seconds. Default: `default_max_age` as registered, else any. */
-  readonly maxAge?: number | undefined
+  readonly maxAgeSeconds?: number | undefined
   /** The authentication context classes of which it has to be one, where an essential one was asked for. Default: any. */
-  readonly acrValues?: readonly string[] | undefined
+  readonly essentialAcr?: readonly string[] | undefined
   /** `sub`, where it is known: of the other ID token of a hybrid flow, of the login that is repeated. Default: any. */
   readonly subject?: string | undefined
   /** Claims that have to be there beside those that always have to, such as `c_hash` and `s_hash` in a hybrid flow. */
@@ -236,24 +236,28 @@ function checkNonce(checking: Checking): void {
 /** @see OpenID Connect Core §3.1.3.7 (12), §5.5.1.1 */
 function checkContextClass(checking: Checking): void {
   const { claims, client, expected } = checking
-  if (expected.acrValues === undefined || client.provider.conform.relax?.includes('acr')) return
-  if (isText(claims.acr) && expected.acrValues.includes(claims.acr)) return
+  if (expected.essentialAcr === undefined || client.provider.conform.relax?.includes('acr')) return
+  if (isText(claims.acr) && expected.essentialAcr.includes(claims.acr)) return
   throw invalid(
     checking,
     'acr',
-    `is ${shown(checking, claims.acr)}; expected ${expected.acrValues.map(one => `"${one}"`).join(' or ')}`,
+    `is ${shown(checking, claims.acr)}; expected ${expected.essentialAcr.map(one => `"${one}"`).join(' or ')}`,
   )
 }
 
 /** @see OpenID Connect Core §3.1.3.7 (13) */
 function checkAuthenticationTime(checking: Checking): void {
   const { claims, client, expected } = checking
-  const { maxAge = client.metadata.default_max_age } = expected
-  if (maxAge === undefined && claims.auth_time === undefined && !client.metadata.require_auth_time) return
+  const { maxAgeSeconds = client.metadata.default_max_age } = expected
+  if (maxAgeSeconds === undefined && claims.auth_time === undefined && !client.metadata.require_auth_time) return
   const authTime = timeIn(checking, 'auth_time')
   const now = msToSeconds(client.clock.now())
-  if (maxAge !== undefined && authTime + maxAge < now - clockToleranceSeconds)
-    throw invalid(checking, 'auth_time', `is too long ago: ${authTime}, and it is ${now} now; max_age is ${maxAge}`)
+  if (maxAgeSeconds !== undefined && authTime + maxAgeSeconds < now - clockToleranceSeconds)
+    throw invalid(
+      checking,
+      'auth_time',
+      `is too long ago: ${authTime}, and it is ${now} now; max_age is ${maxAgeSeconds}`,
+    )
 }
 
 /** Which parts of the answer it is a signature of. */

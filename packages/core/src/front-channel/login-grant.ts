@@ -58,7 +58,7 @@ export async function checkedBy(
 }
 
 function expectedOf({ nonce, state, maxAgeSeconds, essentialAcr }: AuthorizationTransaction): ExpectedIdToken {
-  return { nonce, state, maxAge: maxAgeSeconds, acrValues: essentialAcr }
+  return { nonce, state, maxAgeSeconds, essentialAcr }
 }
 
 /** What was asked for with one value is about that, or says nothing of it (OpenID Connect Core §5.5.1). */

@@ -83,10 +83,10 @@ describe('validateIdToken', () => {
     ['no at_hash where it has to be', 'at_hash', {}, { accessToken: 'token', required: ['at_hash'] }],
     ['no c_hash where it has to be', 'c_hash', {}, { code: 'code', required: ['c_hash'] }],
     ['no s_hash where it has to be', 's_hash', {}, { state: 'state', required: ['s_hash'] }],
-    ['no acr', 'acr', {}, { acrValues: ['high'] }],
-    ['another acr', 'acr', { acr: 'low' }, { acrValues: ['high', 'higher'] }],
-    ['a login longer ago than max_age', 'auth_time', { auth_time: now - 161 }, { maxAge: 100 }],
-    ['no auth_time, though max_age was sent', 'auth_time', {}, { maxAge: 100 }],
+    ['no acr', 'acr', {}, { essentialAcr: ['high'] }],
+    ['another acr', 'acr', { acr: 'low' }, { essentialAcr: ['high', 'higher'] }],
+    ['a login longer ago than max_age', 'auth_time', { auth_time: now - 161 }, { maxAgeSeconds: 100 }],
+    ['no auth_time, though max_age was sent', 'auth_time', {}, { maxAgeSeconds: 100 }],
     ['an auth_time that is a text', 'auth_time', { auth_time: 'today' }],
   ]
   for (const [name, check, members, expected] of wrong)
@@ -107,8 +107,8 @@ describe('validateIdToken', () => {
       { accessToken: 'token', code: 'code', state: 'state' },
     ],
     ['a hash of what is not known', { c_hash: hashOf('code') }],
-    ['an acr that was asked for', { acr: 'higher' }, { acrValues: ['high', 'higher'] }],
-    ['a login as long ago as max_age', { auth_time: now - 160 }, { maxAge: 100 }],
+    ['an acr that was asked for', { acr: 'higher' }, { essentialAcr: ['high', 'higher'] }],
+    ['a login as long ago as max_age', { auth_time: now - 160 }, { maxAgeSeconds: 100 }],
     ['the same subject', {}, { subject: 'user' }],
   ]
   for (const [name, members, expected] of right)
@@ -117,7 +117,7 @@ describe('validateIdToken', () => {
     })
 
   test('a provider may leave out the check of acr', async () => {
-    const expected = { acrValues: ['urn:openbanking:psd2:sca'] }
+    const expected = { essentialAcr: ['urn:openbanking:psd2:sca'] }
     const members = { acr: 'urn:mace:incommon:iap:silver' }
     expect((await refusal(members, expected)).message).toContain('urn:mace:incommon:iap:silver')
     expect(await validate(members, expected, { conform: { relax: ['acr'] } })).toMatchObject(members)
@@ -131,7 +131,7 @@ describe('validateIdToken', () => {
   test('by registration a login may be so long ago', async () => {
     const client = { metadata: { default_max_age: 100 } }
     expect((await refusal({ auth_time: now - 161 }, {}, { client })).check).toBe('auth_time')
-    await validate({ auth_time: now - 161 }, { maxAge: 200 }, { client })
+    await validate({ auth_time: now - 161 }, { maxAgeSeconds: 200 }, { client })
   })
 
   for (const [alg, hash] of [
@@ -153,7 +153,7 @@ describe('validateIdToken', () => {
       code: 'the-code',
       state: 'the-state',
       nonce: 'the-nonce',
-      acrValues: ['a'],
+      essentialAcr: ['a'],
     }
     for (const secret of ['access', 'the-code', 'the-state', 'the-nonce'])
       for (const claim of ['iss', 'aud', 'azp', 'acr']) {

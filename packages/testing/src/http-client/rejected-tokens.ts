@@ -137,9 +137,9 @@ const stepUps: readonly HttpClientCase[] = [
         baseUrl: api.origin,
       })
       const error = ourError(await rejectionOf(client, { method: 'POST', url: '/', body: { json: { a: 1 } } }))
-      const { code, subject, reason, acrValues, maxAge } = error as LoginRequiredError
+      const { code, subject, reason, acrValues, maxAgeSeconds } = error as LoginRequiredError
       assert.deepEqual([code, subject, reason], ['ERR_LOGIN_REQUIRED', 'ann', 'insufficient_user_authentication'])
-      assert.deepEqual([acrValues, maxAge], [['urn:strong', 'urn:phr'], 300])
+      assert.deepEqual([acrValues, maxAgeSeconds], [['urn:strong', 'urn:phr'], 300])
       api.handler = ok
       await succeed(client, { url: '/' })
       assert.deepEqual(credentials(api), bearers(server, 1, 1))
@@ -162,8 +162,8 @@ const stepUps: readonly HttpClientCase[] = [
         baseUrl: api.origin,
       })
       const error = ourError(await rejectionOf(client, { url: '/' }))
-      const { code, acrValues, maxAge } = error as LoginRequiredError
-      assert.deepEqual([code, acrValues, maxAge], ['ERR_LOGIN_REQUIRED', undefined, 0])
+      const { code, acrValues, maxAgeSeconds } = error as LoginRequiredError
+      assert.deepEqual([code, acrValues, maxAgeSeconds], ['ERR_LOGIN_REQUIRED', undefined, 0])
       assert.deepEqual([api.requests.length, server.requests], [2, 1])
       await users.close()
     },
