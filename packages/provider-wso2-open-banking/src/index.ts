@@ -37,6 +37,10 @@ export interface Wso2OpenBankingOptions {
   readonly revocationEndpoint?: string | undefined
   /** Where claims of a customer are. Default: `/oauth2/userinfo` beside a token endpoint at `/oauth2/token`. */
   readonly userinfoEndpoint?: string | undefined
+  /** Where logins on another device begin. Default: `/oauth2/device_authorize` beside a token endpoint at `/oauth2/token`. */
+  readonly deviceAuthorizationEndpoint?: string | undefined
+  /** Where logins without a browser begin (CIBA). Default: `/oauth2/ciba` beside a token endpoint at `/oauth2/token`. */
+  readonly backchannelAuthenticationEndpoint?: string | undefined
 }
 
 /** Options that are endpoints, by their names in the metadata, and where Identity Server has them beside its token endpoint. */
@@ -46,7 +50,19 @@ const endpoints = {
   jwksUri: { name: 'jwks_uri', beside: 'jwks' },
   revocationEndpoint: { name: 'revocation_endpoint', beside: 'revoke' },
   userinfoEndpoint: { name: 'userinfo_endpoint', beside: 'userinfo' },
+  deviceAuthorizationEndpoint: { name: 'device_authorization_endpoint', beside: 'device_authorize' },
+  backchannelAuthenticationEndpoint: { name: 'backchannel_authentication_endpoint', beside: 'ciba' },
 } as const
+
+/** Those of the server. A third-party provider is registered for the first three as a rule; others are the bank's to allow. */
+const grantTypes = [
+  'client_credentials',
+  'authorization_code',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer',
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:openid:params:grant-type:ciba',
+]
 
 /**
  * A WSO2 Open Banking server: Accelerator 2.0 with API Manager, 3.0 and 4.x with Identity Server.
@@ -77,7 +93,7 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       authorization_signing_alg_values_supported: ['PS256'],
       request_object_signing_alg_values_supported: ['PS256', 'ES256'],
       tls_client_certificate_bound_access_tokens: true,
-      grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token'],
+      grant_types_supported: grantTypes,
       token_endpoint_auth_methods_supported: [
         'private_key_jwt',
         'tls_client_auth',

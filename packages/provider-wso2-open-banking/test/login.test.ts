@@ -57,6 +57,8 @@ describe('the metadata', () => {
       jwks_uri: 'https://is.example.com:9446/oauth2/jwks',
       revocation_endpoint: 'https://is.example.com:9446/oauth2/revoke',
       userinfo_endpoint: 'https://is.example.com:9446/oauth2/userinfo',
+      device_authorization_endpoint: 'https://is.example.com:9446/oauth2/device_authorize',
+      backchannel_authentication_endpoint: 'https://is.example.com:9446/oauth2/ciba',
     })
   })
 
@@ -74,6 +76,8 @@ describe('the metadata', () => {
     'jwksUri',
     'revocationEndpoint',
     'userinfoEndpoint',
+    'deviceAuthorizationEndpoint',
+    'backchannelAuthenticationEndpoint',
   ] as const)('takes %s as given, and https alone', option => {
     const tokenEndpoint = 'https://is.example.com:9446/oauth2/token'
     const given = metadataOf({ tokenEndpoint, [option]: 'https://other.example.com/there' })

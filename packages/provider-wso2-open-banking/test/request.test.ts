@@ -147,9 +147,16 @@ describe('the parameters', () => {
     expect(make).toThrow(expect.objectContaining({ name: 'TypeError', option: 'parameters.client_assertion' }))
   })
 
-  test('takes the three grants a registered client has, and no other', () => {
+  test('takes the three grants a client is registered for, and those a bank may allow beside them', () => {
     const { metadata } = wso2OpenBanking({ tokenEndpoint: 'https://is.example.com/oauth2/token' })
-    expect(metadata.grant_types_supported).toEqual(['client_credentials', 'authorization_code', 'refresh_token'])
+    expect(metadata.grant_types_supported).toEqual([
+      'client_credentials',
+      'authorization_code',
+      'refresh_token',
+      'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'urn:ietf:params:oauth:grant-type:device_code',
+      'urn:openid:params:grant-type:ciba',
+    ])
   })
 })
 
