@@ -11,10 +11,11 @@ export interface Figure {
   readonly rows: readonly Row[]
 }
 
-/** What GrantKit's median may be at most, in the figure's unit; with `over`, that much more than this row's. */
+/** What GrantKit's median may be at most, in the figure's unit; with `over`, that much more than this row's; with `of`, that many times this row's. */
 export interface Goal {
   readonly atMost: number
   readonly over?: string
+  readonly of?: string
 }
 
 /** One contestant. */
@@ -63,7 +64,8 @@ export function isWithinLimits(figure: Figure): boolean {
 }
 
 /** Whether one is. */
-export function isReached({ atMost, over }: Goal, { rows }: Pick<Figure, 'rows'>): boolean {
+export function isReached({ atMost, over, of }: Goal, { rows }: Pick<Figure, 'rows'>): boolean {
   const medianOf = (name: string) => rows.find(row => row.name === name)?.measured.median ?? Number.NaN
+  if (of !== undefined) return medianOf(subject) <= atMost * medianOf(of)
   return medianOf(subject) <= atMost + (over === undefined ? 0 : medianOf(over))
 }

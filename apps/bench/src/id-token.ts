@@ -1,4 +1,4 @@
-/** Figure 8: an ID token checked, by a key of the server's that is kept. */
+/** Figure 9: an ID token checked, by a key of the server's that is kept. */
 import { constants, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { createClient, defineProvider, validateIdToken } from '@grantkit/core'
 import * as openid from 'openid-client'
@@ -21,7 +21,7 @@ async function checked(alg: 'PS256' | 'ES256'): Promise<Figure> {
     'openid-client': ofOpenidClient(token),
   } satisfies Record<string, Repeat>
   const times = await timeInTurns(contestants, { forMs: 4_000, times: 50 })
-  return ratioFigure({ name: `8  an ID token checked, ${alg}`, goals: [{ atMost: 1.25 }] }, times)
+  return ratioFigure({ name: `9  an ID token checked, ${alg}`, goals: [{ atMost: 1.25 }] }, times)
 }
 
 interface SignedIdToken {

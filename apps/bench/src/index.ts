@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { attaching } from './added.js'
 import { axiosRequest } from './axios-request.js'
 import { cachedRead } from './cached-read.js'
+import { codeFlows } from './code-flow.js'
 import { dpopProof } from './dpop-proof.js'
 import { type Figure, isWithinLimits } from './figure.js'
 import { idTokens } from './id-token.js'
@@ -29,6 +30,7 @@ async function measureAll(): Promise<Figure[]> {
     ...(await withServer(async origin => [await axiosRequest(origin), await tokenRequest(origin)])),
     ...(await userTokens()),
     ...(await idTokens()),
+    ...(await withServer(codeFlows, './answer-login.js')),
   ]
 }
 
@@ -36,8 +38,8 @@ function measureUnderLoad(): Promise<Figure[]> {
   return withServer(async origin => [...(await underLoad(origin)), await wave(origin)])
 }
 
-async function withServer(measure: (origin: string) => Promise<Figure[]>): Promise<Figure[]> {
-  const server = await startLocalServer()
+async function withServer(measure: (origin: string) => Promise<Figure[]>, script?: string): Promise<Figure[]> {
+  const server = await startLocalServer(script)
   try {
     return await measure(server.origin)
   } finally {

@@ -8,9 +8,13 @@ export interface LocalServer {
   close(): void
 }
 
-/** Starts the server of `answer.ts` on a free port of the loopback interface. */
-export async function startLocalServer(): Promise<LocalServer> {
-  const child = fork(fileURLToPath(import.meta.resolve('./answer.js')), { execArgv: [] })
+/**
+ * Starts a server on a free port of the loopback interface.
+ *
+ * @param script what its process runs
+ */
+export async function startLocalServer(script = './answer.js'): Promise<LocalServer> {
+  const child = fork(fileURLToPath(import.meta.resolve(script)), { execArgv: [] })
   const [port] = await once(child, 'message')
   return { origin: `http://127.0.0.1:${port}`, close: () => child.disconnect() }
 }

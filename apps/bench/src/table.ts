@@ -16,7 +16,7 @@ export function formatTable(figures: readonly Figure[]): string {
 
 function cells(figure: Figure, { name, measured, each }: Row): string[] {
   const { unit, goals } = figure
-  const goal = goals.find(({ over = subject }) => over === name)
+  const goal = goals.find(({ over, of = over ?? subject }) => of === name)
   return [
     `     ${name}`,
     show(measured.median, unit),
@@ -27,7 +27,8 @@ function cells(figure: Figure, { name, measured, each }: Row): string[] {
 }
 
 /** Stands in the row it compares with. */
-function describe({ atMost, over }: Goal, unit: Unit): string {
+function describe({ atMost, over, of }: Goal, unit: Unit): string {
+  if (of !== undefined) return `× ${atMost.toFixed(2)} ≥ ${subject}`
   if (over === undefined) return `≤ ${show(atMost, unit)}`
   return atMost === 0 ? `≥ ${subject}` : `+ ${show(atMost, unit)} ≥ ${subject}`
 }
