@@ -38,6 +38,7 @@ const coreInOrder = [
   'client-auth/',
   'decryption',
   'client-metadata',
+  'connection',
   'client',
   'their-words',
   'refusal',

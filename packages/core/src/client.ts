@@ -1,34 +1,37 @@
 /** A client: an id registered with a provider, its credentials, and the connection it uses. */
-import { checkTls, type TlsOptions } from './certificate.js'
 import type { ClientAuth } from './client-auth/client-auth.js'
 import { clientSecretBasic } from './client-auth/client-secret-basic.js'
 import { clientSecretPost } from './client-auth/client-secret-post.js'
 import { none } from './client-auth/none.js'
 import { type ClientMetadata, checkClientMetadata, registeredFor, responseKinds } from './client-metadata.js'
-import { type Clock, systemClock } from './clock.js'
+import {
+  type Connection,
+  type ConnectionOptions,
+  certificateAt,
+  checkConnection,
+  connect,
+  connectionOptionNames,
+} from './connection.js'
 import { type DecryptionKey, DecryptionKeys, symmetricEncryption } from './decryption.js'
 import type { DpopKey } from './dpop.js'
 import type { EventListener } from './events.js'
 import { type EndpointName, endpointIn, statedList } from './metadata.js'
-import { checkCredential, checkFunction, checkObject, checkOptions, checkSecureUrl, optionError } from './options.js'
+import { checkCredential, checkFunction, checkOptions, checkSecureUrl, optionError } from './options.js'
 import type { Provider } from './provider.js'
-import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
-import { identityOf, type Secret } from './secret.js'
-import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
+import type { Secret } from './secret.js'
 import { isMacAlgorithm } from './verification.js'
 
 /** Who asks, of which server, and by which connection. */
-export interface ClientOptions {
-  /** What a provider package's function returned. */
-  readonly provider: Provider
+export interface ClientOptions extends ConnectionOptions {
   /** `client_id`, as the server registered it. */
   readonly clientId: string
-  /** The secret, or an async function that is asked before every request; sent by the method the provider prefers. */
+  /**
+   * The secret, or an async function that is asked before every request; sent by the method that was registered
+   * (`metadata`), else by the one the provider prefers.
+   */
   readonly clientSecret?: Secret
   /** Another method of client authentication, such as `privateKeyJwt(…)`; instead of `clientSecret`. */
   readonly auth?: ClientAuth
-  /** Client certificate, private CA, server name and connect address, for this client's connections alone. */
-  readonly tls?: TlsOptions | undefined
   /**
    * Binds tokens to a key, made by `dpopKey()`: token requests prove its possession, and so does every API request with
    * such a token. Default: none.
@@ -36,13 +39,6 @@ export interface ClientOptions {
    * @see RFC 9449
    */
   readonly dpop?: DpopKey | undefined
-  /** Limits and proxy of the built-in transport, or a transport of your own, which has 30 s for each request. */
-  readonly transport?: Transport | Omit<TransportOptions, keyof TlsOptions> | undefined
-  /**
-   * Headers that requests to the server's endpoints carry beside the protocol's own, such as an API key a gateway asks
-   * for. A function is asked before every request. Default: the provider's, and `User-Agent: grantkit/<version>`.
-   */
-  readonly headers?: RequestHeaders | undefined
   /**
    * What the server has registered for the client, by its names in the registration (RFC 7591): which algorithms sign and
    * encrypt what comes to it. Default: what the RFCs have as default.
@@ -52,40 +48,22 @@ export interface ClientOptions {
   readonly decryptionKeys?: readonly DecryptionKey[] | undefined
   /** Told of every step; what it throws is ignored. */
   readonly onEvent?: EventListener | undefined
-  /** Default: the machine's. */
-  readonly clock?: Clock | undefined
 }
 
 /** A client of one server, made by `createClient()`. Printing one shows no secret. */
-export interface Client {
+export interface Client extends Connection {
   /** `client_id`. */
   readonly id: string
-  /** The server it is a client of. */
-  readonly provider: Provider
   /** How it proves who it is. */
   readonly auth: ClientAuth
   /** What the server has registered for it. */
   readonly metadata: ClientMetadata
   /** Opens what is encrypted to it; printing shows no key. */
   readonly decryptionKeys: DecryptionKeys
-  /** What its connections are made with. */
-  readonly tls: TlsOptions
   /** The key its tokens are bound to. */
   readonly dpop: DpopKey | undefined
-  /** What sends its requests. */
-  readonly transport: Transport
-  /** Tells this client's connection from others in a key. */
-  readonly connection: string
-  /** How long a request takes at most, in milliseconds. */
-  readonly timeoutMs: number
-  /** Tells the time for expiry, cool-downs and assertions. */
-  readonly clock: Clock
   /** Told of every step, if anybody is. */
   readonly onEvent: EventListener | undefined
-  /** Reads the headers beside the protocol's own, as they are now; printing a client shows none of them. */
-  readHeaders(): Promise<ReadHeaders>
-  /** Closes idle connections once the requests under way have their answers. */
-  close(): Promise<void>
 }
 
 /**
@@ -97,40 +75,20 @@ export interface Client {
 export function createClient(options: ClientOptions): Client {
   checkOptions('createClient', options, optionNames)
   checkCredential('clientId', options.clientId)
-  checkProvider(options.provider)
-  const { provider, clientId, tls = {}, dpop, clock = systemClock, onEvent } = options
-  if (typeof Object(clock).now !== 'function') throw optionError('clock', 'must have a function now()')
+  const { provider, clientId, dpop, onEvent } = options
+  checkConnection('createClient', options)
   if (onEvent !== undefined) checkFunction('onEvent', onEvent)
-  checkTls('createClient', tls, clock.now())
+  const metadata = checkClientMetadata(options.metadata ?? {})
   const auth = chooseAuth(options)
   auth.check?.({ clientId, provider })
   provider.conform.checkCredentials?.({ clientId, method: auth.method })
-  const metadata = checkClientMetadata(options.metadata ?? {})
   const decryptionKeys = new DecryptionKeys(options.decryptionKeys)
   if (dpop !== undefined) checkDpop(provider, dpop)
   else if (metadata.dpop_bound_access_tokens)
     throw optionError('dpop', 'is needed: by metadata.dpop_bound_access_tokens the client gets no other tokens')
   checkCanRead(metadata, { decryptionKeys, auth })
-  const { headers = {} } = options
-  checkRequestHeaders('headers', headers)
-  const transport = chooseTransport(options.transport, tls)
-  if (!transport.injected) checkCertificate(provider, auth, tls)
-  return {
-    id: clientId,
-    provider,
-    auth,
-    metadata,
-    decryptionKeys,
-    tls,
-    dpop,
-    transport: transport.send,
-    connection: transport.identity,
-    timeoutMs: transport.timeoutMs,
-    clock,
-    onEvent,
-    readHeaders: () => readRequestHeaders(provider.conform.requestHeaders, headers),
-    close: transport.close,
-  }
+  const certificateFor = auth.requiresCertificate ? ` for ${auth.method}` : certificateAt(provider)
+  return { id: clientId, auth, metadata, decryptionKeys, dpop, onEvent, ...connect(options, certificateFor) }
 }
 
 /**
@@ -140,7 +98,11 @@ export function createClient(options: ClientOptions): Client {
  * @param grantType of a request to the token endpoint: some servers refresh elsewhere
  * @throws TypeError naming the endpoint that the metadata lacks, or has where no credential may be sent
  */
-export function endpointFor({ provider, tls }: Client, endpoint: EndpointName, grantType?: string): string {
+export function endpointFor(
+  { provider, tls }: Pick<Client, 'provider' | 'tls'>,
+  endpoint: EndpointName,
+  grantType?: string,
+): string {
   const { metadata, conform, name } = provider
   const isRefresh = endpoint === 'token_endpoint' && grantType === 'refresh_token'
   if (isRefresh && conform.refreshEndpoint !== undefined) return conform.refreshEndpoint
@@ -152,18 +114,14 @@ export function endpointFor({ provider, tls }: Client, endpoint: EndpointName, g
 }
 
 const optionNames = [
-  'provider',
+  ...connectionOptionNames,
   'clientId',
   'clientSecret',
   'auth',
-  'tls',
   'dpop',
-  'transport',
-  'headers',
   'metadata',
   'decryptionKeys',
   'onEvent',
-  'clock',
 ] as const
 
 /** Refuses what was registered and cannot be read: without a key, or without a client secret. */
@@ -179,11 +137,6 @@ function checkCanRead(
     if ((isBySecret || isMacAlgorithm(algorithm)) && auth.secret === undefined)
       throw optionError('clientSecret', `is needed: by metadata the server uses it for ${kind} responses`)
   }
-}
-
-function checkProvider(provider: unknown): void {
-  if (typeof provider !== 'object' || provider === null || !('metadata' in provider) || !('conform' in provider))
-    throw optionError('provider', 'must come from a provider function or defineProvider()')
 }
 
 function chooseAuth(options: ClientOptions): ClientAuth {
@@ -228,35 +181,4 @@ function secretAuth(provider: Provider, clientSecret: Secret): ClientAuth {
   const onlyPost = accepted?.includes('client_secret_post') && !accepted.includes('client_secret_basic')
   const method = provider.conform.defaultSecretMethod ?? (onlyPost ? 'client_secret_post' : 'client_secret_basic')
   return method === 'client_secret_post' ? clientSecretPost(clientSecret) : clientSecretBasic(clientSecret)
-}
-
-function checkCertificate(provider: Provider, auth: ClientAuth, tls: TlsOptions): void {
-  if (tls.certificate !== undefined) return
-  if (auth.requiresCertificate) throw optionError('tls.certificate', `is needed for ${auth.method}`)
-  if (provider.conform.requiresCertificate)
-    throw optionError('tls.certificate', `is needed: ${provider.name} wants a client certificate on every request`)
-}
-
-interface ChosenTransport {
-  readonly send: Transport
-  readonly identity: string
-  readonly timeoutMs: number
-  readonly injected: boolean
-  readonly close: () => Promise<void>
-}
-
-function chooseTransport(transport: ClientOptions['transport'], tls: TlsOptions): ChosenTransport {
-  if (typeof transport === 'function') return userTransport(transport)
-  if (transport !== undefined) checkObject('transport', transport)
-  const made = createTransport({ ...transport, ...tls })
-  const { identity, timeoutMs } = made
-  return { send: made, identity, timeoutMs, injected: false, close: () => made.close() }
-}
-
-/** One that was made by `createTransport()` has its deadline; one of the user's own is given it. */
-function userTransport(transport: Transport & { readonly timeoutMs?: unknown }): ChosenTransport {
-  const chosen = { identity: identityOf(transport), injected: true, close: async () => {} }
-  const { timeoutMs } = transport
-  if (typeof timeoutMs === 'number') return { ...chosen, send: transport, timeoutMs }
-  return { ...chosen, send: withDeadline(transport, 30_000), timeoutMs: 30_000 }
 }

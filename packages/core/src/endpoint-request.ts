@@ -9,8 +9,10 @@ import type { TransportResponse } from './transport.js'
 export interface EndpointRequest<T> extends Pick<RequestFacts, 'endpoint'> {
   /** Of requests to the token endpoint alone. */
   readonly grantType?: string | undefined
-  /** Default `POST`. A `GET` carries its credentials, and no parameters. */
-  readonly method?: 'POST' | 'GET' | undefined
+  /** Default `POST`. `GET` and `DELETE` carry credentials, and no parameters. */
+  readonly method?: 'POST' | 'GET' | 'PUT' | 'DELETE' | undefined
+  /** Where it goes, if not to the endpoint itself: a resource that the endpoint has made, and that was checked. */
+  readonly url?: string | undefined
   /** What it carries beside the client's credentials; asked for before each attempt. Default: nothing. */
   readonly parameters?: (() => Parameters | Promise<Parameters>) | undefined
   /** Adds the credentials, where they are not the client's own: an access token, or none at all. */

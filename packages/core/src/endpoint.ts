@@ -14,6 +14,9 @@ import { mapResponse, parseServerResponse, retryAfterMs } from './server-respons
 import { theirError, theirWords } from './their-words.js'
 import type { TransportRequest, TransportResponse } from './transport.js'
 
+/** Who sends: a client, or who is about to become one. */
+export type Sender = Omit<Client, 'metadata' | 'decryptionKeys' | 'connection' | 'timeoutMs' | 'onEvent' | 'close'>
+
 /**
  * Sends a request: authenticate, encode, prove, send, parse, in that order; once more, authenticated and proved anew, when
  * that is safe, and each time once more where the server has wanted its nonce in the proof.
@@ -21,8 +24,8 @@ import type { TransportRequest, TransportResponse } from './transport.js'
  * @throws AuthorizationServerError, TransportError, TokenResponseError; TypeError naming an endpoint that the metadata
  *   lacks; what `parameters`, `beforeSending` and `accepts` throw
  */
-export async function sendToEndpoint<T>(client: Client, request: EndpointRequest<T>): Promise<T> {
-  const located = { ...request, url: endpointFor(client, request.endpoint, request.grantType) }
+export async function sendToEndpoint<T>(client: Sender, request: EndpointRequest<T>): Promise<T> {
+  const located = { ...request, url: request.url ?? endpointFor(client, request.endpoint, request.grantType) }
   const first = await attemptWithNonce(client, located)
   const last =
     'error' in first && mayRepeat(first.error, request) ? await attemptWithNonce(client, located, first) : first
@@ -49,12 +52,12 @@ type Outcome<T> = { readonly answer: T } | Failed
  *
  * @see RFC 9449 §8
  */
-async function attemptWithNonce<T>(client: Client, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
+async function attemptWithNonce<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
   const outcome = await attempt(client, request, before)
   return 'error' in outcome && outcome.lacksNonce ? attempt(client, request, outcome) : outcome
 }
 
-async function attempt<T>(client: Client, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
+async function attempt<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
   const authenticated = await authenticate(client, request)
   const encoded = encode(client, request, authenticated)
   const given = await holdBack(request, encoded, before)
@@ -77,7 +80,7 @@ async function attempt<T>(client: Client, request: Located<T>, before?: Failed):
 }
 
 /** Adds the credentials. What a secret function or a signer throws is told as such, whatever kind of error it is. */
-async function authenticate<T>(client: Client, request: Located<T>): Promise<Authenticated> {
+async function authenticate<T>(client: Sender, request: Located<T>): Promise<Authenticated> {
   const { endpoint: endpointName, url: endpoint, auth = client.auth } = request
   const { id: clientId, provider, clock } = client
   const parameters = await readParameters(request)
@@ -108,11 +111,11 @@ async function readParameters<T>({ parameters }: Located<T>): Promise<Parameters
 }
 
 /** The request as the transport takes it; what is good for one use over a connection of its own. */
-function encode<T>({ provider }: Client, request: Located<T>, sent: Authenticated): TransportRequest {
+function encode<T>({ provider }: Sender, request: Located<T>, sent: Authenticated): TransportRequest {
   const { method = 'POST', url, resend, accepts, encode = provider.conform.encodeRequest ?? encodeForm } = request
   const accept = [...new Set(accepts.map(({ mediaType }) => mediaType))].join(', ')
   const fresh = resend !== 'always'
-  if (method === 'GET') return { method, url, headers: { accept, ...sent.headers }, fresh }
+  if (method === 'GET' || method === 'DELETE') return { method, url, headers: { accept, ...sent.headers }, fresh }
   const { contentType, body } = encode(sent.parameters, factsOf(request))
   return { method, url, headers: { accept, ...sent.headers, 'content-type': contentType }, body, fresh }
 }
@@ -139,7 +142,7 @@ interface Proof {
 }
 
 /** Made last, so that no time has passed since. */
-function prove<T>({ dpop, clock }: Client, { proves }: Located<T>, sent: TransportRequest): Proof | undefined {
+function prove<T>({ dpop, clock }: Sender, { proves }: Located<T>, sent: TransportRequest): Proof | undefined {
   if (dpop === undefined || proves === undefined) return undefined
   const { method, url } = sent
   const nonce = nonceFor(dpop, url)
@@ -165,7 +168,7 @@ function markUnsent<E>(error: E): E {
 
 /** Sends. Of an error that is not ours little is kept: those of HTTP clients hold the request. */
 async function exchange(
-  { provider, transport }: Client,
+  { provider, transport }: Sender,
   request: TransportRequest,
   sent: Authenticated,
 ): Promise<TransportResponse> {
@@ -182,7 +185,7 @@ async function exchange(
 }
 
 async function readAnswer<T>(
-  client: Client,
+  client: Sender,
   request: Located<T>,
   sent: Authenticated,
   response: TransportResponse,
@@ -223,7 +226,7 @@ interface Refused {
   readonly retryAfter: string | null
 }
 
-function refused({ provider, clock }: Client, { refusal, kind, retryAfter }: Refused, sent: Authenticated) {
+function refused({ provider, clock }: Sender, { refusal, kind, retryAfter }: Refused, sent: Authenticated) {
   const { status, error, errorDescription } = refusal
   return new AuthorizationServerError({
     provider: provider.name,
@@ -236,7 +239,7 @@ function refused({ provider, clock }: Client, { refusal, kind, retryAfter }: Ref
 }
 
 /** What an error may say of a request. */
-function aboutRequest<T>({ auth, provider, tls, clock }: Client, request: Located<T>, { parameters }: Authenticated) {
+function aboutRequest<T>({ auth, provider, tls, clock }: Sender, request: Located<T>, { parameters }: Authenticated) {
   const { client_assertion: assertion } = parameters
   const listed = hintedList(provider.metadata, 'token_endpoint_auth_methods_supported')
   const isListed = request.auth !== undefined || listed === undefined || listed.includes(auth.method)
