@@ -9,6 +9,11 @@ import { isMacAlgorithm, isSigningAlgorithm } from './verification.js'
  * @see RFC 7591 §2, OpenID Connect Dynamic Client Registration §2
  */
 export interface ClientMetadata {
+  /**
+   * How the client authenticates at the token endpoint. Default: whatever `createClient()` is given; in a registration
+   * `client_secret_basic`.
+   */
+  readonly token_endpoint_auth_method?: string | undefined
   /** Signs ID tokens. Default `RS256`; what the server's metadata lists, where `RS256` is not in it. Never `none`. */
   readonly id_token_signed_response_alg?: string | undefined
   /** Encrypts ID tokens, for one of the `decryptionKeys`. Default: they are not encrypted. */
@@ -57,12 +62,45 @@ export interface ClientMetadata {
   readonly [member: string]: unknown
 }
 
+/**
+ * What is asked for in a registration, and what was registered. Members that are not named here are sent too, such as
+ * `client_name#ja` or those of a profile.
+ *
+ * @see RFC 7591 §2, OpenID Connect Dynamic Client Registration §2
+ */
+export interface RegistrationMetadata extends ClientMetadata {
+  /** Where users' browsers come back to. Default: none, for a client without users. */
+  readonly redirect_uris?: readonly string[] | undefined
+  /** Default `authorization_code` alone. */
+  readonly grant_types?: readonly string[] | undefined
+  /** Default `code` alone. */
+  readonly response_types?: readonly string[] | undefined
+  /** Signs client assertions. */
+  readonly token_endpoint_auth_signing_alg?: string | undefined
+  /** What the client may ask for, single blanks between its values. Default: the server's choice. */
+  readonly scope?: string | undefined
+  /** As users read it. */
+  readonly client_name?: string | undefined
+  /** Where the client publishes its public keys. */
+  readonly jwks_uri?: string | undefined
+  /** The public keys themselves, instead. */
+  readonly jwks?: { readonly keys: readonly object[] } | undefined
+  /** Names the software, for all its installations. */
+  readonly software_id?: string | undefined
+  /** Names its version. */
+  readonly software_version?: string | undefined
+}
+
 /** What comes to the client as a JWT, by the prefix of its members. */
 export type ResponseKind = 'id_token' | 'authorization' | 'userinfo' | 'introspection'
 
 export const responseKinds: readonly ResponseKind[] = ['id_token', 'authorization', 'userinfo', 'introspection']
 
-const texts = ['request_object_signing_alg', 'backchannel_authentication_request_signing_alg']
+const texts = [
+  'token_endpoint_auth_method',
+  'request_object_signing_alg',
+  'backchannel_authentication_request_signing_alg',
+]
 
 const flags = [
   'tls_client_certificate_bound_access_tokens',
@@ -86,7 +124,7 @@ export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
 }
 
 /** What a server answers to a registration may be given whole, and clients are printed. @see RFC 7591 §3.2.1 */
-function isSecret(name: string): boolean {
+export function isSecret(name: string): boolean {
   return /(secret|token)$/.test(name)
 }
 

@@ -79,7 +79,7 @@ export function createClient(options: ClientOptions): Client {
   checkConnection('createClient', options)
   if (onEvent !== undefined) checkFunction('onEvent', onEvent)
   const metadata = checkClientMetadata(options.metadata ?? {})
-  const auth = chooseAuth(options)
+  const auth = chooseAuth(options, metadata)
   auth.check?.({ clientId, provider })
   provider.conform.checkCredentials?.({ clientId, method: auth.method })
   const decryptionKeys = new DecryptionKeys(options.decryptionKeys)
@@ -139,19 +139,24 @@ function checkCanRead(
   }
 }
 
-function chooseAuth(options: ClientOptions): ClientAuth {
+function chooseAuth(options: ClientOptions, { token_endpoint_auth_method: registered }: ClientMetadata): ClientAuth {
   const { provider, auth, clientSecret } = options
   if (auth === undefined) refuseUnset(options)
   if (auth !== undefined && clientSecret !== undefined)
     throw optionError('clientSecret', 'client authentication is given twice; remove either clientSecret or auth')
   if (auth !== undefined && typeof Object(auth).authenticate !== 'function')
     throw optionError('auth', 'must come from a client authentication function such as privateKeyJwt()')
-  const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret))
+  const chosen = auth ?? (clientSecret === undefined ? none() : secretAuth(provider, clientSecret, registered))
   const accepted = statedList(provider.metadata, 'token_endpoint_auth_methods_supported')
   if (accepted !== undefined && !accepted.includes(chosen.method))
     throw optionError(
       clientSecret === undefined ? 'auth' : 'clientSecret',
       `${provider.name} accepts ${accepted.join(', ')}, not ${chosen.method}`,
+    )
+  if (registered !== undefined && registered !== chosen.method)
+    throw optionError(
+      clientSecret === undefined ? 'auth' : 'clientSecret',
+      `means ${chosen.method}; by metadata.token_endpoint_auth_method the client is registered for ${registered}`,
     )
   return chosen
 }
@@ -176,7 +181,9 @@ function checkDpop({ name, metadata }: Provider, dpop: DpopKey): void {
     throw optionError('dpop', `${name} accepts proofs by ${accepted.join(', ')}, not ${dpop.alg}`)
 }
 
-function secretAuth(provider: Provider, clientSecret: Secret): ClientAuth {
+function secretAuth(provider: Provider, clientSecret: Secret, registered: string | undefined): ClientAuth {
+  if (registered === 'client_secret_post') return clientSecretPost(clientSecret)
+  if (registered === 'client_secret_basic') return clientSecretBasic(clientSecret)
   const accepted = provider.metadata.token_endpoint_auth_methods_supported
   const onlyPost = accepted?.includes('client_secret_post') && !accepted.includes('client_secret_basic')
   const method = provider.conform.defaultSecretMethod ?? (onlyPost ? 'client_secret_post' : 'client_secret_basic')

@@ -235,6 +235,27 @@ describe('a plain secret', () => {
   })
 })
 
+describe('a method that was registered', () => {
+  const clientSecret = 's3cret'
+
+  test.each(['client_secret_post', 'client_secret_basic'])('is the one by which a plain secret goes out: %s', name => {
+    const metadata = { token_endpoint_auth_method: name }
+    const from = provider({ defaultSecretMethod: 'client_secret_post' })
+    expect(clientOf(transport, { provider: from, clientSecret, metadata }).auth.method).toBe(name)
+  })
+
+  test('is told from another one that is given, before anything is sent', () => {
+    const registered = { token_endpoint_auth_method: 'private_key_jwt' }
+    expect(refusal(() => clientOf(transport, { clientSecret, metadata: registered })).message).toBe(
+      'clientSecret: means client_secret_basic; by metadata.token_endpoint_auth_method the client is registered for private_key_jwt',
+    )
+    const auth = clientSecretPost(clientSecret)
+    const basic = { token_endpoint_auth_method: 'client_secret_basic' }
+    expect(refusal(() => clientOf(transport, { auth, metadata: basic })).option).toBe('auth')
+    expect(refusal(() => clientOf(transport, { metadata: basic })).option).toBe('auth')
+  })
+})
+
 describe('what the provider does not take', () => {
   test('as algorithm of client_secret_jwt is refused by its name', () => {
     const limited = provider({}, { token_endpoint_auth_signing_alg_values_supported: ['PS256'] })
