@@ -53,6 +53,8 @@ const coreInOrder = [
   'jwks',
   'signed-jwt',
   'lifetime',
+  'client-registration',
+  'registration-request',
   'additional',
   'binding',
   'token-set',

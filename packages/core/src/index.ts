@@ -85,6 +85,7 @@ export {
   type Provider,
   type ProviderDefinition,
   type Refusal,
+  type RegistrationRules,
   type RelaxableCheck,
   type RequestFacts,
   type RequestObjectRules,
@@ -101,11 +102,14 @@ export { none } from './client-auth/none.js'
 export { type PrivateKeyJwt, type PrivateKeyJwtOptions, privateKeyJwt } from './client-auth/private-key-jwt.js'
 export { selfSignedTlsClientAuth, tlsClientAuth } from './client-auth/tls-client-auth.js'
 export type { DecryptionKey, DecryptionKeys } from './decryption.js'
-export type { ClientMetadata } from './client-metadata.js'
+export type { ClientMetadata, RegistrationMetadata } from './client-metadata.js'
+export type { Connection, ConnectionOptions } from './connection.js'
 export { type Client, type ClientOptions, createClient } from './client.js'
 export type { DocumentOptions } from './published-document.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
+export { ClientRegistration, type ClientRegistrationMembers, type RegisteredClient } from './client-registration.js'
+export type { RegistrationRequestOptions, SignedRegistrationOptions } from './registration-request.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'
 export type { AccessTokenType } from './binding.js'
 export { type IdTokenClaims, TokenSet, type TokenSetMembers } from './token-set.js'
@@ -128,6 +132,15 @@ export {
   introspectToken,
   type IntrospectTokenOptions,
 } from './endpoints/introspection.js'
+export {
+  deleteRegistration,
+  readRegistration,
+  registerClient,
+  type RegisterClientOptions,
+  type RegistrationOptions,
+  updateRegistration,
+  type UpdateRegistrationOptions,
+} from './endpoints/registration.js'
 export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
 export { type UserInfo, userInfo, type UserInfoOptions } from './endpoints/userinfo.js'

@@ -81,6 +81,8 @@ export interface Conform {
   readonly clientAssertion?: ClientAssertionRules | undefined
   /** What the server accepts of a signed authorization request, where it is not RFC 9101. */
   readonly requestObject?: RequestObjectRules | undefined
+  /** How the server departs from RFC 7591 and RFC 7592 where clients register. */
+  readonly registration?: RegistrationRules | undefined
   /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
   readonly checkCredentials?: ((credentials: Credentials) => void) | undefined
   /** Writes the parameters as the server wants them, at every endpoint. Default: `application/x-www-form-urlencoded`. */
@@ -169,6 +171,22 @@ export interface RequestObjectRules {
   readonly typ?: string | undefined
   /** How long a request object is good for, in seconds: at most 3,540. Default 300. */
   readonly lifetimeSeconds?: number | undefined
+}
+
+/** How clients register; see {@link Conform.registration}. */
+export interface RegistrationRules {
+  /** Whether nothing but a signed request is taken. Default `false`. */
+  readonly signed?: boolean | undefined
+  /** `aud` of signed requests. Default: the issuer. */
+  readonly audience?: string | undefined
+  /** Header `typ` of signed requests. Default `JWT`. */
+  readonly typ?: string | undefined
+  /** How long a signed request is good for, in seconds. Default 300. */
+  readonly lifetimeSeconds?: number | undefined
+  /** `Content-Type` of a signed request that registers a client. Default `application/jwt`, as when it changes one. */
+  readonly contentType?: string | undefined
+  /** Where a registration is, at a server that does not say it right. Default: as the server says. */
+  readonly clientUri?: ((registrationEndpoint: string, clientId: string) => string) | undefined
 }
 
 /** An authorization server as a client knows it, made by `defineProvider()`. Frozen. */
@@ -275,6 +293,17 @@ export function checkRequestLifetime(option: string, seconds: unknown): void {
   if (seconds > longestRequestSeconds) throw optionError(option, `must be at most ${longestRequestSeconds}`)
 }
 
+const checkRegistrationRules: Check = (option, rules) => {
+  checkObject(option, rules)
+  checkOptions(option, rules, ['signed', 'audience', 'typ', 'lifetimeSeconds', 'contentType', 'clientUri'])
+  const { signed, audience, typ, lifetimeSeconds, contentType, clientUri } = rules as RegistrationRules
+  if (signed !== undefined) checkBoolean(`${option}.signed`, signed)
+  for (const [name, text] of Object.entries({ audience, typ, contentType }))
+    if (text !== undefined) checkText(`${option}.${name}`, text)
+  if (lifetimeSeconds !== undefined) checkNumber(`${option}.lifetimeSeconds`, lifetimeSeconds, 1)
+  if (clientUri !== undefined) checkFunction(`${option}.clientUri`, clientUri)
+}
+
 /** A record, so that none can be left out. */
 const checks: Readonly<Record<keyof Conform, Check>> = {
   refreshEndpoint: checkSecureUrl,
@@ -283,6 +312,7 @@ const checks: Readonly<Record<keyof Conform, Check>> = {
   defaultSecretMethod: either('client_secret_basic', 'client_secret_post'),
   clientAssertion: checkAssertionRules,
   requestObject: checkRequestRules,
+  registration: checkRegistrationRules,
   checkCredentials: checkFunction,
   encodeRequest: checkFunction,
   responseEncoding: orFunction(either('json', 'form')),

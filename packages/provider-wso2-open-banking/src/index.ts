@@ -41,6 +41,16 @@ export interface Wso2OpenBankingOptions {
   readonly deviceAuthorizationEndpoint?: string | undefined
   /** Where logins without a browser begin (CIBA). Default: `/oauth2/ciba` beside a token endpoint at `/oauth2/token`. */
   readonly backchannelAuthenticationEndpoint?: string | undefined
+  /**
+   * Where clients register: at the gateway, `https://<APIM>:8243/open-banking/<version>/register`. Default none, since it
+   * does not follow from the token endpoint.
+   */
+  readonly registrationEndpoint?: string | undefined
+  /**
+   * `Content-Type` of a request that registers: `application/jwt` with 3.0.0, `application/json` by the pages of 4.x,
+   * though it is the same JWT. Default `application/jwt`, as all have it of a request that changes a registration.
+   */
+  readonly registrationContentType?: 'application/jwt' | 'application/json' | undefined
 }
 
 /** Options that are endpoints, by their names in the metadata, and where Identity Server has them beside its token endpoint. */
@@ -52,6 +62,7 @@ const endpoints = {
   userinfoEndpoint: { name: 'userinfo_endpoint', beside: 'userinfo' },
   deviceAuthorizationEndpoint: { name: 'device_authorization_endpoint', beside: 'device_authorize' },
   backchannelAuthenticationEndpoint: { name: 'backchannel_authentication_endpoint', beside: 'ciba' },
+  registrationEndpoint: { name: 'registration_endpoint', beside: undefined },
 } as const
 
 /** Those of the server. A third-party provider is registered for the first three as a rule; others are the bank's to allow. */
@@ -67,16 +78,24 @@ const grantTypes = [
 /**
  * A WSO2 Open Banking server: Accelerator 2.0 with API Manager, 3.0 and 4.x with Identity Server.
  *
- * Every request comes with the transport certificate. Client assertions and request objects live 15 minutes, since servers
+ * Every request comes with the transport certificate. A registration is a JWT that the software's signing key has signed,
+ * and is opened by the client's own token. Client assertions and request objects live 15 minutes, since servers
  * deduct their clock skew (300 s unless changed) from that; assertions carry no `nbf`. `acr` of an ID token is not compared
  * with the one that was asked for, since another one comes.
  *
  * @throws TypeError naming the option
  */
 export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
-  const own = ['tokenEndpoint', 'refreshEndpoint', 'audience', 'issuer', ...Object.keys(endpoints)]
+  const own = [
+    'tokenEndpoint',
+    'refreshEndpoint',
+    'audience',
+    'issuer',
+    'registrationContentType',
+    ...Object.keys(endpoints),
+  ]
   checkOptions('wso2OpenBanking', options, own)
-  const { tokenEndpoint, refreshEndpoint, issuer = tokenEndpoint } = options
+  const { tokenEndpoint, refreshEndpoint, issuer = tokenEndpoint, registrationContentType } = options
   checkSecureUrl('tokenEndpoint', tokenEndpoint)
   const { audience = (endpoint: string) => (endpoint === refreshEndpoint ? endpoint : tokenEndpoint) } = options
   if (refreshEndpoint !== undefined) checkSecureUrl('refreshEndpoint', refreshEndpoint)
@@ -119,6 +138,13 @@ export function wso2OpenBanking(options: Wso2OpenBankingOptions): Provider {
       checkCredentials,
       clientAssertion: { audience, typ: 'JWT', lifetimeSeconds: 900 },
       requestObject: { audience: tokenEndpoint, typ: 'JWT', lifetimeSeconds: 900 },
+      registration: {
+        signed: true,
+        typ: 'JWT',
+        lifetimeSeconds: 900,
+        contentType: registrationContentType,
+        clientUri: (endpoint, clientId) => `${endpoint}/${encodeURIComponent(clientId)}`,
+      },
       relax: ['acr'],
       defaultExpiresIn: 3600,
       revocationEndsConsent: true,
