@@ -52,6 +52,7 @@ const coreInOrder = [
   'endpoint',
   'jwks',
   'signed-jwt',
+  'jwt-claims',
   'lifetime',
   'client-registration',
   'registration-request',

@@ -6,10 +6,10 @@ import type { Client } from '../client.js'
 import { isResponseJwt } from '../client-metadata.js'
 import { sendToEndpoint } from '../endpoint.js'
 import { ValidationError } from '../errors.js'
+import { checkAnswerClaims } from '../jwt-claims.js'
 import { checkCredential, checkOptions, checkText } from '../options.js'
 import { readSignedJwt } from '../signed-jwt.js'
 import { checkIsClient } from './check-client.js'
-import { checkSignedAnswer } from './signed-answer.js'
 
 /** Which token is asked about. */
 export interface IntrospectTokenOptions {
@@ -95,7 +95,7 @@ function signed(client: Client): AnswerShape<Introspection> {
   return jwt(`application/${typ}`, async text => {
     const what = 'introspection response'
     const { claims } = await readSignedJwt(client, text, { what, kind: 'introspection', typ })
-    checkSignedAnswer(client, claims, { what, required: ['iss', 'aud', 'iat'] })
+    checkAnswerClaims({ client, what, claims }, ['iss', 'aud', 'iat'])
     if (!isObject(claims.token_introspection))
       throw new ValidationError('token_introspection', `expected an object, got ${kindOf(claims.token_introspection)}`)
     return readIntrospection(claims.token_introspection)

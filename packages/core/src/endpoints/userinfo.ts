@@ -7,12 +7,12 @@ import type { ClientAuth } from '../client-auth/client-auth.js'
 import { isResponseJwt } from '../client-metadata.js'
 import { sendToEndpoint } from '../endpoint.js'
 import { type AuthorizationServerError, isGrantKitError, ValidationError } from '../errors.js'
+import { checkAnswerClaims } from '../jwt-claims.js'
 import { checkOptions, checkText, oneOf, optionError, refusePromise } from '../options.js'
 import { readSignedJwt } from '../signed-jwt.js'
 import type { TokenSet } from '../token-set.js'
 import type { TokenSource } from '../token-source.js'
 import { checkIsClient } from './check-client.js'
-import { checkSignedAnswer } from './signed-answer.js'
 
 /** Whose claims they have to be, and how they are asked for. */
 export interface UserInfoOptions {
@@ -136,10 +136,10 @@ function proofFor({ dpop }: Client, { tokenType, jkt = dpop?.thumbprint, accessT
 
 function signed(client: Client, { accessToken }: TokenSet, read: (claims: unknown) => UserInfo): AnswerShape<UserInfo> {
   return jwt('application/jwt', async text => {
-    const what = 'userinfo response'
-    const { claims } = await readSignedJwt(client, text, { what, kind: 'userinfo', secrets: [accessToken] })
+    const [what, secrets] = ['userinfo response', [accessToken]]
+    const { claims } = await readSignedJwt(client, text, { what, kind: 'userinfo', secrets })
     // that they are there is no more than a SHOULD
-    checkSignedAnswer(client, claims, { what, required: [] })
+    checkAnswerClaims({ client, what, claims, secrets }, [])
     return read(claims)
   })
 }

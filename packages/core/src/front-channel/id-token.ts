@@ -4,7 +4,18 @@ import { kindOf } from '../body.js'
 import type { Client } from '../client.js'
 import { msToSeconds } from '../clock.js'
 import { ValidationError } from '../errors.js'
-import { redact } from '../redaction/redact.js'
+import {
+  type CheckedClaims,
+  checkAudience,
+  checkIssuer,
+  checkRequired,
+  checkTimes,
+  clockToleranceSeconds,
+  invalidClaim as invalid,
+  isText,
+  shownClaim as shown,
+  timeIn,
+} from '../jwt-claims.js'
 import { type JwtHeader, readSignedJwt } from '../signed-jwt.js'
 import { type IdTokenClaims, keepIdTokenClaims, type TokenSet } from '../token-set.js'
 
@@ -28,8 +39,6 @@ export interface ExpectedIdToken {
   readonly required?: readonly string[] | undefined
 }
 
-/** How far clocks may be apart, in seconds. */
-const clockToleranceSeconds = 60
 /** How long ago an ID token may have been issued, in seconds: it comes right after a login or a refresh. */
 const mostSecondsOld = 3_600
 
@@ -98,19 +107,16 @@ async function checkedBy(
 ): Promise<IdTokenClaims> {
   const { accessToken, refreshToken, code, state, nonce } = expected
   const secrets = [idToken, accessToken, refreshToken, code, state, nonce]
-  const { header, claims } = await readSignedJwt(client, idToken, { what: 'ID token', kind: 'id_token', secrets })
-  const checking: Checking = { client, expected, header, claims, secrets }
+  const what = 'ID token'
+  const { header, claims } = await readSignedJwt(client, idToken, { what, kind: 'id_token', secrets })
+  const checking: Checking = { client, what, claims, secrets, expected, header }
   for (const check of checks) check(checking)
   return claims as IdTokenClaims
 }
 
-interface Checking {
-  readonly client: Client
+interface Checking extends CheckedClaims {
   readonly expected: ExpectedIdToken
   readonly header: JwtHeader
-  readonly claims: Readonly<Record<string, unknown>>
-  /** What may stand in no message. */
-  readonly secrets: readonly (string | undefined)[]
 }
 
 type Check = (checking: Checking) => void
@@ -121,9 +127,9 @@ const ofAny: readonly Check[] = [
   checkSubject,
   checkAudience,
   checkAuthorizedParty,
-  checkTimes,
+  checkAge,
   checkHashes,
-  checkRequired,
+  checkExpected,
 ]
 
 const ofLogin: readonly Check[] = [...ofAny, checkNonce, checkContextClass, checkAuthenticationTime]
@@ -151,27 +157,6 @@ function checkSameAsBefore(checking: Checking, claim: string, before: unknown): 
   if (value !== undefined && value !== before) throw invalid(checking, claim, 'is another than that of the login')
 }
 
-function invalid({ client }: Checking, claim: string, problem: string): ValidationError {
-  return new ValidationError(claim, `of the ID token ${problem}`, { provider: client.provider.name })
-}
-
-/** A value of the server's, as a message may show it. */
-function shown({ client, secrets }: Checking, value: unknown): string {
-  if (typeof value === 'number') return String(value)
-  if (typeof value !== 'string') return value === undefined ? 'missing' : kindOf(value)
-  return `"${redact(value, 200, { secrets: secrets.filter(isText), open: [client.id, client.provider.metadata.issuer] })}"`
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
-}
-
-function checkIssuer(checking: Checking): void {
-  const { iss } = checking.claims
-  const { issuer } = checking.client.provider.metadata
-  if (iss !== issuer) throw invalid(checking, 'iss', `is ${shown(checking, iss)}; expected "${issuer}"`)
-}
-
 function checkSubject(checking: Checking): void {
   const { claims, expected } = checking
   if (!isText(claims.sub)) throw invalid(checking, 'sub', `is ${kindOf(claims.sub)}; expected a text`)
@@ -179,50 +164,23 @@ function checkSubject(checking: Checking): void {
     throw invalid(checking, 'sub', 'is another than before: it is about somebody else')
 }
 
-function checkAudience(checking: Checking): void {
-  const { claims, client } = checking
-  if (claims.aud === client.id) return
-  const audience = [claims.aud].flat()
-  if (!audience.every(isText) || !audience.includes(client.id))
-    throw invalid(
-      checking,
-      'aud',
-      `is ${audience
-        .slice(0, 5)
-        .map(one => shown(checking, one))
-        .join(', ')}; expected "${client.id}"`,
-    )
-  // other audiences are not trusted: it has to say that it was issued to this client
-  if (audience.some(one => one !== client.id) && claims.azp === undefined)
-    throw invalid(checking, 'azp', 'is missing, and aud names others beside this client')
-}
-
+/** Other audiences are not trusted: it has to say that it was issued to this client. */
 function checkAuthorizedParty(checking: Checking): void {
   const { claims, client } = checking
+  if (claims.azp === undefined && [claims.aud].flat().some(one => one !== client.id))
+    throw invalid(checking, 'azp', 'is missing, and aud names others beside this client')
   if (claims.azp !== undefined && claims.azp !== client.id)
     throw invalid(checking, 'azp', `is ${shown(checking, claims.azp)}; expected "${client.id}"`)
 }
 
-function checkTimes(checking: Checking): void {
+/** @see OpenID Connect Core §3.1.3.7 (9), (10) */
+function checkAge(checking: Checking): void {
+  checkRequired(checking, ['exp', 'iat'])
+  checkTimes(checking)
   const now = msToSeconds(checking.client.clock.now())
-  const exp = timeIn(checking, 'exp')
-  const iat = timeIn(checking, 'iat')
-  if (exp <= now - clockToleranceSeconds) throw invalid(checking, 'exp', `is over: ${exp}, and it is ${now} now`)
-  if (iat > now + clockToleranceSeconds)
-    throw invalid(checking, 'iat', `is in the future: ${iat}, and it is ${now} now`)
+  const iat = timeIn(checking, 'iat') ?? now
   if (iat < now - mostSecondsOld - clockToleranceSeconds)
     throw invalid(checking, 'iat', `is too long ago: ${iat}, and it is ${now} now`)
-  if (checking.claims.nbf === undefined) return
-  const nbf = timeIn(checking, 'nbf')
-  if (nbf > now + clockToleranceSeconds)
-    throw invalid(checking, 'nbf', `is in the future: ${nbf}, and it is ${now} now`)
-}
-
-/** Seconds since the epoch (RFC 7519 §2, NumericDate). */
-function timeIn(checking: Checking, claim: string): number {
-  const value = checking.claims[claim]
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw invalid(checking, claim, `is ${kindOf(value)}; expected a number`)
 }
 
 /** It ties the ID token to one login; one that nobody has asked for is of somebody else's. */
@@ -250,7 +208,8 @@ function checkAuthenticationTime(checking: Checking): void {
   const { claims, client, expected } = checking
   const { maxAgeSeconds = client.metadata.default_max_age } = expected
   if (maxAgeSeconds === undefined && claims.auth_time === undefined && !client.metadata.require_auth_time) return
-  const authTime = timeIn(checking, 'auth_time')
+  checkRequired(checking, ['auth_time'])
+  const authTime = timeIn(checking, 'auth_time') ?? 0
   const now = msToSeconds(client.clock.now())
   if (maxAgeSeconds !== undefined && authTime + maxAgeSeconds < now - clockToleranceSeconds)
     throw invalid(
@@ -282,7 +241,6 @@ function leftHalf(text: string, alg: string): string {
   return digest.slice(0, digest.length / 2)
 }
 
-function checkRequired(checking: Checking): void {
-  for (const claim of checking.expected.required ?? [])
-    if (checking.claims[claim] === undefined) throw invalid(checking, claim, 'is missing')
+function checkExpected(checking: Checking): void {
+  checkRequired(checking, checking.expected.required ?? [])
 }

@@ -1,6 +1,6 @@
 /** JARM: an authorization response as a JWT that the server has signed, and encrypted where that is registered. */
 import type { Client } from '../client.js'
-import { checkSignedAnswer } from '../endpoints/signed-answer.js'
+import { checkAnswerClaims } from '../jwt-claims.js'
 import { readSignedJwt } from '../signed-jwt.js'
 import { parametersIn, type ReceivedAnswer } from './authorization-answer.js'
 
@@ -11,12 +11,8 @@ import { parametersIn, type ReceivedAnswer } from './authorization-answer.js'
  * @see JARM §2.1, §2.4
  */
 export async function readSignedResponse(client: Client, response: string): Promise<ReceivedAnswer['parameters']> {
-  const secrets = [response]
-  const { claims } = await readSignedJwt(client, response, {
-    what: 'authorization response',
-    kind: 'authorization',
-    secrets,
-  })
-  checkSignedAnswer(client, claims, { what: 'authorization response', required: ['iss', 'aud', 'exp'] })
+  const [what, secrets] = ['authorization response', [response]]
+  const { claims } = await readSignedJwt(client, response, { what, kind: 'authorization', secrets })
+  checkAnswerClaims({ client, what, claims, secrets }, ['iss', 'aud', 'exp'])
   return parametersIn(claims)
 }
