@@ -1,4 +1,5 @@
 /** Refreshes of a login whose ID token was checked (OpenID Connect Core §12.2). */
+import { createSecretKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { validateIdTokenOf } from '../../src/front-channel/id-token.js'
 import {
@@ -168,7 +169,8 @@ test('the keys are there before a refresh token is sent: nobody holds its answer
   const { server, elsewhere } = await loggedIn(refreshedBy({}))
   const order: string[] = []
   const { tokens } = server
-  server.answer = () => {
+  server.answer = async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
     order.push('keys')
     return json(200, { keys: server.keys })
   }
@@ -188,4 +190,22 @@ test('a refresh that brings no ID token needs no keys', async () => {
   server.answer = () => json(503, {})
   server.clock.advance(3_700_000)
   expect((await elsewhere().getTokenSet()).accessToken).toBe('access-1')
+})
+
+test('keys of the server are not fetched where its ID tokens are signed by the secret of the client', async () => {
+  const server = openIdServer()
+  const clientSecret = 'a secret that is long enough for a MAC'
+  const mac = { ...key, alg: 'HS256', privateKey: createSecretKey(Buffer.from(clientSecret)) }
+  server.tokens = async ({ grant_type }) =>
+    json(200, {
+      access_token: `by-${grant_type}`,
+      refresh_token: 'refresh',
+      token_type: 'Bearer',
+      id_token: await sign(mac, claims({ nonce: grant_type === 'refresh_token' ? undefined : 'n' })),
+    })
+  const client = server.client({ clientSecret, metadata: { id_token_signed_response_alg: 'HS256' } })
+  const user = createUserTokenSources({ client, store: memoryStore() }).for('alice')
+  await user.redeem(checkedLogin())
+  expect((await user.getTokenSet({ force: true })).accessToken).toBe('by-refresh_token')
+  expect(server.fetches).toBe(0)
 })

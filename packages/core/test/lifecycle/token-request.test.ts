@@ -5,7 +5,7 @@ import { holdingsOf } from '../../src/lifecycle/holdings.js'
 import { requestToken } from '../../src/lifecycle/token-request.js'
 import { memoryStore } from '../../src/store/memory-store.js'
 import { failure } from '../answering.js'
-import { type Setup, setUp } from '../scripted-server.js'
+import { refuse, type Setup, setUp } from '../scripted-server.js'
 
 const ask = ({ client }: Setup, beforeSending: () => Promise<void>) => {
   const entry = holdingsOf(memoryStore()).entry('lineage', 'entry')
@@ -68,6 +68,18 @@ test('credentials that could not be had are told as a request that failed', asyn
     { type: 'token_requested' },
     { type: 'token_request_failed', code: 'ERR_CLIENT_AUTHENTICATION' },
   ])
+})
+
+test.each([
+  ['authorization_pending', true, 'debug'],
+  ['authorization_pending', false, 'error'],
+  ['access_denied', true, 'error'],
+  ['temporarily_unavailable', true, 'warn'],
+])('%s, polled for: %s, is told at level %s', async (error, polled, level) => {
+  const setup = setUp(refuse(400, error))
+  const entry = holdingsOf(memoryStore()).entry('lineage', 'entry')
+  await failure(requestToken(setup.client, entry, { ...clientCredentials(), polled }, 'login'))
+  expect(setup.events.at(-1)).toMatchObject({ type: 'token_request_failed', level, error })
 })
 
 test('an error that is none of ours is told without its words, and as one that lasts', async () => {
