@@ -51,6 +51,7 @@ const coreInOrder = [
   'endpoint-request',
   'endpoint',
   'jwks',
+  'server-signature',
   'signed-jwt',
   'jwt-claims',
   'lifetime',

@@ -108,6 +108,7 @@ export { type Client, type ClientOptions, createClient } from './client.js'
 export type { DocumentOptions } from './published-document.js'
 export { type DiscoveryOptions, discoverMetadata } from './discovery.js'
 export type { Resend } from './endpoint-request.js'
+export type { JwtHeader } from './signed-jwt.js'
 export { ClientRegistration, type ClientRegistrationMembers, type RegisteredClient } from './client-registration.js'
 export type { RegistrationRequestOptions, SignedRegistrationOptions } from './registration-request.js'
 export type { AdditionalMembers, JsonValue } from './additional.js'
@@ -203,3 +204,13 @@ export {
   type UserTokenSources,
   type UserTokenSourcesOptions,
 } from './create-token-source.js'
+export {
+  type CriticalMember,
+  type CriticalMembers,
+  openBankingUk,
+  type OpenBankingUkOptions,
+  signDetached,
+  type SignDetachedOptions,
+  verifyDetached,
+  type VerifyDetachedOptions,
+} from './detached-jws.js'

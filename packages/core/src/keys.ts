@@ -27,6 +27,8 @@ export interface Signer {
   readonly identity: string
   /** The compact JWS of `claims`; `alg` and `kid` are added to `header`. */
   signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string>
+  /** The signature of some bytes, as JOSE wants it (RFC 7518 §3). */
+  sign(input: Uint8Array): Promise<Uint8Array>
 }
 
 /** A key as JSON, as `KeyObject.export()` and jose make it; with further members, such as `kid`. @see RFC 7517 §4 */
@@ -290,7 +292,8 @@ function compactSigner(alg: string, kid: string | undefined, identity: string, s
     const signature = await signInput(Buffer.from(input))
     return `${input}.${Buffer.from(signature as ArrayBuffer).toString('base64url')}`
   }
-  return { ...named, identity, signJwt }
+  const sign = async (input: Uint8Array) => Buffer.from((await signInput(Buffer.from(input))) as ArrayBuffer)
+  return { ...named, identity, signJwt, sign }
 }
 
 /** P-256 and Ed25519 sign faster than the thread pool answers; the others would hold up the event loop for milliseconds. */

@@ -2,7 +2,6 @@
  * Signed JWTs from the server, encrypted or not: ID tokens, authorization responses, answers of userinfo and introspection.
  * What they say may be looked at once this has read them (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3).
  */
-import type { KeyObject } from 'node:crypto'
 import { freezeJson, isObject, kindOf, parseJson } from './body.js'
 import type { Client } from './client.js'
 import { type ResponseKind, registeredFor } from './client-metadata.js'
@@ -15,17 +14,11 @@ import {
   mostCharacters,
   symmetricEncryption,
 } from './decryption.js'
-import { isGrantKitError, ValidationError } from './errors.js'
-import { hasKeys, type KeyWanted, type ServerKeys, serverKeys } from './jwks.js'
+import { ValidationError } from './errors.js'
+import { hasKeys, serverKeys } from './jwks.js'
 import { redact } from './redaction/redact.js'
-import {
-  isMacAlgorithm,
-  isMacOf,
-  isSameAlgorithm,
-  isSignedByOne,
-  isSigningAlgorithm,
-  type Signed,
-} from './verification.js'
+import { checkServerSignature } from './server-signature.js'
+import { isMacAlgorithm, isMacOf, isSameAlgorithm, isSigningAlgorithm, type Signed } from './verification.js'
 
 /** What a JWT has to be. */
 export interface ExpectedJwt {
@@ -49,8 +42,11 @@ export interface SignedJwt {
 
 /** The header of a JWS. */
 export interface JwtHeader extends Readonly<Record<string, unknown>> {
+  /** The algorithm of the signature. */
   readonly alg: string
+  /** Names the key. */
   readonly kid?: string | undefined
+  /** What kind of JWS it is. */
   readonly typ?: string | undefined
 }
 
@@ -243,39 +239,15 @@ function checkType(reading: Reading, typ: unknown): void {
 }
 
 async function checkSignature(reading: Reading, header: JwtHeader, signed: Signed): Promise<void> {
-  const { client } = reading
-  const { alg, kid } = header
-  if (isMacAlgorithm(alg)) return checkMac(reading, signed)
-  const keys = serverKeys(client)
-  const kept = keys.kept(header, client.clock.now()) ?? []
-  const isSigned = isSignedByOne(kept, signed)
-  if (isSigned === true || (await isSigned)) return
-  // a server may have another key by the same name, or by none
-  const now = kept.length === 0 ? await found(reading, keys, header) : await keys.findAgain(client, header)
-  const others = now.filter(key => !kept.includes(key))
-  if (await isSignedByOne(others, signed)) return
-  const which = kid === undefined ? `${alg}, no kid` : `${alg}, kid ${named(reading, kid)}`
-  if (kept.length + others.length > 0)
-    throw invalid(reading, 'signature', `does not hold: no key of the server has signed it (${which})`)
-  const published = keys.describe(name => named(reading, name))
-  throw invalid(reading, 'kid', `is signed by a key that the server does not publish (${which}): ${published}`)
+  const { client, expected } = reading
+  if (isMacAlgorithm(header.alg)) return checkMac(reading, signed)
+  const shownKid = (kid: string) => named(reading, kid)
+  await checkServerSignature(client, { what: expected.what, keys: serverKeys(client), header, signed, shownKid })
 }
 
 async function checkMac(reading: Reading, signed: Signed): Promise<void> {
   if (isMacOf((await reading.client.auth.secret?.()) ?? '', signed)) return
   throw invalid(reading, 'signature', `does not hold: it is no ${signed.alg} by the client secret`)
-}
-
-async function found(reading: Reading, keys: ServerKeys, wanted: KeyWanted): Promise<readonly KeyObject[]> {
-  const { client, expected } = reading
-  try {
-    return await keys.find(client, wanted)
-  } catch (cause) {
-    if (!isGrantKitError(cause)) throw cause
-    const { message, retryable, retryAfterMs } = cause
-    const problem = `the keys to check the ${expected.what} by could not be had: ${message}`
-    throw new ValidationError('jwks', problem, { provider: client.provider.name, retryable, retryAfterMs, cause })
-  }
 }
 
 const mostDepth = 32
