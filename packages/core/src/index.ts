@@ -152,6 +152,7 @@ export {
   type EndSessionRequest,
   endSessionUrl,
 } from './front-channel/logout.js'
+export { type Logout, type LogoutTokenOptions, readLogoutToken } from './front-channel/logout-token.js'
 export type { AuthorizationTransaction, ResolvedResponseMode, ResponseType } from './front-channel/transaction.js'
 export type { AnswerEntries, AuthorizationAnswer } from './front-channel/authorization-answer.js'
 export type { ClaimRequest, ClaimsOptions, ClaimsRequest } from './front-channel/claims-request.js'

@@ -26,8 +26,11 @@ export interface ExpectedJwt {
   readonly what: string
   /** By which registration it is signed and encrypted. */
   readonly kind: ResponseKind
-  /** The `typ` it must have, such as `token-introspection+jwt`. Default: any but that of another kind of JWT. */
-  readonly typ?: string | undefined
+  /**
+   * The `typ` it must have, such as `token-introspection+jwt`, in small letters; or those it may have, `undefined` among them
+   * where it may have none. Default: any but that of another kind of JWT.
+   */
+  readonly typ?: string | readonly (string | undefined)[] | undefined
   /** What may stand in no message, should the server repeat it. Default: nothing but what looks like a token. */
   readonly secrets?: readonly (string | undefined)[] | undefined
 }
@@ -232,10 +235,15 @@ const otherKinds = [
 
 /** `application/` may be left out, and letters are alike in any case (RFC 7515 §4.1.9). */
 function checkType(reading: Reading, typ: unknown): void {
-  const wanted = reading.expected.typ?.toLowerCase()
+  const { typ: wanted } = reading.expected
   const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ
-  if (wanted === undefined ? !otherKinds.includes(type as string) : type === wanted) return
-  throw invalid(reading, 'typ', `has typ ${shown(reading, typ)}${wanted === undefined ? '' : `; expected ${wanted}`}`)
+  if (wanted === undefined ? !otherKinds.includes(type as string) : [wanted].flat().includes(type as string)) return
+  const expected = [wanted ?? []].flat().map(one => one ?? 'none')
+  throw invalid(
+    reading,
+    'typ',
+    `has typ ${shown(reading, typ)}${wanted === undefined ? '' : `; expected ${expected.join(' or ')}`}`,
+  )
 }
 
 async function checkSignature(reading: Reading, header: JwtHeader, signed: Signed): Promise<void> {

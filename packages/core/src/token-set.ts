@@ -58,6 +58,8 @@ export interface IdTokenClaims {
   readonly acr?: string
   /** The client it was issued to. */
   readonly azp?: string
+  /** The session at the server, by which a logout token names it. @see OpenID Connect Back-Channel Logout 1.0 §2.1 */
+  readonly sid?: string
   /** Further claims, as they came. */
   readonly [claim: string]: unknown
 }

@@ -90,8 +90,12 @@ export async function validateRefreshed(tokenSet: TokenSet, client: Client, logi
   if (idToken === undefined) return
   const expected = { accessToken, refreshToken, subject: login.sub }
   const claims = await checkedBy(ofRefresh(login), client, idToken, expected)
-  const { auth_time, nonce } = login
-  const lasting = { ...(auth_time !== undefined && { auth_time }), ...(nonce !== undefined && { nonce }) }
+  const { auth_time, nonce, sid } = login
+  const lasting = {
+    ...(auth_time !== undefined && { auth_time }),
+    ...(nonce !== undefined && { nonce }),
+    ...(sid !== undefined && { sid }),
+  }
   keepIdTokenClaims(tokenSet, Object.freeze({ ...lasting, ...claims }))
 }
 
