@@ -144,13 +144,13 @@ export {
 } from './endpoints/registration.js'
 export { type RevocationOptions, revokeToken, type RevokeTokenOptions } from './endpoints/revocation.js'
 export { requestTokenSet } from './endpoints/token.js'
-export { type UserInfo, userInfo, type UserInfoOptions } from './endpoints/userinfo.js'
+export { type UserInfo, requestUserInfo, type UserInfoOptions } from './endpoints/userinfo.js'
 export { type ExpectedIdToken, validateIdToken } from './front-channel/id-token.js'
 export {
   checkEndSessionResponse,
   type EndSessionOptions,
   type EndSessionRequest,
-  endSessionUrl,
+  createEndSessionRequest,
 } from './front-channel/logout.js'
 export { type Logout, type LogoutTokenOptions, readLogoutToken } from './front-channel/logout-token.js'
 export type { AuthorizationTransaction, ResolvedResponseMode, ResponseType } from './front-channel/transaction.js'

@@ -20,7 +20,7 @@ import {
   refreshToken,
   rememberDpopNonce,
   requestTokenSet,
-  userInfo,
+  requestUserInfo,
 } from '../src/index.js'
 
 const redirectUri = 'https://app.example/callback'
@@ -144,10 +144,10 @@ describe('oidc-provider that wants nonces', () => {
     const client = clientOf('public', key)
     const user = createUserTokenSources({ client, store: memoryStore() }).for('alice')
     await user.redeem(await login('public'))
-    expect(await userInfo(client, user, { subject: 'alice' })).toEqual({ sub: 'alice' })
+    expect(await requestUserInfo(client, user, { subject: 'alice' })).toEqual({ sub: 'alice' })
     rememberDpopNonce(key, issuer, 'of-yesterday')
     requests.splice(0)
-    expect(await userInfo(client, user, { subject: 'alice' })).toEqual({ sub: 'alice' })
+    expect(await requestUserInfo(client, user, { subject: 'alice' })).toEqual({ sub: 'alice' })
     expect(requests).toEqual(['GET /me', 'GET /me'])
   })
 

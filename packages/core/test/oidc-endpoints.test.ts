@@ -9,16 +9,16 @@ import {
   type ClientOptions,
   checkEndSessionResponse,
   createClient,
+  createEndSessionRequest,
   createPkce,
   createUserTokenSources,
   defineProvider,
   discoverMetadata,
-  endSessionUrl,
   introspectToken,
+  requestUserInfo,
   revokeToken,
   TokenSet,
   type UserTokenSource,
-  userInfo,
 } from '../src/index.js'
 
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -115,11 +115,11 @@ describe.each(['plain', 'signed'] as const)('a client whose answers are %s', cli
     const { accessToken } = await tokensOf(clientId, 'alice')
     const tokenSet = new TokenSet({ accessToken, obtainedAt: 0 })
     const alice = { sub: 'alice', email: 'alice@example.com' }
-    expect(await userInfo(client, tokenSet, { subject: 'alice' })).toMatchObject(alice)
-    expect(await userInfo(client, tokenSet, { subject: 'alice', method: 'POST' })).toMatchObject(alice)
-    await expect(userInfo(client, tokenSet, { subject: 'bob' })).rejects.toMatchObject({ check: 'sub' })
+    expect(await requestUserInfo(client, tokenSet, { subject: 'alice' })).toMatchObject(alice)
+    expect(await requestUserInfo(client, tokenSet, { subject: 'alice', method: 'POST' })).toMatchObject(alice)
+    await expect(requestUserInfo(client, tokenSet, { subject: 'bob' })).rejects.toMatchObject({ check: 'sub' })
     const dead = new TokenSet({ accessToken: 'unheard-of', obtainedAt: 0 })
-    await expect(userInfo(client, dead, { subject: 'alice' })).rejects.toMatchObject({
+    await expect(requestUserInfo(client, dead, { subject: 'alice' })).rejects.toMatchObject({
       serverStatus: 401,
       error: 'invalid_token',
     })
@@ -196,7 +196,7 @@ test('nobody else’s token is revoked', async () => {
 
 test('logs out at the server, and comes back with the state', async () => {
   const client = await clientOf('plain')
-  const { url, state } = endSessionUrl(client, { postLogoutRedirectUri })
+  const { url, state } = createEndSessionRequest(client, { postLogoutRedirectUri })
   const page = await fetch(url)
   expect(page.status).toBe(200)
   const cookie = page.headers

@@ -45,12 +45,12 @@ export interface UserInfo {
  *   TokenResponseError; TypeError naming an option, or the endpoint that the metadata lacks; what the source throws
  * @see OpenID Connect Core §5.3
  */
-export async function userInfo(
+export async function requestUserInfo(
   client: Client,
   from: TokenSource | TokenSet,
   options: UserInfoOptions = {},
 ): Promise<UserInfo> {
-  checkIsClient(client, 'userInfo(client, tokens)')
+  checkIsClient(client, 'requestUserInfo(client, tokens)')
   checkUserInfoOptions(options)
   refusePromise('from', from)
   if (!isSource(from)) return ask(client, checkedTokenSet(from), options)
@@ -66,7 +66,7 @@ export async function userInfo(
 }
 
 function checkUserInfoOptions(options: UserInfoOptions): void {
-  checkOptions('userInfo', options, ['subject', 'method'])
+  checkOptions('requestUserInfo', options, ['subject', 'method'])
   const { subject, method } = options
   if (subject !== undefined) checkText('subject', subject)
   if (method !== undefined && !methods.includes(method))
@@ -81,7 +81,7 @@ function isSource(from: TokenSource | TokenSet): from is TokenSource {
 
 function checkedTokenSet(tokenSet: TokenSet): TokenSet {
   if (typeof Object(tokenSet).accessToken !== 'string' || tokenSet.accessToken === '')
-    throw optionError('from', 'must be a token source or a token set; the order is userInfo(client, tokens)')
+    throw optionError('from', 'must be a token source or a token set; the order is requestUserInfo(client, tokens)')
   return tokenSet
 }
 

@@ -38,8 +38,8 @@ const optionNames = ['idTokenHint', 'logoutHint', 'postLogoutRedirectUri', 'stat
  * @throws TypeError naming the option, or `end_session_endpoint` where the metadata has none
  * @see OpenID Connect RP-Initiated Logout 1.0 §2
  */
-export function endSessionUrl(client: Client, options: EndSessionOptions = {}): EndSessionRequest {
-  checkIsClient(client, 'endSessionUrl(client, options)')
+export function createEndSessionRequest(client: Client, options: EndSessionOptions = {}): EndSessionRequest {
+  checkIsClient(client, 'createEndSessionRequest(client, options)')
   checkEndSessionOptions(options)
   const { postLogoutRedirectUri, parameters = {} } = options
   const url = browserEndpointIn(client.provider.metadata, 'end_session_endpoint', client.provider.name)
@@ -64,7 +64,7 @@ export function endSessionUrl(client: Client, options: EndSessionOptions = {}): 
 }
 
 function checkEndSessionOptions(options: EndSessionOptions): void {
-  checkOptions('endSessionUrl', options, optionNames)
+  checkOptions('createEndSessionRequest', options, optionNames)
   const { idTokenHint, logoutHint, postLogoutRedirectUri, state, uiLocales, parameters } = options
   for (const [option, value] of Object.entries({ idTokenHint, logoutHint, postLogoutRedirectUri, state }))
     if (value !== undefined) checkText(option, value)
@@ -80,7 +80,7 @@ function checkEndSessionOptions(options: EndSessionOptions): void {
 /**
  * Checks that a browser that has come back was sent by us.
  *
- * @param request what {@link endSessionUrl} has given
+ * @param request what {@link createEndSessionRequest} has given
  * @param answer the URL the browser came to, with or without its origin, or the parameters of its query
  * @throws ValidationError with `check` `state` when it has come with another state, none or several
  */

@@ -7,7 +7,7 @@ import {
   AuthorizationServerError,
   isGrantKitError,
   LoginRequiredError,
-  userInfo,
+  requestUserInfo,
 } from '../../src/index.js'
 import { basic, basicFormPost, fapi1, fapi2Dpop, hybrid } from './flows.js'
 import {
@@ -382,7 +382,7 @@ describe('userinfo', () => {
     scene = await begin(basic)
     await logIn(scene)
     scene.openid.misbehave(misbehaviour)
-    const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+    const error = await refusalOf(() => requestUserInfo(scene.client, scene.users.for('alice')))
     expect(isGrantKitError(error) && error.code, String(error)).toMatch(/^ERR_(VALIDATION|TOKEN_RESPONSE)$/)
     expectNoSecret(error, secretsOf(scene))
   })
@@ -394,7 +394,7 @@ describe('userinfo', () => {
     scene = await begin(basic)
     await logIn(scene)
     scene.openid.fail(fault, { ...always, on: 'userinfo' })
-    const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+    const error = await refusalOf(() => requestUserInfo(scene.client, scene.users.for('alice')))
     expect(isGrantKitError(error), String(error)).toBe(true)
   })
 })

@@ -1,7 +1,7 @@
 /** What a hostile or broken server may send, whether or not a test plan has thought of it. */
 import type { Misbehaviour } from '@grantkit/sandbox'
 import { afterEach, describe, expect, test } from 'vitest'
-import { userInfo } from '../../src/index.js'
+import { requestUserInfo } from '../../src/index.js'
 import {
   basic,
   basicFormPost,
@@ -52,7 +52,7 @@ describe('the good way', () => {
     const tokenSet = await logIn(scene)
     expect(tokenSet.idTokenClaims?.sub).toBe('alice')
     expect(await callApi(scene)).toBe(200)
-    expect((await userInfo(scene.client, scene.users.for('alice'))).sub).toBe('alice')
+    expect((await requestUserInfo(scene.client, scene.users.for('alice'))).sub).toBe('alice')
   })
 })
 

@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import {
   checkEndSessionResponse,
-  endSessionUrl,
+  createEndSessionRequest,
   readAuthorizationResponse,
+  requestUserInfo,
   TokenResponseError,
-  userInfo,
 } from '../../src/index.js'
 import { basic, basicFormPost, hybrid, hybridFormPost } from './flows.js'
 import { accept, refuse, run } from './modules.js'
@@ -155,19 +155,22 @@ describe('userinfo', () => {
   run(allFlows, {
     async 'oidcc-client-test-userinfo-bearer-header'(scene) {
       await logIn(scene)
-      await userInfo(scene.client, scene.users.for('alice'))
+      await requestUserInfo(scene.client, scene.users.for('alice'))
       const { headers, body, query } = scene.openid.requests.at(-1) ?? {}
       expect(headers?.authorization).toBe(`Bearer ${scene.openid.issuedTokens.at(-1)?.token}`)
       expect([body, query]).toEqual(['', ''])
     },
     async 'oidcc-client-test-scope-userinfo-claims'(scene) {
       await logIn(scene)
-      expect(await userInfo(scene.client, scene.users.for('alice'))).toEqual({ sub: 'alice', name: 'Alice Example' })
+      expect(await requestUserInfo(scene.client, scene.users.for('alice'))).toEqual({
+        sub: 'alice',
+        name: 'Alice Example',
+      })
     },
     async 'oidcc-client-test-userinfo-invalid-sub'(scene) {
       await logIn(scene)
       scene.openid.misbehave('userinfo: other sub')
-      const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+      const error = await refusalOf(() => requestUserInfo(scene.client, scene.users.for('alice')))
       expectValidationError(error, 'sub')
     },
   })
@@ -178,14 +181,14 @@ describe('userinfo', () => {
     {
       async 'oidcc-client-test-userinfo-signed'(scene) {
         await logIn(scene)
-        expect((await userInfo(scene.client, scene.users.for('alice'))).name).toBe('Alice Example')
+        expect((await requestUserInfo(scene.client, scene.users.for('alice'))).name).toBe('Alice Example')
         for (const [name, check] of signedUserinfo) {
           scene.openid.misbehave(name)
-          const error = await refusalOf(() => userInfo(scene.client, scene.users.for('alice')))
+          const error = await refusalOf(() => requestUserInfo(scene.client, scene.users.for('alice')))
           expectValidationError(error, check)
         }
         scene.openid.misbehave('userinfo: unsigned')
-        await expect(userInfo(scene.client, scene.users.for('alice'))).rejects.toThrow(TokenResponseError)
+        await expect(requestUserInfo(scene.client, scene.users.for('alice'))).rejects.toThrow(TokenResponseError)
       },
     },
   )
@@ -214,7 +217,7 @@ describe('logout', () => {
 async function logOut(scene: Scene): Promise<void> {
   const { idToken: idTokenHint } = await logIn(scene)
   const { postLogoutRedirectUri } = scene.openid
-  const request = endSessionUrl(scene.client, { idTokenHint, postLogoutRedirectUri })
+  const request = createEndSessionRequest(scene.client, { idTokenHint, postLogoutRedirectUri })
   checkEndSessionResponse(request, await browse(request.url, scene.sandbox))
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dpopKey } from '../../src/dpop.js'
-import { readUserInfo, userInfo } from '../../src/endpoints/userinfo.js'
+import { readUserInfo, requestUserInfo } from '../../src/endpoints/userinfo.js'
 import { isGrantKitError } from '../../src/errors.js'
 import { TokenSet } from '../../src/token-set.js'
 import type { GetTokenSetOptions } from '../../src/token-source.js'
@@ -31,10 +31,10 @@ function sourceOf(...tokens: readonly string[]) {
   return { source: { getTokenSet }, asked }
 }
 
-describe('userInfo', () => {
+describe('requestUserInfo', () => {
   test('is asked with the token alone, and tells of the user whose ID token it was', async () => {
     const { client, requests } = serving({ body: alice })
-    const answer = await userInfo(client, tokenSet(), { subject: 'alice' })
+    const answer = await requestUserInfo(client, tokenSet(), { subject: 'alice' })
     expect(answer).toEqual(alice)
     expect(Object.isFrozen(answer)).toBe(true)
     const [request] = requests as [TransportRequest]
@@ -45,7 +45,7 @@ describe('userInfo', () => {
 
   test('may be asked by POST, the token in the header all the same', async () => {
     const { client, requests } = serving({ body: alice })
-    await userInfo(client, tokenSet(), { subject: 'alice', method: 'POST' })
+    await requestUserInfo(client, tokenSet(), { subject: 'alice', method: 'POST' })
     expect(requests[0]).toMatchObject({ method: 'POST', body: '', headers: { authorization: 'Bearer at-1' } })
   })
 
@@ -53,7 +53,7 @@ describe('userInfo', () => {
     const { client } = serving({ body: alice })
     const idTokenClaims = { ...claims(), sub: 'alice' } as never
     const withIdToken = new TokenSet({ accessToken: 'at-1', obtainedAt: 0, idTokenClaims })
-    expect(await userInfo(client, withIdToken)).toEqual(alice)
+    expect(await requestUserInfo(client, withIdToken)).toEqual(alice)
   })
 
   test.each<[string, unknown]>([
@@ -64,7 +64,7 @@ describe('userInfo', () => {
     ['expected an object of claims, got an array', ['alice']],
   ])('refuses claims of somebody else: %s', async (words, body) => {
     const { client } = serving({ body })
-    const error = await failure(userInfo(client, tokenSet(), { subject: 'alice' }))
+    const error = await failure(requestUserInfo(client, tokenSet(), { subject: 'alice' }))
     expect(error).toMatchObject({ code: 'ERR_VALIDATION', check: 'sub', message: expect.stringContaining(words) })
     expect(error.message).not.toMatch(/marker|at-1/)
   })
@@ -75,21 +75,21 @@ describe('userInfo', () => {
     test.each([dead, { status: 401 }])('for another token when the first one is refused: %j', async refused => {
       const { client, requests } = serving(refused, { body: alice })
       const { source, asked } = sourceOf('at-1', 'at-2')
-      expect(await userInfo(client, source, { subject: 'alice' })).toEqual(alice)
+      expect(await requestUserInfo(client, source, { subject: 'alice' })).toEqual(alice)
       expect(asked).toEqual([undefined, { rejected: 'at-1' }])
       expect(requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer at-1', 'Bearer at-2'])
     })
 
     test('once, and gives up when that does not help', async () => {
       const { client, requests } = serving(dead, dead)
-      const error = await failure(userInfo(client, sourceOf('at-1', 'at-2').source, { subject: 'alice' }))
+      const error = await failure(requestUserInfo(client, sourceOf('at-1', 'at-2').source, { subject: 'alice' }))
       expect(error).toMatchObject({ code: 'ERR_SERVER_REFUSED', error: 'invalid_token' })
       expect(requests).toHaveLength(2)
     })
 
     test('not to send the same token twice', async () => {
       const { client, requests } = serving(dead)
-      expect(await failure(userInfo(client, sourceOf('at-1').source, { subject: 'alice' }))).toMatchObject({
+      expect(await failure(requestUserInfo(client, sourceOf('at-1').source, { subject: 'alice' }))).toMatchObject({
         error: 'invalid_token',
       })
       expect(requests).toHaveLength(1)
@@ -99,7 +99,7 @@ describe('userInfo', () => {
       const challenge = 'Bearer error="insufficient_scope"'
       const { client, requests } = serving({ status: 403, headers: { 'www-authenticate': challenge } })
       const { source, asked } = sourceOf('at-1', 'at-2')
-      expect(await failure(userInfo(client, source, { subject: 'alice' }))).toMatchObject({
+      expect(await failure(requestUserInfo(client, source, { subject: 'alice' }))).toMatchObject({
         error: 'insufficient_scope',
         serverStatus: 403,
       })
@@ -117,7 +117,7 @@ describe('userInfo', () => {
       const headers = { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': 'n-1' }
       const { transport, requests } = answering({ status: 401, headers }, { body: alice })
       const client = clientOf(transport, { provider: provider({}, { userinfo_endpoint }), dpop: key })
-      expect(await userInfo(client, bound(key.thumbprint), { subject: 'alice' })).toEqual(alice)
+      expect(await requestUserInfo(client, bound(key.thumbprint), { subject: 'alice' })).toEqual(alice)
       expect(requests.map(({ headers }) => headers.authorization)).toEqual(['DPoP at-1', 'DPoP at-1'])
       expect(proofIn(requests[0] as TransportRequest)).toMatchObject({ htm: 'GET', htu: userinfo_endpoint })
       const ath = createHash('sha256').update('at-1').digest('base64url')
@@ -130,7 +130,7 @@ describe('userInfo', () => {
     ])('sends nothing when the client has %s', async (_, options) => {
       const { transport, requests } = answering()
       const client = clientOf(transport, { provider: provider({}, { userinfo_endpoint }), ...options })
-      const asked = userInfo(client, bound(key.thumbprint), { subject: 'alice' })
+      const asked = requestUserInfo(client, bound(key.thumbprint), { subject: 'alice' })
       expect(await failure(asked)).toMatchObject({ code: 'ERR_OPTION', option: 'client' })
       expect(requests).toEqual([])
     })
@@ -146,12 +146,12 @@ describe('userInfo', () => {
     ['sub', serving().client, tokenSet(), { sub: 'alice' }],
     ['userinfo_endpoint', clientOf(answering().transport), tokenSet(), { subject: 'alice' }],
   ])('names %s when it is wrong, and sends nothing', async (option, client, from, options) => {
-    const asked = userInfo(client as never, from as never, options as never)
+    const asked = requestUserInfo(client as never, from as never, options as never)
     expect(await failure(asked)).toMatchObject({ code: 'ERR_OPTION', option })
   })
 })
 
-describe('userInfo, where signed answers were registered', () => {
+describe('requestUserInfo, where signed answers were registered', () => {
   const key = keyFor('ES256')
   const server = openIdServer(key)
   const signedClient = server.client({ metadata: { userinfo_signed_response_alg: 'ES256' } })
@@ -160,7 +160,7 @@ describe('userInfo, where signed answers were registered', () => {
   const answered = async (jwt: string | Promise<string>) => {
     const body = Buffer.from(await jwt)
     server.tokens = () => ({ status: 200, headers: new Headers({ 'content-type': 'application/jwt' }), body })
-    return userInfo(client, tokenSet(), { subject: 'user' })
+    return requestUserInfo(client, tokenSet(), { subject: 'user' })
   }
 
   test('takes one that is signed by the server, for this client or for nobody in particular', async () => {
@@ -187,7 +187,7 @@ describe('userInfo, where signed answers were registered', () => {
 
   test('takes none that is not signed', async () => {
     server.tokens = () => json(200, { sub: 'user' })
-    expect(await failure(userInfo(client, tokenSet(), { subject: 'user' }))).toMatchObject({
+    expect(await failure(requestUserInfo(client, tokenSet(), { subject: 'user' }))).toMatchObject({
       code: 'ERR_TOKEN_RESPONSE',
       message: expect.stringContaining('expected a JWT, got something else'),
     })

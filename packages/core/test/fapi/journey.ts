@@ -9,10 +9,10 @@ import {
   createUserTokenSources,
   introspectToken,
   readAuthorizationResponse,
+  requestUserInfo,
   revokeToken,
   type TlsOptions,
   type UserTokenSource,
-  userInfo,
 } from '../../src/index.js'
 import { browse } from '../browser.js'
 import { type Combination, certificateOf, clientIdOf, clientOf, confirmationOf, requestOf } from './combinations.js'
@@ -55,7 +55,7 @@ export async function journey(bank: Bank, combination: Combination): Promise<voi
   expect(first.tokenType).toBe(combination.boundTo === 'certificate' ? 'Bearer' : 'DPoP')
   expect(first.idTokenClaims).toMatchObject({ sub: 'ann', aud: clientId, iss: bank.issuer })
   expect(await callApi()).toEqual({ sub: 'ann', boundTo })
-  expect(await userInfo(client, first, { subject: 'ann' })).toMatchObject({ sub: 'ann' })
+  expect(await requestUserInfo(client, first, { subject: 'ann' })).toMatchObject({ sub: 'ann' })
   const known = await introspectToken(client, { token: first.accessToken })
   expect(known).toMatchObject({ active: true, cnf: confirmation })
   // who has the token alone has nothing

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isGrantKitError } from '../../src/errors.js'
-import { checkEndSessionResponse, endSessionUrl } from '../../src/front-channel/logout.js'
+import { checkEndSessionResponse, createEndSessionRequest } from '../../src/front-channel/logout.js'
 import { answering, clientOf, provider, refusal } from '../answering.js'
 
 const postLogoutRedirectUri = 'https://app.example.com/bye'
@@ -12,10 +12,10 @@ function clientAt(end_session_endpoint: string | undefined = 'https://as.example
 
 const queryOf = (url: string) => Object.fromEntries(new URL(url).searchParams)
 
-describe('endSessionUrl', () => {
+describe('createEndSessionRequest', () => {
   test('names client, user and place to come back to, with a new state each time', () => {
     const options = { idTokenHint: 'a.b.c', postLogoutRedirectUri, uiLocales: ['de-AT', 'en'] }
-    const [one, other] = [endSessionUrl(clientAt(), options), endSessionUrl(clientAt(), options)]
+    const [one, other] = [createEndSessionRequest(clientAt(), options), createEndSessionRequest(clientAt(), options)]
     expect(queryOf(one.url)).toEqual({
       client_id: 'client-1',
       id_token_hint: 'a.b.c',
@@ -28,13 +28,17 @@ describe('endSessionUrl', () => {
   })
 
   test('has no state when the browser stays there', () => {
-    const { url, state } = endSessionUrl(clientAt(), { logoutHint: 'alice' })
+    const { url, state } = createEndSessionRequest(clientAt(), { logoutHint: 'alice' })
     expect([queryOf(url), state]).toEqual([{ client_id: 'client-1', logout_hint: 'alice' }, undefined])
   })
 
   test("keeps the endpoint's own query, which replaces nothing of ours", () => {
     const client = clientAt('https://as.example.com/logout?tenant=7&state=theirs&client_id=theirs&id_token_hint=theirs')
-    const { url } = endSessionUrl(client, { postLogoutRedirectUri, state: 'ours', parameters: { flow: 'short' } })
+    const { url } = createEndSessionRequest(client, {
+      postLogoutRedirectUri,
+      state: 'ours',
+      parameters: { flow: 'short' },
+    })
     expect(new URL(url).searchParams.getAll('state')).toEqual(['ours'])
     expect(queryOf(url)).toEqual({
       tenant: '7',
@@ -58,7 +62,7 @@ describe('endSessionUrl', () => {
     ['parameters.flow', clientAt(), { parameters: { flow: 7 } }],
     ['id_token_hint', clientAt(), { id_token_hint: 'a.b.c' }],
   ])('names %s when it is wrong', (option, client, options) => {
-    expect(refusal(() => endSessionUrl(client as never, options as never)).option).toBe(option)
+    expect(refusal(() => createEndSessionRequest(client as never, options as never)).option).toBe(option)
   })
 })
 
