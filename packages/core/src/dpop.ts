@@ -152,21 +152,22 @@ export function nonceFor({ thumbprint }: Pick<DpopKey, 'thumbprint'>, url: strin
  * Takes in the `DPoP-Nonce` of an answer, whatever its status. Integrations and endpoints do it by themselves; this is for
  * requests that are made with `headersFor()`.
  *
+ * @param key the client's `dpop`; without one there is nothing to remember
  * @param url of the request
  * @param nonce the header, if there is one; what is no nonce is ignored
  * @see RFC 9449 §8.2
  */
 export function rememberDpopNonce(
-  { thumbprint }: Pick<DpopKey, 'thumbprint'>,
+  key: Pick<DpopKey, 'thumbprint'> | undefined,
   url: string | URL,
   nonce: string | null | undefined,
 ): void {
-  if (typeof nonce !== 'string' || !usable.test(nonce)) return
-  const key = nonceKey(thumbprint, url)
+  if (key === undefined || typeof nonce !== 'string' || !usable.test(nonce)) return
+  const place = nonceKey(key.thumbprint, url)
   // put at the end
-  nonces.delete(key)
+  nonces.delete(place)
   if (nonces.size >= mostNonces) nonces.delete(nonces.keys().next().value as string)
-  nonces.set(key, nonce)
+  nonces.set(place, nonce)
 }
 
 function nonceKey(thumbprint: string, url: string | URL): string {

@@ -178,6 +178,16 @@ export function serverKeys(client: Client): ServerKeys {
   return keys
 }
 
+/**
+ * Refuses, before a user is asked, what no ID token could be checked with.
+ *
+ * @throws TypeError naming `jwks_uri` where the server signs them by keys that the metadata says nothing of
+ */
+export function checkHasKeys(client: Client): void {
+  const isMac = client.metadata.id_token_signed_response_alg?.startsWith('HS') === true
+  if (!isMac && !hasKeys(client)) endpointFor(client, 'jwks_uri')
+}
+
 /** Whether the metadata says where the keys are, or has them. */
 export function hasKeys({ provider: { metadata } }: Client): boolean {
   return metadata.jwks_uri !== undefined || metadata.jwks !== undefined

@@ -25,10 +25,18 @@ export function checkOptions(maker: string, options: unknown, known: readonly st
   for (const [option, value] of Object.entries(options)) {
     refusePromise(option, value)
     if (known.includes(option)) continue
-    const meant = known.find(name => name.toLowerCase() === option.replace(/[_-]/g, '').toLowerCase())
+    const meant = known.find(name => unspelt(name) === unspelt(option))
     const hint = meant ? `did you mean ${meant}?` : `options are ${known.join(', ')}`
     throw optionError(option, `is not an option of ${maker}(); ${hint}`)
   }
+}
+
+/** What is left of a name where it is written in another way: with lines, as several, without its unit. */
+function unspelt(name: string): string {
+  return name
+    .replace(/[_-]/g, '')
+    .toLowerCase()
+    .replace(/(?:ms|seconds|s)$/, '')
 }
 
 /** Refuses a promise where its value belongs. */

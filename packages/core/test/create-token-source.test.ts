@@ -40,6 +40,13 @@ describe('createTokenSource', () => {
       expect(create).toThrow(expect.objectContaining({ code: 'ERR_OPTION', option }))
     })
 
+  test('says where the client belongs', () => {
+    const call = () => createTokenSource(client as never)
+    expect(call).toThrow(
+      'createTokenSource(): takes one options object, with the client in it: createTokenSource({ client })',
+    )
+  })
+
   test('refuses a grant the provider does not take', () => {
     const metadata = { ...client.provider.metadata, grant_types_supported: ['refresh_token'] }
     const provider = { ...client.provider, metadata }

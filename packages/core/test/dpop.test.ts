@@ -189,6 +189,7 @@ describe('createClient', () => {
 describe('nonces', () => {
   test('are kept by key and origin, the latest one', () => {
     const [one, other] = [dpopKey(), dpopKey()]
+    rememberDpopNonce(undefined, 'https://as.example/token', 'n-0') // a client without a key
     rememberDpopNonce(one, 'https://as.example/token', 'n-1')
     rememberDpopNonce(one, 'https://as.example/par', 'n-2')
     rememberDpopNonce(one, 'https://api.example/', 'n-3')

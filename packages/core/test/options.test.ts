@@ -26,6 +26,16 @@ describe('checkOptions', () => {
       })
     })
 
+  test.each([
+    ['maxAge', 'maxAgeSeconds'],
+    ['timeout', 'timeoutMs'],
+    ['scopes', 'scope'],
+    ['origin', 'origins'],
+  ])('asks whether %s, without a unit or as several, is %s', (given, meant) => {
+    const known = ['maxAgeSeconds', 'timeoutMs', 'scope', 'origins']
+    expect(refusal(() => checkOptions('make', { [given]: 1 }, known)).message).toMatch(`did you mean ${meant}?`)
+  })
+
   test('lists the options when it cannot guess', () => {
     expect(refusal(() => check({ retries: 3 })).message).toContain('options are clientId, scope')
   })

@@ -42,6 +42,7 @@ export function clientAssertion(options: ClientAssertionOptions): ClientAuth {
     fingerprint: async () => fingerprint(file === undefined ? lasting(await read()) : await read()),
     async authenticate(parameters, { clientId, clock }) {
       const current = await read()
+      if (type === jwtBearer || type === jwtSpiffe) refuseNoJwt(current, file)
       refuseExpired(current, file, clock.now())
       const proof = { client_id: clientId, client_assertion_type: type, client_assertion: current }
       return { parameters: { ...parameters, ...proof }, headers: {} }
@@ -103,11 +104,21 @@ function unusable(problem: string, options: { readonly cause?: unknown } = {}): 
   return new GrantKitError('ERR_CLIENT_AUTHENTICATION', `clientAssertion: ${problem}`, more)
 }
 
+/** What is read by mistake, such as a key, is sent nowhere. */
+function refuseNoJwt(assertion: string, file: string | undefined): void {
+  if (!/^[\w-]+(?:\.[\w-]*){2,4}$/.test(assertion)) throw unusable(`${named(file)} is no JWT`)
+}
+
 function refuseExpired(assertion: string, file: string | undefined, now: number): void {
   const { exp } = claimsOf(assertion)
   if (typeof exp !== 'number' || now < secondsToMs(exp)) return
-  const where = file === undefined ? 'what the function returned' : `what is in ${file}`
-  throw unusable(`${where} has expired, ${sinceWhen(secondsToMs(exp), now)}; whoever makes it has to make another`)
+  throw unusable(
+    `${named(file)} has expired, ${sinceWhen(secondsToMs(exp), now)}; whoever makes it has to make another`,
+  )
+}
+
+function named(file: string | undefined): string {
+  return file === undefined ? 'what the function returned' : `what is in ${file}`
 }
 
 /** An instant beyond what a date can hold is long ago, or a number that is none. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { json } from '../answer-shape.js'
-import { type Client, endpointFor } from '../client.js'
+import type { Client } from '../client.js'
 import { msToSeconds } from '../clock.js'
 import { sendToEndpoint } from '../endpoint.js'
 import { checkIsClient } from '../endpoints/check-client.js'
@@ -20,6 +20,7 @@ import {
   type PollingOptions,
   splitScope,
 } from '../grants/grant.js'
+import { checkHasKeys } from '../jwks.js'
 import type { Signer } from '../keys.js'
 import {
   checkCredential,
@@ -116,7 +117,7 @@ export async function requestBackchannelAuthentication(
   checkRequest(options)
   checkSigner(client, options)
   // its answer is an ID token, whose signature has to be checked: better known before somebody is asked
-  if (!isMac(client)) endpointFor(client, 'jwks_uri')
+  checkHasKeys(client)
   const parameters = requestParameters(options)
   const requestedAt = client.clock.now()
   return sendToEndpoint(client, {
@@ -164,10 +165,6 @@ function checkSigner({ metadata }: Client, { signer }: BackchannelAuthentication
   if (registered === undefined || registered === signer?.alg) return
   const given = signer === undefined ? 'none is given' : `this one signs by ${signer.alg}`
   throw optionError('signer', `must sign by ${registered}, as was registered; ${given}`)
-}
-
-function isMac({ metadata }: Client): boolean {
-  return metadata.id_token_signed_response_alg?.startsWith('HS') === true
 }
 
 function requestParameters(options: BackchannelAuthenticationOptions): Parameters {

@@ -4,6 +4,7 @@ import type { Client } from '../client.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { pushAuthorizationRequest } from '../endpoints/pushed-authorization.js'
 import { createPkce, type Pkce } from '../grants/authorization-code.js'
+import { checkHasKeys } from '../jwks.js'
 import { flagIn } from '../metadata.js'
 import { checkBoolean, checkNumber, checkOptions, optionError, toBeAwaited } from '../options.js'
 import {
@@ -71,6 +72,8 @@ async function create(client: Client, options: AuthorizationRequestOptions): Pro
   checkIsClient(client, 'createAuthorizationRequest(client, options)')
   checkRequestOptions(client, options)
   const asked = authorizationParameters(options)
+  // the ID token comes for a code that is used up by then
+  if (asksForIdToken(asked)) checkHasKeys(client)
   const { codeVerifier, ...pkce } = createPkce()
   const parameters = withProtocol(client, asked, pkce)
   const transaction = transactionOf(client, options, { ...parameters, codeVerifier })
@@ -78,6 +81,9 @@ async function create(client: Client, options: AuthorizationRequestOptions): Pro
 }
 
 function checkRequestOptions(client: Client, options: AuthorizationRequestOptions): void {
+  for (const name of ['state', 'nonce', 'codeVerifier', 'codeChallenge'])
+    if (name in Object(options))
+      throw optionError(name, 'is made anew for each request; what is yours belongs beside the transaction')
   const own = ['requestObject', 'pushed', 'requiresStateHash', 'lifetimeMs']
   checkOptions('createAuthorizationRequest', options, [...authorizationParameterNames, ...own])
   checkRequestObject(client, options.requestObject)

@@ -31,7 +31,7 @@ export type TakeTransaction = (
  * the transaction out of where it is kept before you call this, or in the function that you give.
  *
  * @param transaction what `createAuthorizationRequest()` gave; or a function that finds it by `state`, which a signed
- *   answer holds where only this function can read it
+ *   answer holds where only this function can read it. `undefined`, where nothing was kept, is refused as an answer is
  * @param answer the URL as the browser asked for it, the body of a form post, or their parameters
  * @returns the code as a grant, for `redeem()` or `requestTokenSet()`; the ID token that comes for it is checked there
  * @throws AuthorizationRefusedError where the answer is an error; ValidationError whose `check` names what does not hold:
@@ -41,7 +41,7 @@ export type TakeTransaction = (
  */
 export function readAuthorizationResponse(
   client: Client,
-  transaction: AuthorizationTransaction | TakeTransaction,
+  transaction: AuthorizationTransaction | TakeTransaction | undefined,
   answer: AuthorizationAnswer,
 ): Promise<Grant> {
   return toBeAwaited(read(client, transaction, answer), 'readAuthorizationResponse()', {

@@ -31,6 +31,8 @@ export function checkSourceOptions<Options extends SourceOptions>(
   options: Options,
   ...own: readonly (Exclude<keyof Options, keyof SourceOptions> & string)[]
 ): void {
+  if (typeof Object(options).transport === 'function')
+    throw optionError(`${factory}()`, `takes one options object, with the client in it: ${factory}({ client })`)
   checkOptions(factory, options, [...names, ...own])
   const { client, store, origins, refreshBeforeMs, expiryMarginMs } = options
   if (typeof client?.transport !== 'function') throw optionError('client', 'must come from createClient()')

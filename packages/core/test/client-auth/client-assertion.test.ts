@@ -71,14 +71,22 @@ describe('an assertion from a function', () => {
       if (asked === 1) throw new Error('reset')
       return json(200, { access_token: 'at', token_type: 'Bearer' })
     }
-    const { server, tokenSet } = ask(clientAssertion({ assertion: async () => `opaque-${++asked}` }), lost)
+    const { server, tokenSet } = ask(clientAssertion({ assertion: async () => `of.number.${++asked}` }), lost)
     await tokenSet()
-    expect(server.requests.map(({ form }) => form.client_assertion)).toEqual(['opaque-1', 'opaque-2'])
+    expect(server.requests.map(({ form }) => form.client_assertion)).toEqual(['of.number.1', 'of.number.2'])
   })
 
   test.each([undefined, 42, '', '  '])('that yields %o is told, and nothing is sent', async value => {
     const { server, tokenSet } = ask(clientAssertion({ assertion: () => value as string }))
     expect(await failure(tokenSet())).toMatchObject({ code: 'ERR_CLIENT_AUTHENTICATION', neverSent: true })
+    expect(server.requests).toEqual([])
+  })
+
+  test('that yields no JWT, such as a key read by mistake, is told, and sent nowhere', async () => {
+    const { server, tokenSet } = ask(clientAssertion({ assertion: () => 'an-opaque-secret' }))
+    const error = await failure(tokenSet())
+    expect(error).toMatchObject({ code: 'ERR_CLIENT_AUTHENTICATION', neverSent: true })
+    expect(error.message).toBe('clientAssertion: what the function returned is no JWT')
     expect(server.requests).toEqual([])
   })
 
@@ -124,7 +132,7 @@ describe('its own expiry', () => {
 describe('clientAssertion', () => {
   test('goes by the type and the method of SPIFFE, or any other', async () => {
     const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-spiffe'
-    const spiffe = clientAssertion({ assertion: () => 'svid', type })
+    const spiffe = clientAssertion({ assertion: () => 'jwt.svid.signature', type })
     expect(spiffe.method).toBe('spiffe_jwt')
     expect((await authenticated(spiffe)).parameters).toMatchObject({ client_assertion_type: type })
     expect(clientAssertion({ assertion: () => 'x', method: 'federated' }).method).toBe('federated')

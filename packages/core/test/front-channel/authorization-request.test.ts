@@ -13,7 +13,7 @@ const authorizationEndpoint = 'https://as.example.com/authorize'
 
 function clientWith(metadata: Partial<AuthorizationServerMetadata> = {}) {
   const { transport, requests } = answering()
-  const known = { authorization_endpoint: authorizationEndpoint, ...metadata }
+  const known = { authorization_endpoint: authorizationEndpoint, jwks_uri: 'https://as.example.com/jwks', ...metadata }
   const clock = { now: () => 1_760_000_000_000 }
   return { client: clientOf(transport, { provider: provider({}, known), clock }), requests }
 }
@@ -40,6 +40,18 @@ describe('an authorization request', () => {
       code_challenge_method: 'S256',
     })
     expect(requests).toEqual([])
+  })
+
+  test('for an ID token that nothing could check is refused before anybody logs in', async () => {
+    const withoutKeys = { jwks_uri: undefined }
+    expect(await failure(requested({ scope: 'openid' }, withoutKeys))).toMatchObject({ option: 'jwks_uri' })
+    expect((await requested({ scope: 'openid' }, { ...withoutKeys, jwks: { keys: [] } })).sent.scope).toBe('openid')
+    expect((await requested({ scope: 'accounts' }, withoutKeys)).sent.scope).toBe('accounts')
+  })
+
+  test.each(['state', 'nonce', 'codeVerifier', 'codeChallenge'])('makes its %s itself, and says so', async name => {
+    const error = await failure(requested({ [name]: 'ours' }))
+    expect(error).toMatchObject({ option: name, message: expect.stringContaining('is made anew for each request') })
   })
 
   test('makes another state, nonce and verifier each time', async () => {

@@ -29,7 +29,11 @@ async function requested(
   options: Partial<AuthorizationRequestOptions> = {},
   { conform, metadata, client: more }: Circumstances = {},
 ) {
-  const known = { authorization_endpoint: 'https://as.example.com/authorize', ...metadata }
+  const endpoints = {
+    authorization_endpoint: 'https://as.example.com/authorize',
+    jwks_uri: 'https://as.example.com/jwks',
+  }
+  const known = { ...endpoints, ...metadata }
   const client = clientOf(answering().transport, {
     provider: provider(conform, known),
     clock: { now: () => now * 1000 },
