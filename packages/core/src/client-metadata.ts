@@ -44,7 +44,7 @@ export interface ClientMetadata {
   readonly request_object_encryption_alg?: string | undefined
   /** Encrypts their content. Default `A128CBC-HS256`. */
   readonly request_object_encryption_enc?: string | undefined
-  /** Signs backchannel authentication requests. @see OpenID Connect CIBA §4 */
+  /** Signs backchannel authentication requests. @see CIBA Core §4 */
   readonly backchannel_authentication_request_signing_alg?: string | undefined
   /** Whether access tokens are bound to the client's certificate. @see RFC 8705 §3.4 */
   readonly tls_client_certificate_bound_access_tokens?: boolean | undefined

@@ -8,7 +8,7 @@ export type EndpointName =
   | 'pushed_authorization_request_endpoint'
   /** @see RFC 8628 §4 */
   | 'device_authorization_endpoint'
-  /** @see OpenID Connect Client-Initiated Backchannel Authentication §4 */
+  /** @see CIBA Core §4 */
   | 'backchannel_authentication_endpoint'
   | 'revocation_endpoint'
   | 'introspection_endpoint'
@@ -64,7 +64,7 @@ export type MetadataList =
   | 'claims_supported'
   /** @see Initiating User Registration via OpenID Connect §4.2 */
   | 'prompt_values_supported'
-  /** @see OpenID Connect Client-Initiated Backchannel Authentication §4 */
+  /** @see CIBA Core §4 */
   | 'backchannel_token_delivery_modes_supported'
   | 'backchannel_authentication_request_signing_alg_values_supported'
 
@@ -83,7 +83,7 @@ export type MetadataFlag =
   | 'request_parameter_supported'
   | 'request_uri_parameter_supported'
   | 'require_request_uri_registration'
-  /** @see OpenID Connect Client-Initiated Backchannel Authentication §4 */
+  /** @see CIBA Core §4 */
   | 'backchannel_user_code_parameter_supported'
   /** @see OpenID Connect Back-Channel Logout §2.1 */
   | 'backchannel_logout_supported'

@@ -36,7 +36,7 @@ const optionNames = ['idTokenHint', 'logoutHint', 'postLogoutRedirectUri', 'stat
  * Makes the URL that ends a user's session at the server. Nothing is sent, and no token is revoked or forgotten by it.
  *
  * @throws TypeError naming the option, or `end_session_endpoint` where the metadata has none
- * @see OpenID Connect RP-Initiated Logout 1.0 §2
+ * @see OpenID Connect RP-Initiated Logout §2
  */
 export function createEndSessionRequest(client: Client, options: EndSessionOptions = {}): EndSessionRequest {
   checkIsClient(client, 'createEndSessionRequest(client, options)')
