@@ -14,6 +14,7 @@ import { attach, parseOrigins } from '../src/kit.js'
 import { type Answer, answering, clientOf, endpoint, issuer, provider, responseOf } from './answering.js'
 import { issue } from './fixtures/certificates.js'
 import { listen } from './fixtures/servers.js'
+import { begun, idTokenOf, query, redirectUri, signedAnswer } from './front-channel/login.js'
 
 const {
   authorizationCode,
@@ -324,6 +325,67 @@ async function ungranted(): Promise<Produced[]> {
   )
 }
 
+/** Answers of logins that are refused, by servers that repeat all they know; and requests that cannot be signed. */
+async function logins(): Promise<Produced[]> {
+  const refused = async (name: string, options: object, answer: (known: Known) => string | Promise<string>) => {
+    const { client, transaction } = await begun({ scope: 'openid', ...options })
+    const { state, nonce = '', codeVerifier } = transaction
+    const sent = [state, nonce, codeVerifier]
+    const known = { ...transaction, all: [planted.code, ...sent].join(' and ') }
+    const read = async () => grantkit.readAuthorizationResponse(client, transaction, await answer(known))
+    return { ...(await thrown(name, read)), sent }
+  }
+  const by = (more: (known: Known) => Record<string, string>) => (known: Known) =>
+    `${redirectUri}?${query({ code: planted.code, state: known.state, ...more(known) })}`
+  const hybrid = { responseType: 'code id_token' }
+  const unsigned = {
+    requestObject: { signer: grantkit.signer({ key: () => Promise.reject(new Error('KMS')), alg: 'ES256' }) },
+  }
+  return Promise.all([
+    refused(
+      'a refusal',
+      {},
+      by(({ all }) => ({ error: 'access_denied', error_description: all })),
+    ),
+    refused(
+      'an odd refusal',
+      {},
+      by(({ all }) => ({ error: all })),
+    ),
+    refused(
+      'a refusal in one word',
+      {},
+      by(({ codeVerifier }) => ({ error: codeVerifier })),
+    ),
+    refused(
+      'another issuer',
+      {},
+      by(({ all }) => ({ iss: all })),
+    ),
+    refused(
+      'another state',
+      {},
+      by(({ codeVerifier }) => ({ state: codeVerifier })),
+    ),
+    refused('another place', {}, ({ all }) => `https://app.example/${query({ all })}?${query({ code: planted.code })}`),
+    refused(
+      'a token',
+      {},
+      by(({ all }) => ({ access_token: all })),
+    ),
+    refused('a signed answer of another', { responseMode: 'jwt' }, async known => {
+      return `${redirectUri}?response=${await signedAnswer(known, { iss: known.all, code: planted.code })}`
+    }),
+    refused('an ID token of another', hybrid, async known => {
+      const id_token = await idTokenOf(known, { sub: [known.all], aud: known.all })
+      return `${redirectUri}#${query({ code: planted.code, state: known.state, id_token })}`
+    }),
+    thrown('a request that cannot be signed', () => begun(unsigned)),
+  ])
+}
+
+type Known = grantkit.AuthorizationTransaction & { readonly all: string }
+
 /** Wrong options, with a secret in each. */
 async function wrongOptions(): Promise<Produced[]> {
   const encrypted = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'right' })
@@ -452,6 +514,7 @@ const areas = {
   malformed,
   unauthenticated,
   ungranted,
+  logins,
   wrongOptions,
   refusedBySources,
 }
@@ -496,6 +559,11 @@ test('no object handed out shows a secret', async () => {
   await source.getTokenSet()
   const key = grantkit.signer({ key: pem, alg: 'ES256' })
   const transport = createTransport({ proxy: `http://user:mkr-password@proxy.example`, certificate })
+  const dpop = grantkit.dpopKey({ key: pem })
+  const keyed = clientOf(answering().transport, { dpop, decryptionKeys: [{ key: jwk }], clientSecret: secret })
+  const login = await begun({ scope: 'openid' })
+  const answer = `${redirectUri}?${query({ code: planted.code, state: login.transaction.state })}`
+  const grant = await grantkit.readAuthorizationResponse(login.client, login.transaction, answer)
   const objects = {
     tokenSet,
     source,
@@ -503,6 +571,9 @@ test('no object handed out shows a secret', async () => {
     alice,
     certificate,
     key,
+    dpop,
+    keyed,
+    grant,
     transport,
     provider: provider(),
     ...auths,

@@ -65,28 +65,42 @@ function isSame(one: string, other: string): boolean {
  */
 export function checkIssuer(
   { provider }: Client,
-  { parameters: { iss, code, id_token: idToken } }: ReceivedAnswer,
-  { issuer, responseType, state, nonce, codeVerifier }: AuthorizationTransaction,
+  { parameters }: ReceivedAnswer,
+  transaction: AuthorizationTransaction,
 ): void {
+  const { iss, id_token: idToken } = parameters
+  const { issuer, responseType } = transaction
   const isNamed = iss !== undefined || (idToken !== undefined && responseType !== 'code')
   if (!isNamed && flagIn(provider.metadata, 'authorization_response_iss_parameter_supported'))
     throw new ValidationError('iss', 'is missing, and the server says that it sends it (RFC 9207 §2.4)')
   if (iss === undefined || iss === issuer) return
-  const secrets = [state, nonce, codeVerifier, code].filter(one => one !== undefined)
-  const came = redact(iss, 200, { secrets, open: [issuer] })
+  const came = redact(iss, 200, { secrets: secretsOf(parameters, transaction), open: [issuer] })
   throw new ValidationError('iss', `is "${came}"; "${issuer}" was asked: a mix-up, or a wrong issuer`)
 }
 
+/** What may stand in no message, should it be repeated where a message quotes. */
+function secretsOf(
+  { code }: ReceivedAnswer['parameters'],
+  { state, nonce, codeVerifier }: AuthorizationTransaction,
+): readonly string[] {
+  return [code, state, nonce, codeVerifier].filter(one => one !== undefined)
+}
+
 /** Throws the error that came instead of a code. */
-export function checkRefusal({ provider }: Client, { parameters }: ReceivedAnswer): void {
+export function checkRefusal(
+  { provider }: Client,
+  { parameters }: ReceivedAnswer,
+  transaction: AuthorizationTransaction,
+): void {
   if (parameters.error === undefined) return
   const { error_description: description } = parameters
+  const sent = { secrets: secretsOf(parameters, transaction) }
   // RFC 6749 §4.1.2.1 allows blanks and more; no code that anybody has defined has any
-  const error = /^[\w.:/-]{1,80}$/.test(parameters.error) ? redact(parameters.error, 80) : undefined
+  const error = /^[\w.:/-]{1,80}$/.test(parameters.error) ? redact(parameters.error, 80, sent) : undefined
   throw new AuthorizationRefusedError({
     provider: provider.name,
     error,
-    errorDescription: description === undefined ? undefined : redact(description, 300),
+    errorDescription: description === undefined ? undefined : redact(description, 300, sent),
     kind: authorizationRefusalKind(error),
   })
 }

@@ -96,7 +96,7 @@ async function readOpened(
 
 async function accept(client: Client, received: ReceivedAnswer, transaction: AuthorizationTransaction): Promise<Grant> {
   checkIssuer(client, received, transaction)
-  checkRefusal(client, received)
+  checkRefusal(client, received, transaction)
   checkChannel(received, transaction)
   const code = codeOf(received, transaction)
   const { id_token: idToken } = received.parameters

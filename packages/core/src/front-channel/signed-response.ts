@@ -13,6 +13,12 @@ import { parametersIn, type ReceivedAnswer } from './authorization-answer.js'
 export async function readSignedResponse(client: Client, response: string): Promise<ReceivedAnswer['parameters']> {
   const [what, secrets] = ['authorization response', [response]]
   const { claims } = await readSignedJwt(client, response, { what, kind: 'authorization', secrets })
-  checkAnswerClaims({ client, what, claims, secrets }, ['iss', 'aud', 'exp'])
-  return parametersIn(claims)
+  const parameters = parametersIn(claims)
+  checkAnswerClaims({ client, what, claims, secrets: [response, ...secretsIn(parameters)] }, ['iss', 'aud', 'exp'])
+  return parameters
+}
+
+/** What may stand in no message, though it may come in another claim as well. */
+function secretsIn({ code, state, id_token: idToken }: ReceivedAnswer['parameters']): readonly string[] {
+  return [code, state, idToken].filter(one => one !== undefined)
 }
