@@ -51,8 +51,8 @@ export function withMembersBefore(
 function bounded(entries: readonly (readonly [string, unknown])[]): AdditionalMembers {
   const fitting: [string, JsonValue][] = []
   let room = mostCharacters
-  for (const [name, value] of entries) {
-    const copy = isSecret(name) ? undefined : jsonCopy(value, mostDepth)
+  for (const [name, value] of entries.slice(0, mostMembers)) {
+    const copy = isSecret(name) ? undefined : jsonCopy(value, mostDepth, { values: mostCharacters })
     const size = copy === undefined ? 0 : name.length + JSON.stringify(copy).length
     if (copy === undefined || size > room) continue
     room -= size
@@ -62,18 +62,26 @@ function bounded(entries: readonly (readonly [string, unknown])[]): AdditionalMe
 }
 
 const mostDepth = 6
+/** What comes after so many is not looked at. */
+const mostMembers = 1_000
+
+/** How many values may still come: each takes a character at least, so that more do not fit. */
+interface Room {
+  values: number
+}
 
 /** What is a credential by its name, such as `access_token`, `authToken` or `device_secret`; not `issued_token_type`. */
 function isSecret(name: string): boolean {
   return /(token|secret|password|assertion)$/i.test(name)
 }
 
-function jsonCopy(value: unknown, depth: number): JsonValue | undefined {
+function jsonCopy(value: unknown, depth: number, room: Room): JsonValue | undefined {
+  if (--room.values < 0) return undefined
   if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value as JsonValue
   if (typeof value !== 'object' || depth === 0) return undefined
-  if (Array.isArray(value)) return Object.freeze(value.map(one => jsonCopy(one, depth - 1) ?? null))
+  if (Array.isArray(value)) return Object.freeze(value.map(one => jsonCopy(one, depth - 1, room) ?? null))
   const members = Object.entries(value as object).map(
-    ([name, member]) => [name, isSecret(name) ? undefined : jsonCopy(member, depth - 1)] as const,
+    ([name, member]) => [name, isSecret(name) ? undefined : jsonCopy(member, depth - 1, room)] as const,
   )
   return Object.freeze(Object.fromEntries(members.filter(([, member]) => member !== undefined)))
 }

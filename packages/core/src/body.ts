@@ -18,9 +18,13 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Far more than any form has that a server answers with. */
+const mostOfForm = 262_144
+
 /** `undefined` for what is no form: prose, HTML. */
 export function parseForm(text: string): Record<string, string> | undefined {
   const trimmed = text.trim()
+  if (trimmed.length > mostOfForm) return undefined
   return /^[^\s<{["=]+=/.test(trimmed) ? Object.fromEntries(new URLSearchParams(trimmed)) : undefined
 }
 

@@ -122,7 +122,7 @@ export class ServerKeys {
   async #replace(client: Client): Promise<void> {
     try {
       const members = await this.#load(client)
-      this.#keys = members.slice(0, mostKeys).filter(isObject).map(keyKeptIn(this.#keys))
+      this.#keys = members.slice(0, mostKeys).filter(isObject).flatMap(keyKeptIn(this.#keys))
       this.#loadedAt = client.clock.now()
       this.#failure = undefined
       this.#fitting = new WeakMap()
@@ -141,11 +141,15 @@ interface ServerKey {
   key: KeyObject | undefined | null
 }
 
-/** A member as a key; the one before, where it has not changed. */
-function keyKeptIn(before: readonly ServerKey[]): (jwk: Jwk) => ServerKey {
+/** A member as a key; the one before, where it has not changed. None for what is nested so deep that it cannot be written. */
+function keyKeptIn(before: readonly ServerKey[]): (jwk: Jwk) => readonly ServerKey[] {
   return jwk => {
-    const text = JSON.stringify(jwk)
-    return before.find(one => one.text === text) ?? { jwk, text, key: null }
+    try {
+      const text = JSON.stringify(jwk)
+      return [before.find(one => one.text === text) ?? { jwk, text, key: null }]
+    } catch {
+      return []
+    }
   }
 }
 

@@ -50,7 +50,7 @@ export function parseServerResponse<Shape extends Pick<AnswerShape<unknown>, 'na
   const content = { text, ...success }
   const shape = accepts.find(({ fits }) => fits(content))
   if (shape !== undefined) return { shape, content }
-  const wanted = accepts.map(({ name }) => name).join(' or ')
+  const wanted = [...new Set(accepts.map(({ name }) => name))].join(' or ')
   const isEmpty = text.trim() === ''
   throw fail(`expected ${wanted}, got ${isEmpty ? `status ${status} without a body` : 'something else'}`, isEmpty)
 }

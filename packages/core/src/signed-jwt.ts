@@ -176,6 +176,8 @@ interface KnownHeader {
 }
 
 const mostHeaders = 100
+/** Many times what servers write there; anybody can make up a longer one. */
+const mostOfHeader = 2_048
 const headers = new WeakMap<Client, Map<string, KnownHeader>>()
 
 /** A server signs many JWTs with one header: it is read and checked once. Those that fail are not remembered. */
@@ -185,9 +187,14 @@ function headerOf(reading: Reading, part: string): JwtHeader {
   const before = known.get(part)
   if (before?.expected.kind === expected.kind && before.expected.typ === expected.typ) return before.header
   const header = checkedHeader(reading, part)
+  if (part.length > mostOfHeader) return header
   if (known.size >= mostHeaders) known.clear()
   headers.set(client, known)
-  known.set(part, { header, expected: { what: expected.what, kind: expected.kind, typ: expected.typ } })
+  // a copy: what is cut out of a text keeps all of that in memory
+  known.set(Buffer.from(part).toString(), {
+    header,
+    expected: { what: expected.what, kind: expected.kind, typ: expected.typ },
+  })
   return header
 }
 
@@ -200,7 +207,7 @@ function checkedHeader(reading: Reading, part: string): JwtHeader {
     throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}; ${wantedAlgorithms(reading, accepted)}`)
   // RFC 7515 §4.1.11: whoever does not understand a critical member has to refuse, and none is understood here
   if (crit !== undefined || b64 !== undefined)
-    throw invalid(reading, 'crit', `has a header that must be understood: ${shown(reading, [crit].flat().join(' '))}`)
+    throw invalid(reading, 'crit', `has a header that must be understood: ${namesIn(reading, crit)}`)
   if (kid !== undefined && typeof kid !== 'string') throw invalid(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
   checkType(reading, header.typ)
   return Object.freeze(header) as JwtHeader
@@ -211,6 +218,11 @@ function wantedAlgorithms({ client, expected: { kind } }: Reading, accepted: rea
   const wanted = accepted.join(' or ')
   if (registeredFor(client.metadata, kind).algorithm !== undefined) return `${wanted} was registered`
   return `expected ${wanted}, as nothing else was registered; if something was, say so: metadata.${kind}_signed_response_alg`
+}
+
+function namesIn(reading: Reading, crit: unknown): string {
+  const names = [crit].flat().slice(0, 5)
+  return names.map(name => shown(reading, name)).join(', ')
 }
 
 /** As registered; `RS256` where nothing was, or what the server says it uses where that is not among it. */

@@ -61,7 +61,7 @@ export async function parseTokenResponse(body: unknown, context: TokenResponseCo
   const tokenType = readTokenType(body.token_type ?? provider.conform.defaultTokenType, presented, provider)
   checkConfirmation(accessToken, tokenType, presented, provider)
   const requested = splitScope(requestedScope)
-  const granted = readScope(body.scope, requested) ?? requested
+  const granted = readScope(body.scope, requested, provider) ?? requested
   return new TokenSet({
     accessToken,
     tokenType,
@@ -102,10 +102,13 @@ function readToken(
   throw wrong(`${name} is a string with characters that no token may have, such as a line break`, provider)
 }
 
+const mostOfScope = 65_536
+
 /** Separated by blanks (RFC 6749 §3.3), or by commas, unless a scope that was asked for holds one; or a list. */
-function readScope(scope: unknown, requested: readonly string[]): string[] | undefined {
-  const text = Array.isArray(scope) ? scope.join(' ') : scope
+function readScope(scope: unknown, requested: readonly string[], provider: Provider): string[] | undefined {
+  const text = Array.isArray(scope) ? scope.filter(one => typeof one === 'string').join(' ') : scope
   if (typeof text !== 'string') return undefined
+  if (text.length > mostOfScope) throw wrong(`scope has more than ${mostOfScope} characters`, provider)
   const values = splitScope(requested.some(one => one.includes(',')) ? text : text.replaceAll(',', ' '))
   return values.length === 0 ? undefined : values
 }

@@ -47,7 +47,7 @@ export function fitsAlgorithm(jwk: Readonly<Record<string, unknown>>, alg: strin
   if (!isOfType) return false
   if (jwk.use !== undefined && jwk.use !== 'sig') return false
   if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify'))) return false
-  return jwk.alg === undefined || isSameAlgorithm(String(jwk.alg), alg)
+  return jwk.alg === undefined || (typeof jwk.alg === 'string' && isSameAlgorithm(jwk.alg, alg))
 }
 
 /** The public half of a JWK; `undefined` for what is no key, or one that nothing may be checked by. */

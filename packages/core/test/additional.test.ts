@@ -99,3 +99,17 @@ test('a record of an older version, without them, is read', async () => {
   const source = createTokenSource({ client: another(), grant: clientCredentials(), store: elsewhere })
   expect((await source.getTokenSet()).additional).toEqual({})
 })
+
+test('of those without an end no more are looked at than fit', () => {
+  let looks = 0
+  const value = {
+    get one() {
+      return looks++
+    },
+  }
+  const many = Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`m${index}`, value]))
+  expect(Object.keys(additionalMembers(many)).length).toBeLessThan(1_000)
+  looks = 0
+  expect(additionalMembers({ list: Array(500_000).fill(value), last: 'fits' })).toEqual({ last: 'fits' })
+  expect(looks).toBeLessThan(10_000)
+})

@@ -58,6 +58,18 @@ describe("a server's keys", () => {
     expect(headers).not.toHaveProperty('authorization')
   })
 
+  const strange: readonly [name: string, key: string][] = [
+    ['an algorithm that is no text', JSON.stringify({ ...first.jwk, alg: { toString: 1 } })],
+    ['a member without an end', `{"kty":"RSA","more":${'['.repeat(20_000)}${']'.repeat(20_000)}}`],
+  ]
+  for (const [name, jwk] of strange)
+    test(`serve beside one with ${name}`, async () => {
+      const server = openIdServer()
+      const body = Buffer.from(`{"keys":[${jwk},${JSON.stringify(first.jwk)}]}`)
+      server.answer = () => ({ status: 200, headers: new Headers(), body })
+      expect(await outcome(server.client(), idToken())).toBe('holds')
+    })
+
   test('are fetched again after ten minutes', async () => {
     const server = openIdServer(first)
     const client = server.client()

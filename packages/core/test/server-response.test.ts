@@ -249,3 +249,9 @@ describe('Retry-After', () => {
 test('an object is neither null nor a list', () => {
   expect([{}, null, [], 'a'].map(isObject)).toEqual([true, false, false, false])
 })
+
+test('a form that nobody could read in time is none', () => {
+  const form = (pairs: number) => ({ status: 400, body: `error=invalid_grant&${'a=b&'.repeat(pairs)}` })
+  expect(parse(form(50_000))).toMatchObject({ refusal: { error: 'invalid_grant' } })
+  expect(parse(form(100_000))).toMatchObject({ refusal: { error: undefined } })
+})

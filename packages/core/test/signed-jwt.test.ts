@@ -125,6 +125,7 @@ describe('readSignedJwt', () => {
     ['an unknown critical member', { crit: ['exp'], exp: 1 }, 'crit'],
     ['an empty list of critical members', { crit: [] }, 'crit'],
     ['critical members that are no list', { crit: 'exp' }, 'crit'],
+    ['critical members that are no text', { crit: { toString: 1 } }, 'crit'],
     ['a payload that is not encoded', { crit: ['b64'], b64: false }, 'crit'],
     ['a payload that is not encoded, silently', { b64: false }, 'crit'],
     ['a kid that is a number', { kid: 7 }, 'kid'],

@@ -352,3 +352,18 @@ describe('scope', () => {
       expect(await scopes(scope)).toEqual([undefined, []])
     })
 })
+
+test('takes the texts of a list of scopes, and nothing else in it', async () => {
+  const endless = JSON.parse('['.repeat(5_000) + ']'.repeat(5_000))
+  expect((await parseWith({ scope: ['accounts', { toString: 1 }, endless, 7, 'payments'] })).scope).toBe(
+    'accounts payments',
+  )
+})
+
+test('refuses a scope that nobody could read in time', async () => {
+  for (const scope of ['a '.repeat(500_000), Array(500_000).fill('a')])
+    expect(await problem({ ...response, scope })).toMatchObject({
+      code: 'ERR_TOKEN_RESPONSE',
+      message: 'scope has more than 65536 characters',
+    })
+})

@@ -57,7 +57,8 @@ export function membersOf(body: unknown, { provider }: Client, requestedAt: numb
       const { interval } = answer
       if (interval === undefined || interval === null) return 5_000
       const seconds = numeric(interval)
-      if (!(seconds >= 0)) throw invalid('interval', `is ${describe(interval)}; expected a number of seconds`)
+      if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
+        throw invalid('interval', `is ${describe(interval)}; expected a number of seconds`)
       return secondsToMs(Math.max(seconds, 1))
     },
   }

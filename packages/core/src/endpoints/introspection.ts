@@ -122,7 +122,7 @@ function wrong(name: string, wanted: string, value: unknown): ValidationError {
 type Kind = readonly [name: string, fits: (value: unknown) => boolean]
 
 const text: Kind = ['a text', value => typeof value === 'string']
-const seconds: Kind = ['epoch seconds', value => typeof value === 'number']
+const seconds: Kind = ['epoch seconds', Number.isFinite]
 const object: Kind = ['an object', isObject]
 const texts: Kind = ['a text or a list of texts', value => [value].flat().every(one => typeof one === 'string')]
 const objects: Kind = ['a list of objects', value => Array.isArray(value) && value.every(isObject)]

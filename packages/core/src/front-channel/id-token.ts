@@ -150,8 +150,8 @@ function ofRefresh(login: IdTokenClaims): readonly Check[] {
 
 /** There may be further ones. */
 function checkAudienceBefore(checking: Checking, login: IdTokenClaims): void {
-  const audience = [checking.claims.aud].flat()
-  if (![login.aud].flat().every(one => audience.includes(one)))
+  const audience = new Set([checking.claims.aud].flat())
+  if (![login.aud].flat().every(one => audience.has(one)))
     throw invalid(checking, 'aud', 'lacks one that the ID token of the login had')
 }
 
@@ -215,6 +215,8 @@ function checkAuthenticationTime(checking: Checking): void {
   checkRequired(checking, ['auth_time'])
   const authTime = timeIn(checking, 'auth_time') ?? 0
   const now = msToSeconds(client.clock.now())
+  if (maxAgeSeconds !== undefined && authTime > now + clockToleranceSeconds)
+    throw invalid(checking, 'auth_time', `is in the future: ${authTime}, and it is ${now} now`)
   if (maxAgeSeconds !== undefined && authTime + maxAgeSeconds < now - clockToleranceSeconds)
     throw invalid(
       checking,

@@ -2,7 +2,7 @@
 import { isObject, kindOf } from '../body.js'
 import type { Client } from '../client.js'
 import { ValidationError } from '../errors.js'
-import { refusePromise } from '../options.js'
+import { parseUrl, refusePromise } from '../options.js'
 
 /** `response_type`: the code alone, or with an ID token that vouches for it (OpenID Connect Core §3.3). */
 export type ResponseType = 'code' | 'code id_token'
@@ -99,7 +99,7 @@ const members: Readonly<Record<keyof AuthorizationTransaction, (value: unknown) 
   version: value => value === 1,
   issuer: isText,
   clientId: isText,
-  redirectUri: isText,
+  redirectUri: value => typeof value === 'string' && parseUrl(value) !== undefined,
   responseType: oneOf(['code', 'code id_token']),
   responseMode: oneOf(responseModes),
   state: isText,

@@ -138,13 +138,15 @@ function readAudience(audience: TokenExchangeOptions['audience']): Parameters[st
 /** A server that names what it issued has to name what was asked for (RFC 8693 §2.2.1); some name nothing. */
 function checkIssued({ additional }: TokenSet, requested: string | undefined): void {
   const { issued_token_type: issued } = additional
-  if (issued === undefined || requested === undefined || kindOf(issued) === kindOf(requested)) return
-  const came = typeof issued === 'string' && ownKinds.includes(kindOf(issued)) ? kindOf(issued) : 'another one'
+  if (issued === undefined || requested === undefined) return
+  const kind = typeof issued === 'string' ? kindOf(issued) : ''
+  if (kind === kindOf(requested)) return
+  const came = ownKinds.includes(kind) ? kind : 'another one'
   throw new ValidationError('issued_token_type', `is ${came}; ${kindOf(requested)} was asked for`)
 }
 
 /** An access token may be a JWT, and be called either. */
-function kindOf(type: unknown): string {
-  const kind = String(type).replace(kindsPrefix, '')
+function kindOf(type: string): string {
+  const kind = type.replace(kindsPrefix, '')
   return kind === 'jwt' ? 'access_token' : kind
 }

@@ -145,6 +145,7 @@ describe('requestBackchannelAuthentication', () => {
     ['auth_req_id', { auth_req_id: ['a'] }],
     ['expires_in', { expires_in: 'never' }],
     ['interval', { interval: {} }],
+    ['interval', { interval: 'Infinity' }],
   ]
   test.each(wrong)('refuses %s: %o', async (check, members) => {
     const { client } = setUp({ '/ciba': () => json(200, { ...answered, ...members }) })

@@ -134,6 +134,11 @@ describe('introspectToken, where signed answers were registered', () => {
   })
 })
 
+test('an instant without an end is none', () => {
+  const answer = JSON.parse('{"active":true,"exp":1e400}')
+  expect(() => readIntrospection(answer)).toThrow('exp: expected epoch seconds')
+})
+
 test('any answer is read or refused by name', () => {
   const member = fc.constantFrom('exp', 'scope', 'aud', 'cnf', 'authorization_details', '__proto__', 'other')
   const named = fc.dictionary(member, fc.jsonValue())

@@ -254,7 +254,7 @@ describe('the transaction', () => {
     version: 2,
     issuer: 7,
     clientId: '',
-    redirectUri: undefined,
+    redirectUri: 'no URL',
     responseType: 'token',
     responseMode: 'jwt',
     state: undefined,

@@ -87,6 +87,7 @@ describe('validateIdToken', () => {
     ['another acr', 'acr', { acr: 'low' }, { essentialAcr: ['high', 'higher'] }],
     ['a login longer ago than max_age', 'auth_time', { auth_time: now - 161 }, { maxAgeSeconds: 100 }],
     ['no auth_time, though max_age was sent', 'auth_time', {}, { maxAgeSeconds: 100 }],
+    ['a login in the future, though max_age was sent', 'auth_time', { auth_time: now + 61 }, { maxAgeSeconds: 100 }],
     ['an auth_time that is a text', 'auth_time', { auth_time: 'today' }],
   ]
   for (const [name, check, members, expected] of wrong)

@@ -152,7 +152,8 @@ describe('tokenExchange', () => {
       check: 'issued_token_type',
       message: expect.stringContaining('is id_token; access_token was asked for'),
     })
-    expect(await failure(ask('saml2', { a: 1 }))).toMatchObject({ check: 'issued_token_type' })
+    for (const issued of [{ a: 1 }, { toString: 1 }, [[]]])
+      expect(await failure(ask('saml2', issued))).toMatchObject({ check: 'issued_token_type' })
     for (const issued of [undefined, kind('access_token'), kind('jwt')]) await ask('jwt', issued)
   })
 
