@@ -120,6 +120,7 @@ export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
   each(flags, checkBoolean)
   each(['default_max_age'], (option, value) => checkNumber(option, value, 0))
   for (const kind of responseKinds) checkResponse(metadata, kind)
+  checkEncryption(metadata, 'request_object_encryption_alg', 'request_object_encryption_enc')
   return Object.freeze(Object.fromEntries(Object.entries(metadata).filter(([name]) => !isSecret(name))))
 }
 
@@ -133,6 +134,10 @@ function checkResponse(metadata: ClientMetadata, kind: ResponseKind): void {
     name => `${kind}_${name}`,
   ) as [string, string, string]
   if (metadata[alg] !== undefined) checkSignedBy(`metadata.${alg}`, metadata[alg])
+  checkEncryption(metadata, keyAlg, enc)
+}
+
+function checkEncryption(metadata: ClientMetadata, keyAlg: string, enc: string): void {
   if (metadata[keyAlg] !== undefined)
     checkAmong(`metadata.${keyAlg}`, metadata[keyAlg], [...asymmetricEncryption, ...symmetricEncryption])
   if (metadata[enc] === undefined) return
@@ -165,6 +170,12 @@ export function registeredFor(metadata: ClientMetadata, kind: ResponseKind): Res
   const enc = metadata[`${kind}_encrypted_response_enc`] ?? 'A128CBC-HS256'
   const encryption = alg === undefined ? undefined : { alg, enc }
   return { algorithm: metadata[`${kind}_signed_response_alg`], encryption }
+}
+
+/** How request objects are encrypted, where that was registered. */
+export function requestEncryption(metadata: ClientMetadata): Encryption | undefined {
+  const { request_object_encryption_alg: alg, request_object_encryption_enc: enc = 'A128CBC-HS256' } = metadata
+  return alg === undefined ? undefined : { alg, enc }
 }
 
 /** Whether one kind of response was registered to come as a JWT, where it may come as JSON too. */

@@ -1,4 +1,4 @@
-/** The client's keys for what is encrypted to it, and what they open (RFC 7516; OpenID Connect Core §10.2). */
+/** The client's keys for what is encrypted to it, and what they open; what is encrypted to others (RFC 7516; OpenID Connect Core §10.2). */
 import { createSecretKey, hash, type KeyObject, type webcrypto } from 'node:crypto'
 import { types } from 'node:util'
 import { outOfContext } from './context.js'
@@ -133,6 +133,33 @@ export async function decrypt(
     } catch {}
   }
   return undefined
+}
+
+/** Whether a key says of itself that something may be encrypted to it by an algorithm. @see RFC 7517 §4 */
+export function fitsEncryption(jwk: Readonly<Record<string, unknown>>, alg: string): boolean {
+  const { kty, crv, use, key_ops: operations } = jwk
+  const isCurve = ['P-256', 'P-384', 'P-521'].includes(crv as string)
+  const isOfType = forRsa.includes(alg)
+    ? kty === 'RSA'
+    : forCurves.includes(alg) && ((kty === 'EC' && isCurve) || (kty === 'OKP' && crv === 'X25519'))
+  if (!isOfType || (use !== undefined && use !== 'enc')) return false
+  // an agreement has its operations at the private half alone
+  const forNothing =
+    kty === 'RSA' && Array.isArray(operations) && !operations.some(one => /^(encrypt|wrapKey)$/.test(one))
+  return !forNothing && (jwk.alg === undefined || jwk.alg === alg)
+}
+
+/** A key that something is encrypted to, and its name. */
+export interface EncryptionKey {
+  readonly key: KeyObject
+  readonly kid?: string | undefined
+}
+
+/** Encrypts a signed JWT. @see RFC 7519 §5.2 */
+export async function encryptJwt(jwt: string, { alg, enc }: Encryption, { key, kid }: EncryptionKey): Promise<string> {
+  const { CompactEncrypt } = await outOfContext(() => import('jose'))
+  const header = { alg, enc, cty: 'JWT', ...(kid !== undefined && { kid }) }
+  return new CompactEncrypt(Buffer.from(jwt)).setProtectedHeader(header).encrypt(key)
 }
 
 /** The key that both sides make of the client secret. @see OpenID Connect Core §10.2 */

@@ -161,7 +161,7 @@ export type {
   AuthorizationParameterOptions,
   ResponseMode,
 } from './front-channel/authorization-parameters.js'
-export type { RequestObjectOptions } from './front-channel/request-object.js'
+export type { RequestEncryptionOptions, RequestObjectOptions } from './front-channel/request-object.js'
 export {
   type AuthorizationRequest,
   type AuthorizationRequestOptions,

@@ -4,6 +4,7 @@ import { json } from './answer-shape.js'
 import { isObject, kindOf } from './body.js'
 import { type Client, endpointFor } from './client.js'
 import { outOfContext } from './context.js'
+import { asymmetricEncryption, type EncryptionKey, fitsEncryption } from './decryption.js'
 import { sendToEndpoint } from './endpoint.js'
 import { TokenResponseError } from './errors.js'
 import { fitsAlgorithm, verificationKey } from './verification.js'
@@ -77,6 +78,14 @@ export class ServerKeys {
     this.#missedAt = now
     await this.#loadOnce(client).catch(() => {})
     return this.#find(wanted)
+  }
+
+  /** The key to encrypt to, one that is for that alone before any other; `undefined` for none. Throws as `find` does. */
+  async findToEncrypt(client: Client, alg: string): Promise<EncryptionKey | undefined> {
+    const keys = await this.find(client, { alg })
+    const members = this.#keys.filter(({ key }) => key && keys.includes(key))
+    const { key, jwk } = members.find(({ jwk }) => jwk.use === 'enc') ?? members[0] ?? {}
+    return key ? { key, kid: typeof jwk?.kid === 'string' ? jwk.kid : undefined } : undefined
   }
 
   /** Has the keys at hand, where that is possible. Throws nothing. */
@@ -154,10 +163,11 @@ function keyKeptIn(before: readonly ServerKey[]): (jwk: Jwk) => readonly ServerK
 }
 
 function* fitting(keys: readonly ServerKey[], { alg, kid }: KeyWanted): Generator<KeyObject> {
+  const fits = asymmetricEncryption.includes(alg) ? fitsEncryption : fitsAlgorithm
   let count = 0
   for (const one of keys) {
     if (count === mostTried) return
-    if ((kid !== undefined && one.jwk.kid !== kid) || !fitsAlgorithm(one.jwk, alg)) continue
+    if ((kid !== undefined && one.jwk.kid !== kid) || !fits(one.jwk, alg)) continue
     if (one.key === null) one.key = verificationKey(one.jwk)
     if (one.key === undefined) continue
     count++

@@ -26,6 +26,7 @@ const redirectUri = 'https://app.example/callback'
 const ps256 = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const es256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const toEncrypt = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const toServer = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwk = (key: KeyObject, members: object) => ({ ...key.export({ format: 'jwk' }), ...members })
 
 const registered = (members: Partial<ClientMetadata> & { client_id: string }): ClientMetadata => ({
@@ -46,6 +47,12 @@ const registered = (members: Partial<ClientMetadata> & { client_id: string }): C
 
 const clients = [
   registered({ client_id: 'key', request_object_signing_alg: 'PS256' }),
+  registered({
+    client_id: 'sealing',
+    request_object_signing_alg: 'PS256',
+    request_object_encryption_alg: 'RSA-OAEP-256',
+    request_object_encryption_enc: 'A256GCM',
+  }),
   registered({ client_id: 'pushing', require_pushed_authorization_requests: true }),
   registered({
     client_id: 'secret',
@@ -85,7 +92,12 @@ beforeAll(async () => {
     },
     enabledJWA: { requestObjectSigningAlgValues: ['PS256', 'ES256'] },
     cookies: { keys: ['of this test'] },
-    jwks: { keys: [jwk(es256.privateKey, { kid: 'server', alg: 'ES256', use: 'sig' })] as never },
+    jwks: {
+      keys: [
+        jwk(es256.privateKey, { kid: 'server', alg: 'ES256', use: 'sig' }),
+        jwk(toServer.privateKey, { kid: 'to-server', use: 'enc' }),
+      ] as never,
+    },
     findAccount: (_, accountId) => ({
       accountId,
       claims: () => ({ sub: accountId, openbanking_intent_id: 'c-123' }),
@@ -181,6 +193,20 @@ describe('a user logs in', () => {
     })
     const { url } = await login(client)
     expect([...new URL(url).searchParams.keys()]).toEqual(['client_id', 'request_uri'])
+    await client.close()
+  })
+
+  test.each([true, false])('with a signed request that is encrypted to the server (pushed: %s)', async pushed => {
+    const client = await clientOf('sealing', {
+      metadata: {
+        id_token_signed_response_alg: 'ES256',
+        request_object_encryption_alg: 'RSA-OAEP-256',
+        request_object_encryption_enc: 'A256GCM',
+      },
+    })
+    const { tokenSet, url } = await login(client, { requestObject, pushed })
+    expect(tokenSet.idTokenClaims).toMatchObject({ sub: 'ann', aud: 'sealing' })
+    if (!pushed) expect(new URL(url).searchParams.get('request')?.split('.')).toHaveLength(5)
     await client.close()
   })
 

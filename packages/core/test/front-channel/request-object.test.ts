@@ -1,5 +1,5 @@
-import { createPublicKey } from 'node:crypto'
-import { jwtVerify } from 'jose'
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { compactDecrypt, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import type { ClientOptions } from '../../src/client.js'
 import {
@@ -11,7 +11,7 @@ import type { SigningAlgorithm } from '../../src/index.js'
 import { signer } from '../../src/keys.js'
 import type { AuthorizationServerMetadata } from '../../src/metadata.js'
 import type { Conform } from '../../src/provider.js'
-import { answering, clientOf, failure, provider, refusal } from '../answering.js'
+import { type Answer, answering, clientOf, failure, provider, refusal } from '../answering.js'
 import { keyFor } from '../openid-server.js'
 
 const redirectUri = 'https://app.example/cb'
@@ -157,6 +157,134 @@ describe('refused by name:', () => {
     ['requestObject', 7],
   ])('%s of a provider', (option, requestObject) => {
     expect(refusal(() => provider({ requestObject: requestObject as never })).option).toBe(option)
+  })
+})
+
+describe('an encrypted request object', () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const x25519 = generateKeyPairSync('x25519')
+  const jwk = (pair: { publicKey: KeyObject }, members: object) => ({
+    ...pair.publicKey.export({ format: 'jwk' }),
+    ...members,
+  })
+  const keys = [
+    jwk({ publicKey: createPublicKey(keyFor('RS256').privateKey) }, { kid: 'signs', use: 'sig' }),
+    jwk(generateKeyPairSync('rsa', { modulusLength: 2048 }), { kid: 'for both' }),
+    jwk(generateKeyPairSync('rsa', { modulusLength: 2048 }), { kid: 'for another', use: 'enc', alg: 'RSA-OAEP-512' }),
+    jwk(generateKeyPairSync('rsa', { modulusLength: 2048 }), { kid: 'decrypts', use: 'enc', key_ops: ['decrypt'] }),
+    jwk(rsa, { kid: 'enc-rsa', use: 'enc' }),
+    jwk(curve, { kid: 'enc-ec', use: 'enc', alg: 'ECDH-ES+A256KW' }),
+    jwk(x25519, { kid: 'enc-x', use: 'enc', alg: 'ECDH-ES' }),
+  ]
+  const published = { jwks_uri: undefined, jwks: { keys } as never }
+
+  test.each([
+    ['RSA-OAEP-256', 'A256GCM', 'enc-rsa', rsa.privateKey],
+    ['RSA-OAEP', undefined, 'enc-rsa', rsa.privateKey],
+    ['ECDH-ES+A256KW', 'A128GCM', 'enc-ec', curve.privateKey],
+    ['ECDH-ES', 'A256CBC-HS512', 'enc-x', x25519.privateKey],
+  ] as const)('is for the key of the server that %s names', async (alg, enc, kid, privateKey) => {
+    const requestObject = { signer: ps256, encrypt: { alg, enc } }
+    const { sent, transaction } = await requested({ requestObject, loginHint: 'ann' }, { metadata: published })
+    const { plaintext, protectedHeader } = await compactDecrypt(sent.request ?? '', privateKey)
+    expect(protectedHeader).toMatchObject({ alg, enc: enc ?? 'A128CBC-HS256', cty: 'JWT', kid })
+    const { payload, header } = await read(Buffer.from(plaintext).toString())
+    expect(header).toMatchObject({ typ: 'oauth-authz-req+jwt', alg: 'PS256' })
+    expect(payload).toMatchObject({ state: transaction.state, login_hint: 'ann' })
+  })
+
+  test('is so by what is registered, and by the client secret where that is', async () => {
+    const metadata = { request_object_encryption_alg: 'dir', request_object_encryption_enc: 'A128GCM' }
+    const secret = 'a secret of the client'
+    const { sent } = await requested({}, { client: { metadata, clientSecret: secret } })
+    const digest = createHash('sha256').update(secret).digest().subarray(0, 16)
+    const { plaintext } = await compactDecrypt(sent.request ?? '', digest)
+    expect((await read(Buffer.from(plaintext).toString())).payload).toMatchObject({ iss: 'client-1' })
+  })
+
+  test('is so by default with A128CBC-HS256, as registration has it', async () => {
+    const client = { metadata: { request_object_encryption_alg: 'RSA-OAEP' } }
+    const { sent } = await requested({}, { metadata: published, client })
+    expect((await compactDecrypt(sent.request ?? '', rsa.privateKey)).protectedHeader.enc).toBe('A128CBC-HS256')
+  })
+
+  const toRsa = { requestObject: { signer: ps256, encrypt: { alg: 'RSA-OAEP' } } }
+
+  test('is for a key that is fetched, once for many', async () => {
+    const { transport, requests } = answering({ body: { keys } } satisfies Answer)
+    const metadata = {
+      authorization_endpoint: 'https://as.example.com/authorize',
+      jwks_uri: 'https://as.example.com/jwks',
+    }
+    const client = clientOf(transport, { provider: provider({}, metadata) })
+    for (let count = 0; count < 3; count++) {
+      const { url } = await createAuthorizationRequest(client, { redirectUri, ...toRsa })
+      expect(new URL(url).searchParams.get('request')?.split('.')).toHaveLength(5)
+    }
+    expect(requests).toHaveLength(1)
+  })
+
+  test('cannot be made without a key that fits, and nothing goes out', async () => {
+    const only = { jwks_uri: undefined, jwks: { keys: keys.slice(0, 1) } as never }
+    expect(await failure(requested(toRsa, { metadata: only }))).toMatchObject({
+      code: 'ERR_REQUEST_OBJECT',
+      message: expect.stringMatching(/could not be encrypted: .*no key to encrypt to by RSA-OAEP: its set has "signs"/),
+      neverSent: true,
+      retryable: true,
+      cause: { check: 'jwks' },
+    })
+  })
+
+  test('cannot be made while the keys cannot be had', async () => {
+    const metadata = {
+      authorization_endpoint: 'https://as.example.com/authorize',
+      jwks_uri: 'https://as.example.com/jwks',
+    }
+    const { transport } = answering({ status: 503 }, { status: 503 })
+    const client = clientOf(transport, { provider: provider({}, metadata) })
+    expect(await failure(createAuthorizationRequest(client, { redirectUri, ...toRsa }))).toMatchObject({
+      code: 'ERR_REQUEST_OBJECT',
+      retryable: true,
+      neverSent: true,
+    })
+  })
+
+  const encrypt = (members: object) => ({ requestObject: { signer: ps256, encrypt: members as never } })
+  const wrong: [option: string, options: object, circumstances?: Circumstances][] = [
+    ['requestObject.encrypt', { requestObject: { signer: ps256, encrypt: true } }],
+    ['requestObject.encrypt.alg', encrypt({})],
+    ['requestObject.encrypt.alg', encrypt({ alg: 'RSA1_5' })],
+    ['requestObject.encrypt.enc', encrypt({ alg: 'RSA-OAEP', enc: 'A256' })],
+    ['key', encrypt({ alg: 'RSA-OAEP', key: 'x' })],
+    ['jwks_uri', encrypt({ alg: 'RSA-OAEP' }), { metadata: { jwks_uri: undefined } }],
+    ['clientSecret', encrypt({ alg: 'A256KW' })],
+    [
+      'requestObject.encrypt.alg',
+      encrypt({ alg: 'RSA-OAEP' }),
+      { metadata: { ...published, request_object_encryption_alg_values_supported: ['ECDH-ES'] } },
+    ],
+    [
+      'metadata.request_object_encryption_enc',
+      {},
+      {
+        metadata: { ...published, request_object_encryption_enc_values_supported: ['A256GCM'] },
+        client: { metadata: { request_object_encryption_alg: 'RSA-OAEP' } },
+      },
+    ],
+    [
+      'metadata.request_object_encryption_alg',
+      {},
+      { client: { metadata: { request_object_encryption_alg: 'RSA1_5' } } },
+    ],
+    [
+      'metadata.request_object_encryption_alg',
+      {},
+      { client: { metadata: { request_object_encryption_enc: 'A256GCM' } } },
+    ],
+  ]
+  test.each(wrong)('is refused for %s in %o', async (option, options, circumstances) => {
+    expect(await failure(requested(options, circumstances))).toMatchObject({ name: 'TypeError', option })
   })
 })
 
