@@ -46,6 +46,8 @@ export interface ClientMetadata {
   readonly request_object_encryption_enc?: string | undefined
   /** Signs backchannel authentication requests. @see CIBA Core §4 */
   readonly backchannel_authentication_request_signing_alg?: string | undefined
+  /** How the client hears that a user has answered: `poll` or `ping`. Default `poll`. @see CIBA Core §4 */
+  readonly backchannel_token_delivery_mode?: string | undefined
   /** Whether access tokens are bound to the client's certificate. @see RFC 8705 §3.4 */
   readonly tls_client_certificate_bound_access_tokens?: boolean | undefined
   /** Whether access tokens are bound to a DPoP key, always. @see RFC 9449 §5.2 */
@@ -100,6 +102,7 @@ const texts = [
   'token_endpoint_auth_method',
   'request_object_signing_alg',
   'backchannel_authentication_request_signing_alg',
+  'backchannel_token_delivery_mode',
 ]
 
 const flags = [

@@ -175,6 +175,7 @@ export {
   ciba,
   requestBackchannelAuthentication,
 } from './decoupled/ciba.js'
+export { type FindAuthentication, type PingNotification, readPingNotification } from './decoupled/ping.js'
 export {
   DeviceAuthorization,
   type DeviceAuthorizationOptions,

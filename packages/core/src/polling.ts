@@ -35,11 +35,12 @@ export async function poll<T>(
   if (typeof polled !== 'object') return ask()
   const { signal, wait = timer, expiresAt } = polled
   const pace = paceOf(polled)
+  let { firstAfterMs: delayMs = pace.delayMs } = polled
   let cause: unknown
   for (;;) {
     signal?.throwIfAborted()
-    if (poller.clock.now() + pace.delayMs >= expiresAt) throw notInTime(poller, subject, cause)
-    await wait(pace.delayMs, signal)
+    if (poller.clock.now() + delayMs >= expiresAt) throw notInTime(poller, subject, cause)
+    if (delayMs > 0) await wait(delayMs, signal)
     signal?.throwIfAborted()
     checkOpen?.()
     try {
@@ -49,6 +50,7 @@ export async function poll<T>(
       cause = error
       if (codeOf(error) === 'expired_token') throw notInTime(poller, subject, cause)
       if (!pace.slowsDownFor(error)) throw error
+      delayMs = pace.delayMs
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Device code, CIBA and token exchange against an authorization server we did not write: oidc-provider, on loopback. */
+/** Device code, CIBA, token exchange and back-channel logout against an authorization server we did not write: oidc-provider, on loopback. */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,8 +14,11 @@ import {
   deviceCode,
   discoverMetadata,
   privateKeyJwt,
+  readLogoutToken,
+  readPingNotification,
   requestBackchannelAuthentication,
   requestDeviceAuthorization,
+  requestTokenSet,
   signer,
   tokenExchange,
 } from '../src/index.js'
@@ -41,6 +44,18 @@ const registered = {
   backchannel_authentication_request_signing_alg: 'PS256',
 } as unknown as ClientMetadata
 
+const pinged = {
+  ...registered,
+  client_id: 'pinged',
+  backchannel_token_delivery_mode: 'ping',
+  backchannel_client_notification_endpoint: 'https://app.example/ping',
+  backchannel_logout_uri: 'https://app.example/logout',
+  backchannel_logout_session_required: true,
+} as unknown as ClientMetadata
+
+/** What the server has sent to the app, instead of over the network. */
+const received: { readonly url: string; readonly headers: Headers; readonly body: string }[] = []
+
 const server = createServer()
 let oidc: Provider
 let issuer: string
@@ -49,16 +64,21 @@ beforeAll(async () => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   oidc = new Provider(issuer, {
-    clients: [registered],
+    clients: [registered, pinged],
+    fetch: async (url, options) => {
+      received.push({ url: String(url), headers: new Headers(options?.headers), body: String(options?.body) })
+      return new Response(null, { status: 204 })
+    },
     scopes: ['openid', 'offline_access', 'accounts'],
     features: {
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       deviceFlow: { enabled: true },
       requestObjects: { enabled: true },
       ciba: {
         enabled: true,
-        deliveryModes: ['poll'],
+        deliveryModes: ['poll', 'ping'],
         triggerAuthenticationDevice: async () => {},
         validateBindingMessage: async () => {},
         validateRequestContext: async () => {},
@@ -104,18 +124,22 @@ async function exchange(ctx: Parameters<Parameters<Provider['registerGrantType']
   }
 }
 
-async function clientOf() {
+async function clientOf(clientId = 'app', members: object = {}) {
   const provider = defineProvider({ name: 'oidc', metadata: await discoverMetadata({ issuer }) })
   return createClient({
     provider,
-    clientId: 'app',
+    clientId,
     auth: privateKeyJwt({ key: clientKey.privateKey, alg: 'PS256', kid: 'app-1' }),
-    metadata: { id_token_signed_response_alg: 'ES256', backchannel_authentication_request_signing_alg: 'PS256' },
+    metadata: {
+      id_token_signed_response_alg: 'ES256',
+      backchannel_authentication_request_signing_alg: 'PS256',
+      ...members,
+    },
   })
 }
 
-async function granted(accountId: string): Promise<string> {
-  const grant = new oidc.Grant({ clientId: 'app', accountId })
+async function granted(accountId: string, clientId = 'app'): Promise<string> {
+  const grant = new oidc.Grant({ clientId, accountId })
   grant.addOIDCScope('openid offline_access accounts')
   return grant.save()
 }
@@ -192,6 +216,36 @@ describe('CIBA in poll mode', () => {
     })
     await client.close()
   })
+})
+
+test('CIBA in ping mode asks once the server has said that the user agreed', async () => {
+  const client = await clientOf('pinged', { backchannel_token_delivery_mode: 'ping' })
+  const authentication = await requestBackchannelAuthentication(client, {
+    loginHint: 'carol',
+    signer: signer({ key: clientKey.privateKey, alg: 'PS256', kid: 'app-1' }),
+  })
+  await oidc.backchannelResult(authentication.authReqId, await granted('carol', 'pinged'))
+  const { url, headers, body } = received.at(-1) as (typeof received)[number]
+  expect(url).toBe('https://app.example/ping')
+  const wait = () => Promise.reject(new Error('waited'))
+  const find = (id: string) => (id === authentication.authReqId ? authentication : undefined)
+  const notification = { authorization: headers.get('authorization'), body }
+  const grant = await readPingNotification(client, find, notification, { wait })
+  expect((await requestTokenSet(client, grant)).idTokenClaims).toMatchObject({ sub: 'carol', aud: 'pinged' })
+  await client.close()
+})
+
+test('a logout token says whose session is over, once', async () => {
+  const client = await clientOf('pinged')
+  const registration = await oidc.Client.find('pinged')
+  await (registration as unknown as { backchannelLogout(sub: string, sid: string): Promise<void> }).backchannelLogout(
+    'carol',
+    'session-1',
+  )
+  const token = new URLSearchParams(received.at(-1)?.body).get('logout_token')
+  expect(await readLogoutToken(client, token)).toEqual({ subject: 'carol', sessionId: 'session-1' })
+  expect(await failure(readLogoutToken(client, token))).toMatchObject({ check: 'jti' })
+  await client.close()
 })
 
 test('token exchange takes the token of another source, anew each time', async () => {

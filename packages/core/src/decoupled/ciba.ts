@@ -1,8 +1,8 @@
 /**
  * CIBA: the server asks a user on their own device, at the client's request (OpenID Connect Client-Initiated Backchannel
- * Authentication Core 1.0). Poll mode: the client asks until it has an answer.
+ * Authentication Core 1.0). Poll mode: the client asks until it has an answer; in ping mode it may wait to be told (`ping.ts`).
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { json } from '../answer-shape.js'
 import type { Client } from '../client.js'
 import { msToSeconds } from '../clock.js'
@@ -70,11 +70,14 @@ export interface AuthenticationRequestId {
   readonly expiresAt: number
   /** The least time between two requests, in milliseconds. */
   readonly intervalMs: number
+  /** `client_notification_token`, in ping mode: what the server comes with when the user has answered. A secret. */
+  readonly notificationToken?: string | undefined
 }
 
 /** A request that the user has before them. Printing one does not show what the client waits by. */
 export class BackchannelAuthentication implements AuthenticationRequestId {
   readonly #authReqId: string
+  readonly #notificationToken: string | undefined
   /** When it is over, in epoch milliseconds. */
   readonly expiresAt: number
   /** The least time between two requests, in milliseconds. */
@@ -82,6 +85,7 @@ export class BackchannelAuthentication implements AuthenticationRequestId {
 
   constructor(members: AuthenticationRequestId) {
     this.#authReqId = members.authReqId
+    this.#notificationToken = members.notificationToken
     this.expiresAt = members.expiresAt
     this.intervalMs = members.intervalMs
   }
@@ -91,9 +95,19 @@ export class BackchannelAuthentication implements AuthenticationRequestId {
     return this.#authReqId
   }
 
-  /** A copy for logs: a short hash stands for `auth_req_id`. */
+  /** `client_notification_token`, in ping mode. Printing shows a short hash instead. */
+  get notificationToken(): string | undefined {
+    return this.#notificationToken
+  }
+
+  /** A copy for logs: short hashes stand for what is secret. */
   toJSON(): Record<string, unknown> {
-    return { authReqId: redacted(this.#authReqId), ...Object.fromEntries(Object.entries(this)) }
+    const token = this.#notificationToken
+    return {
+      authReqId: redacted(this.#authReqId),
+      ...(token !== undefined && { notificationToken: redacted(token) }),
+      ...Object.fromEntries(Object.entries(this)),
+    }
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
@@ -118,14 +132,15 @@ export async function requestBackchannelAuthentication(
   checkSigner(client, options)
   // its answer is an ID token, whose signature has to be checked: better known before somebody is asked
   checkHasKeys(client)
-  const parameters = requestParameters(options)
+  const notificationToken = notificationTokenFor(client)
+  const parameters = requestParameters(options, notificationToken)
   const requestedAt = client.clock.now()
   return sendToEndpoint(client, {
     endpoint: 'backchannel_authentication_endpoint',
     parameters: async () => signed(client, options, parameters),
     // a second one would ask the user twice
     resend: 'unsent',
-    accepts: [json(async ({ body }) => readAuthentication(body, client, requestedAt))],
+    accepts: [json(async ({ body }) => readAuthentication(body, client, { requestedAt, notificationToken }))],
   })
 }
 
@@ -167,7 +182,18 @@ function checkSigner({ metadata }: Client, { signer }: BackchannelAuthentication
   throw optionError('signer', `must sign by ${registered}, as was registered; ${given}`)
 }
 
-function requestParameters(options: BackchannelAuthenticationOptions): Parameters {
+/** 256 bits, as the registration asks for one (CIBA Core §7.1). */
+function notificationTokenFor({ metadata }: Client): string | undefined {
+  const { backchannel_token_delivery_mode: mode = 'poll' } = metadata
+  if (mode === 'poll') return undefined
+  if (mode === 'ping') return randomBytes(32).toString('base64url')
+  throw optionError('metadata.backchannel_token_delivery_mode', 'must be poll or ping')
+}
+
+function requestParameters(
+  options: BackchannelAuthenticationOptions,
+  notificationToken: string | undefined,
+): Parameters {
   const { scope = 'openid', acrValues, requestedExpirySeconds, loginHint, loginHintToken, idTokenHint } = options
   const own = {
     login_hint: loginHint,
@@ -177,6 +203,7 @@ function requestParameters(options: BackchannelAuthenticationOptions): Parameter
     user_code: options.userCode,
     requested_expiry: requestedExpirySeconds?.toString(),
     acr_values: splitScope(acrValues).join(' ') || undefined,
+    client_notification_token: notificationToken,
     request: undefined,
   }
   const { resource, parameters } = options
@@ -197,10 +224,15 @@ async function signed(
   return { request: await signer.signJwt({ typ: 'JWT' }, claims) }
 }
 
-function readAuthentication(body: unknown, client: Client, requestedAt: number): BackchannelAuthentication {
+function readAuthentication(
+  body: unknown,
+  client: Client,
+  { requestedAt, notificationToken }: { readonly requestedAt: number; readonly notificationToken: string | undefined },
+): BackchannelAuthentication {
   const members = membersOf(body, client, requestedAt)
   const authReqId = members.required('auth_req_id', 8_192)
-  return new BackchannelAuthentication({ authReqId, expiresAt: members.expiresAt, intervalMs: members.intervalMs })
+  const { expiresAt, intervalMs } = members
+  return new BackchannelAuthentication({ authReqId, expiresAt, intervalMs, notificationToken })
 }
 
 /**

@@ -61,6 +61,8 @@ export interface Grant {
 export interface PollSchedule extends PollingOptions {
   /** The least time between two requests, in milliseconds. A server may ask for more. */
   readonly intervalMs: number
+  /** How long to wait before the first of them, in milliseconds. Default `intervalMs`. */
+  readonly firstAfterMs?: number | undefined
   /** When there is no more use in asking, in epoch milliseconds. */
   readonly expiresAt: number
 }
