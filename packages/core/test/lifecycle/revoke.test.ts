@@ -50,6 +50,17 @@ describe('revoke()', () => {
     expect(revoked()).toHaveLength(2)
   })
 
+  test('waits for another process no longer than until the source is closed', async () => {
+    const { client, revoked } = begin()
+    const { watch: _, ...store } = memoryStore()
+    const users = createUserTokenSources({ client, store: { ...store, lease: async () => false } })
+    await users.for('alice').import({ refreshToken: 'r-0' })
+    const revoking = expect(users.for('alice').revoke()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await users.close()
+    await revoking
+    expect(revoked()).toEqual([])
+  })
+
   test('revokes the access token where there is no refresh token', async () => {
     const { client, revoked, server } = begin()
     const tokens = createTokenSource({ client, grant: clientCredentials(), store: memoryStore() })
