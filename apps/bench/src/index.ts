@@ -30,7 +30,7 @@ async function measureAll(): Promise<Figure[]> {
     ...(await withServer(async origin => [await axiosRequest(origin), await tokenRequest(origin)])),
     ...(await userTokens()),
     ...(await idTokens()),
-    ...(await withServer(codeFlows, './answer-login.js')),
+    ...(await withServer(codeFlows, import.meta.resolve('./answer-login.js'))),
   ]
 }
 

@@ -11,10 +11,10 @@ export interface LocalServer {
 /**
  * Starts a server on a free port of the loopback interface.
  *
- * @param script what its process runs
+ * @param script what its process runs, as a URL
  */
-export async function startLocalServer(script = './answer.js'): Promise<LocalServer> {
-  const child = fork(fileURLToPath(import.meta.resolve(script)), { execArgv: [] })
+export async function startLocalServer(script = import.meta.resolve('./answer.js')): Promise<LocalServer> {
+  const child = fork(fileURLToPath(script), { execArgv: [] })
   const [port] = await once(child, 'message')
   return { origin: `http://127.0.0.1:${port}`, close: () => child.disconnect() }
 }

@@ -19,7 +19,7 @@ import { type Combination, certificateOf, clientIdOf, clientOf, confirmationOf, 
 import { type Bank, certificates, redirectUri } from './server.js'
 
 /** What the user's browser connects with; it has no certificate. */
-export const browser = new Agent({ connect: { ca: certificates.ca } })
+const browser = new Agent({ connect: { ca: certificates.ca } })
 
 /** Sends the user to the bank and back. */
 export async function answerTo(client: Client, request: AuthorizationRequestOptions) {
