@@ -247,6 +247,15 @@ export function flagIn(metadata: AuthorizationServerMetadata, name: MetadataFlag
 }
 
 /**
+ * Whether a server says that it knows of DPoP.
+ *
+ * @see RFC 9449 §5.1
+ */
+export function knowsDpop(metadata: AuthorizationServerMetadata): boolean {
+  return metadata.dpop_signing_alg_values_supported !== undefined
+}
+
+/**
  * Where a user's browser is sent: as the metadata has it, its own query included.
  *
  * @throws TypeError naming the endpoint that the metadata lacks, or has where no user may be sent

@@ -6,6 +6,7 @@ import { sendToEndpoint } from '../endpoint.js'
 import type { BeforeSending } from '../endpoint-request.js'
 import { GrantKitError, isGrantKitError } from '../errors.js'
 import { checkIsGrant, type Grant, type GrantContext } from '../grants/grant.js'
+import { knowsDpop } from '../metadata.js'
 import { checkObject, toBeAwaited } from '../options.js'
 import { poll } from '../polling.js'
 import type { Parameters } from '../provider.js'
@@ -104,12 +105,11 @@ async function readTokenSet({ body, original }: Content, answered: Answered): Pr
 
 function presentedBy({ dpop, tls, provider, metadata }: Client, certificateBefore: string | undefined): Presented {
   const certificates = [certificateBefore, tls.certificate?.thumbprint].filter(one => one !== undefined)
-  const knowsDpop = provider.metadata.dpop_signing_alg_values_supported !== undefined
   const { dpop_bound_access_tokens: isRegistered, tls_client_certificate_bound_access_tokens: isCertificate } = metadata
   return {
     jkt: dpop?.thumbprint,
     certificates,
-    refusesBearer: isRegistered ?? knowsDpop,
+    refusesBearer: isRegistered ?? knowsDpop(provider.metadata),
     registered: { jkt: isRegistered === true, certificate: isCertificate === true },
   }
 }

@@ -14,7 +14,7 @@ import {
 import type { Parameters } from '../provider.js'
 import { isAnswerParameter } from './authorization-answer.js'
 import { type ClaimsOptions, claimsOptionNames, claimsRequest } from './claims-request.js'
-import type { ResolvedResponseMode, ResponseType } from './transaction.js'
+import { type ResolvedResponseMode, type ResponseType, resolvedResponseModes, responseTypes } from './transaction.js'
 
 /** `response_mode`: {@link ResolvedResponseMode}, or `jwt`, which leaves the channel to the response type (JARM §2.3.4). */
 export type ResponseMode = ResolvedResponseMode | 'jwt'
@@ -85,7 +85,7 @@ export type AuthorizationParameters = Readonly<Record<string, string | number | 
 export function authorizationParameters(options: AuthorizationParameterOptions): AuthorizationParameters {
   const { redirectUri, responseType = 'code', responseMode, maxAgeSeconds, parameters = {} } = options
   checkRedirectUri(redirectUri)
-  checkChoice('responseType', responseType, ['code', 'code id_token'])
+  checkChoice('responseType', responseType, responseTypes)
   if (responseMode !== undefined) checkResponseMode(responseMode, responseType)
   if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
   checkExtraParameters(parameters)
@@ -186,8 +186,7 @@ function checkRedirectUri(redirectUri: unknown): void {
 }
 
 function checkResponseMode(responseMode: ResponseMode, responseType: ResponseType): void {
-  const modes = ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt']
-  checkChoice('responseMode', responseMode, modes)
+  checkChoice('responseMode', responseMode, [...resolvedResponseModes, 'jwt'])
   if (responseMode === 'query' && responseType !== 'code')
     throw optionError(
       'responseMode',

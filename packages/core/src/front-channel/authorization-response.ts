@@ -15,7 +15,7 @@ import {
   stateIsMissing,
 } from './answer-checks.js'
 import { type AuthorizationAnswer, type ReceivedAnswer, readAnswer } from './authorization-answer.js'
-import { checkedBy, loginGrant } from './login-grant.js'
+import { loginGrant, validateIdTokenOfAnswer } from './login-grant.js'
 import { readSignedResponse } from './signed-response.js'
 import { type AuthorizationTransaction, readTransaction } from './transaction.js'
 import { useOnce } from './used-answers.js'
@@ -100,7 +100,8 @@ async function accept(client: Client, received: ReceivedAnswer, transaction: Aut
   checkChannel(received, transaction)
   const code = codeOf(received, transaction)
   const { id_token: idToken } = received.parameters
-  const { sub } = transaction.responseType === 'code' ? {} : await checkedBy(client, idToken, code, transaction)
+  const { sub } =
+    transaction.responseType === 'code' ? {} : await validateIdTokenOfAnswer(client, idToken, code, transaction)
   return loginGrant(code, transaction, sub)
 }
 

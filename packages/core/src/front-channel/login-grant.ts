@@ -41,7 +41,7 @@ export function loginGrant(code: string, transaction: AuthorizationTransaction, 
  *
  * @see OpenID Connect Core §3.3.2.8, §3.3.2.11, FAPI 1.0 Advanced §5.2.2.1
  */
-export async function checkedBy(
+export async function validateIdTokenOfAnswer(
   client: Client,
   idToken: string | undefined,
   code: string,

@@ -7,8 +7,19 @@ import { parseUrl, refusePromise } from '../options.js'
 /** `response_type`: the code alone, or with an ID token that vouches for it (OpenID Connect Core §3.3). */
 export type ResponseType = 'code' | 'code id_token'
 
+export const responseTypes: readonly ResponseType[] = ['code', 'code id_token']
+
 /** How the answer comes back, once `jwt` has been resolved: a channel, and whether it is a signed JWT in it (JARM §2.3). */
 export type ResolvedResponseMode = 'query' | 'fragment' | 'form_post' | 'query.jwt' | 'fragment.jwt' | 'form_post.jwt'
+
+export const resolvedResponseModes: readonly ResolvedResponseMode[] = [
+  'query',
+  'fragment',
+  'form_post',
+  'query.jwt',
+  'fragment.jwt',
+  'form_post.jwt',
+]
 
 /**
  * What a program keeps of an authorization request until its answer comes: in the user's session, or in a cookie that is
@@ -92,16 +103,14 @@ const maybe = (fits: (value: unknown) => boolean) => (value: unknown) => value =
 const isTexts = (value: unknown) => Array.isArray(value) && value.every(isText)
 const oneOf = (values: readonly string[]) => (value: unknown) => values.includes(value as string)
 
-const responseModes = ['query', 'fragment', 'form_post'].flatMap(channel => [channel, `${channel}.jwt`])
-
 /** A record, so that none can be left out. */
 const members: Readonly<Record<keyof AuthorizationTransaction, (value: unknown) => boolean>> = {
   version: value => value === 1,
   issuer: isText,
   clientId: isText,
   redirectUri: value => typeof value === 'string' && parseUrl(value) !== undefined,
-  responseType: oneOf(['code', 'code id_token']),
-  responseMode: oneOf(responseModes),
+  responseType: oneOf(responseTypes),
+  responseMode: oneOf(resolvedResponseModes),
   state: isText,
   nonce: maybe(isText),
   codeVerifier: isText,

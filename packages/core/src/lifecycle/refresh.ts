@@ -7,6 +7,7 @@ import type { TokenStoreError } from '../errors.js'
 import { validateRefreshed } from '../front-channel/id-token.js'
 import type { Grant } from '../grants/grant.js'
 import { refreshToken } from '../grants/refresh-token.js'
+import { knowsDpop } from '../metadata.js'
 import { prepareToRead } from '../signed-jwt.js'
 import type { IdTokenClaims, TokenSet } from '../token-set.js'
 import { othersAreServed, refuseWhileResting } from './cooldown.js'
@@ -204,8 +205,7 @@ function holdsKey({ dpop, auth }: Client, jkt: string): boolean {
  * @see RFC 9449 §5.1
  */
 export function lacksProof({ dpop, provider, metadata }: Client): boolean {
-  const knowsDpop = provider.metadata.dpop_signing_alg_values_supported !== undefined
-  return dpop === undefined && knowsDpop && metadata.dpop_bound_access_tokens !== false
+  return dpop === undefined && knowsDpop(provider.metadata) && metadata.dpop_bound_access_tokens !== false
 }
 
 /** How each step is done. */

@@ -59,30 +59,10 @@ export function byGrant(client: Client, grant: Grant): Renew {
   /** Its refresh token, if a server sends one against RFC 6749 §4.4.3, is of no use: the grant can be repeated. */
   async function ask(entry: Entry, reason: RenewalReason, named: Ask['named']): Promise<TokenSet> {
     const answer = await requestToken(client, entry, grant, reason, { named })
-    const {
-      accessToken,
-      tokenType,
-      jkt,
-      idToken,
-      obtainedAt,
-      expiresAt,
-      scope,
-      missingScope,
-      idTokenClaims,
-      additional,
-    } = answer
-    return new TokenSet({
-      accessToken,
-      tokenType,
-      jkt,
-      idToken,
-      obtainedAt,
-      expiresAt,
-      scope,
-      missingScope,
-      idTokenClaims,
-      additional,
-    })
+    const { accessToken, idToken, idTokenClaims, jkt, additional } = answer
+    // a spread leaves out what is behind getters: the tokens, and what says whose they are
+    const members = { ...answer, refreshToken: undefined, refreshTokenExpiresAt: undefined }
+    return new TokenSet({ ...members, accessToken, idToken, idTokenClaims, jkt, additional })
   }
 
   /**
