@@ -8,6 +8,7 @@ export type { Approval, ClientKey } from './open-banking/authorization-server.js
 export type { Visit, Visited } from './open-banking/customer.js'
 export type { GatewaySettings } from './open-banking/gateway.js'
 export type { OpenBankingSystem } from './open-banking/open-banking-system.js'
+export type { RegistrationSettings } from './open-banking/registration.js'
 export type { OpenBankingSettings } from './open-banking/settings.js'
 export type { ContentEncryption, KeyManagement } from './openid/jwe.js'
 export type { MisbehaviourOptions } from './openid/misbehaviour-list.js'

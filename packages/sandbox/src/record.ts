@@ -10,6 +10,7 @@ export type RequestKind =
   | 'userinfo'
   | 'revocation'
   | 'introspection'
+  | 'registration'
   | 'jwks'
   | 'discovery'
   | 'other'

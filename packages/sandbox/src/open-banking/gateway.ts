@@ -84,7 +84,8 @@ export function noMatchingResource(gateway: Gateway, { path }: ReceivedRequest):
   return json(404, { code: '404', type: 'Status report', message: 'Runtime Error', description })
 }
 
-function requireCertificate(
+/** The certificate a call came with, or the refusal of one that is missing, foreign or expired. */
+export function requireCertificate(
   { settings, clock }: Gateway,
   certificate: PresentedCertificate | undefined,
 ): PresentedCertificate {

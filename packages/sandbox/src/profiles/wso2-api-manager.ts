@@ -2,8 +2,9 @@
 
 import { accountInformationRoutes } from '../open-banking/account-information.js'
 import { type AuthorizationServer, approve } from '../open-banking/authorization-server.js'
-import { type Gateway, type GatewaySettings, gatewaySettings, noMatchingResource } from '../open-banking/gateway.js'
+import { type GatewaySettings, gatewaySettings, noMatchingResource } from '../open-banking/gateway.js'
 import type { OpenBankingInstallation, OpenBankingSystem } from '../open-banking/open-banking-system.js'
+import { type RegistrationSettings, registration } from '../open-banking/registration.js'
 import { type OpenBankingSettings, openBankingSettings } from '../open-banking/settings.js'
 import { answerTokenRequest } from '../open-banking/token-endpoint.js'
 import type { ReceivedRequest } from '../record.js'
@@ -12,7 +13,7 @@ import { startServer } from '../server.js'
 import { createSystem, createSystemState, type StartedSystem, type SystemContext, type SystemState } from '../system.js'
 
 /** Token endpoint and gateway in one. */
-export type Wso2ApiManagerSettings = OpenBankingSettings & GatewaySettings
+export type Wso2ApiManagerSettings = OpenBankingSettings & GatewaySettings & RegistrationSettings
 
 /** Seed 000: `POST {origin}/token`, `private_key_jwt` PS256 over mutual TLS. */
 export interface Wso2ApiManager extends OpenBankingSystem<Wso2ApiManagerSettings> {
@@ -20,6 +21,12 @@ export interface Wso2ApiManager extends OpenBankingSystem<Wso2ApiManagerSettings
   readonly name: 'wso2ApiManager'
   /** POST JSON `{"Data":{...}}` with an application token. */
   readonly consentsUrl: string
+  /** Where the client's software registers: a JWT by its signing key. The client's id comes back. */
+  readonly registrationEndpoint: string
+  /** `iss` of that JWT: what the directory calls the software. */
+  readonly softwareId: string
+  /** What the directory says of the software (SSA). */
+  readonly softwareStatement: string
 }
 
 /** What Identity Server needs of it, since its tokens are used at this gateway. */
@@ -38,9 +45,11 @@ export async function startWso2ApiManager(
   const settings: Wso2ApiManagerSettings = {
     ...openBankingSettings({ accessTokenFormat: 'opaque', blankRuns: true, applicationIdTokens: true }),
     ...gatewaySettings(),
+    registrationContentType: 'application/jwt',
   }
-  const gateway: Gateway = { settings, store: installation.store, clock: context.clock }
-  const routes: Route[] = accountInformationRoutes(gateway)
+  const gateway = { settings, store: installation.store, clock: context.clock }
+  const registering = registration(gateway)
+  const routes: Route[] = [...accountInformationRoutes(gateway), ...registering.routes]
   const started: { onApiRequest: StartedApiManager['onApiRequest'] } = { onApiRequest: () => {} }
   const { port, close } = await startServer({
     ...context,
@@ -79,6 +88,9 @@ export async function startWso2ApiManager(
     apiOrigin: origin,
     apiUrl: `${origin}/open-banking/v3.1/aisp/accounts`,
     consentsUrl: `${origin}/open-banking/v3.1/aisp/account-access-consents`,
+    registrationEndpoint: `${origin}${registering.path}`,
+    softwareId: registering.softwareId,
+    softwareStatement: registering.softwareStatement,
     connectTo: { host: context.host, port },
     clientId: client.id,
     redirectUri: client.redirectUris[0] as string,
