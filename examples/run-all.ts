@@ -72,6 +72,12 @@ const examples: Record<string, Record<string, string>> = {
     TOKEN_ENDPOINT: wso2IdentityServer.tokenEndpoint,
     ACCOUNTS_URL: bank.apiUrl,
   },
+  'register-client': {
+    ...openBanking,
+    REGISTRATION_ENDPOINT: bank.registrationEndpoint,
+    SOFTWARE_ID: bank.softwareId,
+    SOFTWARE_STATEMENT: bank.softwareStatement,
+  },
   'user-tokens': { ...openBanking, CODE: bank.approve({ clientId: bank.clientId, scope: 'openid accounts' }) },
   'other-address': {
     CLIENT_ID: apk.clientId,
