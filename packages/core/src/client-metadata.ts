@@ -113,7 +113,7 @@ const flags = [
   'require_auth_time',
 ]
 
-/** A copy without secrets, checked; a wrong member is named with `metadata.` before it. */
+/** A copy without secrets and without the software statement, checked; a wrong member is named with `metadata.` before it. */
 export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
   checkObject('metadata', metadata)
   const each = (names: readonly string[], check: (option: string, value: unknown) => void) => {
@@ -124,7 +124,9 @@ export function checkClientMetadata(metadata: ClientMetadata): ClientMetadata {
   each(['default_max_age'], (option, value) => checkNumber(option, value, 0))
   for (const kind of responseKinds) checkResponse(metadata, kind)
   checkEncryption(metadata, 'request_object_encryption_alg', 'request_object_encryption_enc')
-  return Object.freeze(Object.fromEntries(Object.entries(metadata).filter(([name]) => !isSecret(name))))
+  return Object.freeze(
+    Object.fromEntries(Object.entries(metadata).filter(([name]) => !isSecret(name) && name !== 'software_statement')),
+  )
 }
 
 /** What a server answers to a registration may be given whole, and clients are printed. @see RFC 7591 §3.2.1 */

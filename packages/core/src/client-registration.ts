@@ -71,11 +71,13 @@ export class ClientRegistration implements RegisteredClient {
     return this.#registrationClientUri
   }
 
-  /** A copy for logs: a short hash stands for each secret. To keep a registration, read its secrets by name. */
+  /** A copy for logs: a short hash stands for each secret, and for the software statement. To keep a registration, read its secrets by name. */
   toJSON(): Record<string, unknown> {
-    const { clientSecret, registrationAccessToken } = this
+    const { clientSecret, registrationAccessToken, metadata } = this
+    const { software_statement: statement } = metadata
     return {
       ...Object.fromEntries(Object.entries(this)),
+      metadata: typeof statement === 'string' ? { ...metadata, software_statement: redacted(statement) } : metadata,
       ...(clientSecret !== undefined && { clientSecret: redacted(clientSecret) }),
       ...(registrationAccessToken !== undefined && { registrationAccessToken: redacted(registrationAccessToken) }),
     }

@@ -195,8 +195,17 @@ describe('registerClient', () => {
 
 describe('a registration', () => {
   test('shows no secret, printed or as JSON', () => {
-    const registration = readClientInformation(registered)
-    for (const shown of [inspect(registration, { showHidden: true }), JSON.stringify(registration)]) {
+    const { connection } = serving([])
+    const registration = readClientInformation({ ...registered, software_statement: 'what.the.directory-says' })
+    expect(registration.metadata.software_statement).toBe('what.the.directory-says')
+    const { clientId, clientSecret = '', metadata } = registration
+    const client = createClient({ ...connection, clientId, clientSecret, metadata })
+    for (const shown of [
+      inspect(registration, { showHidden: true }),
+      JSON.stringify(registration),
+      inspect({ ...client, auth: undefined }, { showHidden: true, depth: 5 }),
+    ]) {
+      expect(shown).not.toContain('directory-says')
       expect(shown).toContain('s6BhdRkqt3')
       expect(shown).not.toContain(registered.client_secret)
       expect(shown).not.toContain(registered.registration_access_token)
