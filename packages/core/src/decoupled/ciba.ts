@@ -2,14 +2,14 @@
  * CIBA: the server asks a user on their own device, at the client's request (OpenID Connect Client-Initiated Backchannel
  * Authentication Core 1.0). Poll mode: the client asks until it has an answer; in ping mode it may wait to be told (`ping.ts`).
  */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { json } from '../answer-shape.js'
 import type { Client } from '../client.js'
-import { msToSeconds } from '../clock.js'
 import { sendToEndpoint } from '../endpoint.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { ValidationError } from '../errors.js'
 import { validateIdTokenOf } from '../front-channel/id-token.js'
+import { signRequest } from '../front-channel/request-object.js'
 import {
   checkPollingOptions,
   type Grant,
@@ -119,7 +119,8 @@ export class BackchannelAuthentication implements AuthenticationRequestId {
  * Has the server ask a user. Redeem `ciba(authentication)`, which waits for what they say.
  *
  * @throws AuthorizationServerError, TransportError, TokenResponseError; ValidationError naming a member of the answer that
- *   does not hold; TypeError naming the option, or the endpoint that the metadata lacks
+ *   does not hold; GrantKitError `ERR_REQUEST_OBJECT` with what the signer threw as cause; TypeError naming the option, or
+ *   the endpoint that the metadata lacks
  * @see CIBA Core §7.1, §7.3
  */
 export async function requestBackchannelAuthentication(
@@ -213,15 +214,11 @@ function requestParameters(
 /** All parameters go into the signed request, and none beside it (CIBA Core §7.1.1). Signed anew for each attempt. */
 async function signed(
   client: Client,
-  options: BackchannelAuthenticationOptions,
+  { signer, audience = client.provider.metadata.issuer, lifetimeSeconds = 60 }: BackchannelAuthenticationOptions,
   parameters: Parameters,
 ): Promise<Parameters> {
-  const { signer, audience = client.provider.metadata.issuer, lifetimeSeconds = 60 } = options
   if (signer === undefined) return parameters
-  const now = msToSeconds(client.clock.now())
-  const times = { iat: now, nbf: now, exp: now + lifetimeSeconds }
-  const claims = { ...parameters, iss: client.id, aud: audience, jti: randomUUID(), ...times }
-  return { request: await signer.signJwt({ typ: 'JWT' }, claims) }
+  return { request: (await signRequest(client, { signer, audience, typ: 'JWT', lifetimeSeconds }, parameters)).jwt }
 }
 
 function readAuthentication(

@@ -17,7 +17,7 @@ import {
 } from './authorization-parameters.js'
 import { authorizationUrl } from './authorization-url.js'
 import { type ClaimsRequest, essentialAcrIn, expectedClaimsIn } from './claims-request.js'
-import { besideRequest, checkRequestObject, type RequestObjectOptions, signRequest } from './request-object.js'
+import { besideRequest, checkRequestObject, makeRequestObject, type RequestObjectOptions } from './request-object.js'
 import { type AuthorizationTransaction, asTransaction } from './transaction.js'
 
 /** What is asked for, and how the request goes out. */
@@ -131,7 +131,7 @@ async function pushedUrl(
   const { requestUri, expiresAt } = await pushAuthorizationRequest(client, async () => {
     if (requestObject === undefined) return asText(parameters)
     // RFC 9126 §3: all of the request stands in the JWT, and nothing beside it
-    return { request: (await signRequest(client, requestObject, parameters)).jwt }
+    return { request: (await makeRequestObject(client, requestObject, parameters)).jwt }
   })
   return { url: authorizationUrl(client.provider, { client_id: client.id, request_uri: requestUri }), expiresAt }
 }
@@ -141,7 +141,7 @@ async function signedUrl(
   requestObject: RequestObjectOptions,
   parameters: AuthorizationParameters,
 ): Promise<Way> {
-  const { jwt, expiresAt } = await signRequest(client, requestObject, parameters)
+  const { jwt, expiresAt } = await makeRequestObject(client, requestObject, parameters)
   return { url: authorizationUrl(client.provider, { ...besideRequest(parameters), request: jwt }), expiresAt }
 }
 

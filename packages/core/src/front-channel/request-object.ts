@@ -118,15 +118,32 @@ export interface SignedRequest {
 }
 
 /**
- * Signs a request, and encrypts it then; each time a new one, since a server may take a `jti` once.
+ * Signs a request, and encrypts it then where that was wanted.
  *
  * @throws GrantKitError with code `ERR_REQUEST_OBJECT`; its cause is what the signer threw, or why no key of the server's
  *   could be had
- * @see RFC 9101 §4, §6.1, §10.8
+ * @see RFC 9101 §6.1
+ */
+export async function makeRequestObject(
+  client: Client,
+  { encrypt, ...options }: RequestObjectOptions,
+  parameters: AuthorizationParameters,
+): Promise<SignedRequest> {
+  const { jwt, expiresAt } = await signRequest(client, options, parameters)
+  const encryption = encryptionFor(client, encrypt)
+  if (encryption === undefined) return { jwt, expiresAt }
+  return { jwt: await made(client, 'encrypted', () => encrypted(client, jwt, encryption)), expiresAt }
+}
+
+/**
+ * Signs a request; each time a new one, since a server may take a `jti` once.
+ *
+ * @throws GrantKitError with code `ERR_REQUEST_OBJECT`; its cause is what the signer threw
+ * @see RFC 9101 §4, §10.8
  */
 export async function signRequest(
   client: Client,
-  { signer, encrypt, ...options }: RequestObjectOptions,
+  { signer, ...options }: Omit<RequestObjectOptions, 'encrypt'>,
   parameters: AuthorizationParameters,
 ): Promise<SignedRequest> {
   const { id, provider, clock } = client
@@ -137,10 +154,7 @@ export async function signRequest(
   const [since, until] = [now - setBackSeconds, now + lifetimeSeconds]
   const claims = { ...parameters, iss: id, aud: audience, jti: randomUUID(), iat: since, nbf: since, exp: until }
   const jwt = await made(client, 'signed', () => signer.signJwt({ typ }, claims))
-  const encryption = encryptionFor(client, encrypt)
-  const expiresAt = secondsToMs(until)
-  if (encryption === undefined) return { jwt, expiresAt }
-  return { jwt: await made(client, 'encrypted', () => encrypted(client, jwt, encryption)), expiresAt }
+  return { jwt, expiresAt: secondsToMs(until) }
 }
 
 async function made(client: Client, what: string, make: () => Promise<string>): Promise<string> {

@@ -106,13 +106,24 @@ describe('requestBackchannelAuthentication', () => {
     expect(payload).toEqual({
       iss: 'app',
       aud: issuer,
-      iat: seconds,
-      nbf: seconds,
+      // for a server whose clock runs behind
+      iat: seconds - 10,
+      nbf: seconds - 10,
       exp: seconds + 300,
       jti: expect.any(String),
       scope: 'openid',
       login_hint_token: 'a.b.c',
     })
+  })
+
+  test('that cannot be signed is not sent, and says so', async () => {
+    const { client, server } = setUp()
+    const away = () => Promise.reject(new Error('KMS is away'))
+    const error = await failure(
+      requestBackchannelAuthentication(client, { ...hint, signer: signer({ key: away, alg: 'PS256' }) }),
+    )
+    expect(error).toMatchObject({ code: 'ERR_REQUEST_OBJECT', neverSent: true, cause: { message: 'KMS is away' } })
+    expect(server.requests).toEqual([])
   })
 
   test('is signed as was registered, or not sent', async () => {
