@@ -150,14 +150,18 @@ function prove<T>({ dpop, clock }: Sender, { proves }: Located<T>, sent: Transpo
   return {
     headers: { dpop: dpop.signProof({ method, url, now: clock.now(), accessToken, nonce }) },
     rememberNonce: ({ headers }) => rememberDpopNonce(dpop, url, headers.get('dpop-nonce')),
-    lacksNonce: error => isProofRefused(error) && nonceFor(dpop, url) !== nonce,
+    lacksNonce: error => isProofRefused(error, nonce) && nonceFor(dpop, url) !== nonce,
   }
 }
 
-/** A server may have no word but `invalid_grant` for it: the grant is known to be dead once the proof was as it wants it. */
-function isProofRefused(error: unknown): boolean {
+/**
+ * A server may have no word but `invalid_grant` for a nonce that is missing. Where the proof had one, that is about the
+ * grant: many send another nonce with every answer, and a code that is shown again ends what it has brought.
+ */
+function isProofRefused(error: unknown, nonce: string | undefined): boolean {
   const { code, error: reason = '' } = error as Partial<AuthorizationServerError>
-  return code === 'ERR_SERVER_REFUSED' && ['use_dpop_nonce', 'invalid_dpop_proof', 'invalid_grant'].includes(reason)
+  if (code !== 'ERR_SERVER_REFUSED') return false
+  return reason === 'invalid_grant' ? nonce === undefined : ['use_dpop_nonce', 'invalid_dpop_proof'].includes(reason)
 }
 
 /** Notes on an error of ours that it kept a request from being sent; returns the error. */

@@ -117,10 +117,10 @@ describe('a token request', () => {
       expect(noncesOf(server)).toEqual([undefined, 'n-1'])
     })
 
-  test('is not sent again for invalid_grant where the proof had the nonce', async () => {
+  test('is not sent again for invalid_grant where the proof had a nonce, whatever nonce comes with it', async () => {
     const { client, server } = setUp(request =>
       proofOf(request).nonce === 'n-1'
-        ? json(400, { error: 'invalid_grant' }, { 'dpop-nonce': 'n-1' })
+        ? json(400, { error: 'invalid_grant' }, { 'dpop-nonce': 'n-2' })
         : wantNonce('n-1'),
     )
     await expect(requestTokenSet(client, code())).rejects.toMatchObject({ kind: 'invalid_grant' })
