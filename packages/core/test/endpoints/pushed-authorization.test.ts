@@ -17,6 +17,7 @@ const par = 'https://as.example.com/par'
 const known: Partial<AuthorizationServerMetadata> = {
   authorization_endpoint: 'https://as.example.com/authorize?p=own',
   pushed_authorization_request_endpoint: par,
+  jwks_uri: 'https://as.example.com/jwks',
 }
 const pushed: Answer = { status: 201, body: { request_uri: 'urn:example:1', expires_in: 60 } }
 const key = keyFor('PS256')
