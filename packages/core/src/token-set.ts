@@ -67,6 +67,21 @@ export interface IdTokenClaims {
 /** One for all: most token sets miss nothing. */
 const noScope: readonly string[] = Object.freeze([])
 
+/** What few token sets have: together it takes one place in memory, and none in those that have nothing of it. */
+interface More {
+  readonly idToken?: string | undefined
+  readonly idTokenClaims?: IdTokenClaims | undefined
+  readonly jkt?: string | undefined
+  readonly additional: AdditionalMembers
+}
+
+const nothingMore: More = Object.freeze({ additional: noMembers })
+
+function moreIn({ idToken, idTokenClaims, jkt, additional = noMembers }: TokenSetMembers): More {
+  const isNothing = additional === noMembers && [idToken, idTokenClaims, jkt].every(member => member === undefined)
+  return isNothing ? nothingMore : { idToken, idTokenClaims, jkt, additional }
+}
+
 /** Notes the claims of a token set's ID token, once they were checked. */
 export let keepIdTokenClaims: (tokenSet: TokenSet, claims: IdTokenClaims | undefined) => void
 
@@ -74,10 +89,7 @@ export let keepIdTokenClaims: (tokenSet: TokenSet, claims: IdTokenClaims | undef
 export class TokenSet {
   readonly #accessToken: string
   readonly #refreshToken: string | undefined
-  readonly #idToken: string | undefined
-  readonly #additional: AdditionalMembers
-  readonly #jkt: string | undefined
-  #idTokenClaims: IdTokenClaims | undefined
+  #more: More
   /** The scheme of the `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). */
   readonly tokenType: AccessTokenType
   /** Just before it was asked for, in epoch milliseconds: lifetimes count from here. */
@@ -92,18 +104,15 @@ export class TokenSet {
   readonly missingScope: readonly string[]
 
   static {
-    keepIdTokenClaims = (tokenSet, claims) => {
-      tokenSet.#idTokenClaims = claims
+    keepIdTokenClaims = (tokenSet, idTokenClaims) => {
+      tokenSet.#more = { ...tokenSet.#more, idTokenClaims }
     }
   }
 
   constructor(members: TokenSetMembers) {
     this.#accessToken = members.accessToken
     this.#refreshToken = members.refreshToken
-    this.#idToken = members.idToken
-    this.#additional = members.additional ?? noMembers
-    this.#idTokenClaims = members.idTokenClaims
-    this.#jkt = members.jkt
+    this.#more = moreIn(members)
     this.tokenType = members.tokenType ?? 'Bearer'
     this.obtainedAt = members.obtainedAt
     this.expiresAt = members.expiresAt
@@ -124,12 +133,12 @@ export class TokenSet {
 
   /** As received: with an application token it says nothing about a user. What a login's was checked to say: {@link idTokenClaims}. */
   get idToken(): string | undefined {
-    return this.#idToken
+    return this.#more.idToken
   }
 
   /** The thumbprint of the DPoP key that the tokens are bound to; `undefined` when they are bound to none. */
   get jkt(): string | undefined {
-    return this.#jkt
+    return this.#more.jkt
   }
 
   /**
@@ -138,7 +147,7 @@ export class TokenSet {
    * Printing shows none.
    */
   get idTokenClaims(): IdTokenClaims | undefined {
-    return this.#idTokenClaims
+    return this.#more.idTokenClaims
   }
 
   /**
@@ -147,7 +156,7 @@ export class TokenSet {
    * left out. Printing shows none.
    */
   get additional(): AdditionalMembers {
-    return this.#additional
+    return this.#more.additional
   }
 
   /** A copy for logs: a short hash stands for each token. */
