@@ -46,7 +46,7 @@ export interface TokenSource {
    * Tells its tokens from those of every other source, in each process alike: what is exchanged for them is kept by it
    * (RFC 8693). Default: it is told from others in this process alone.
    */
-  readonly identity?: string | undefined
+  identity?(): string
 }
 
 /** A member of the function, since a map of functions would have to be kept for the views of every request. */

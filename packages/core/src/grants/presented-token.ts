@@ -28,7 +28,7 @@ export function identityOfPresented(presented: PresentedToken, name?: string): s
   if (name !== undefined) return sha256(name)
   if (typeof presented === 'string') return sha256(presented)
   if (typeof presented === 'function') return fingerprint(identityOf(presented))
-  return presented.identity ?? fingerprint(identityOf(presented))
+  return presented.identity?.() ?? fingerprint(identityOf(presented))
 }
 
 /** Reads it for one attempt. What it throws is no word of the server that is asked. */

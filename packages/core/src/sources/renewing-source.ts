@@ -96,9 +96,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
     client,
     origins,
     subject,
-    get identity() {
-      return parts.identity()
-    },
+    identity: parts.identity,
     getTokenSet,
     headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
     async drop(rejected) {

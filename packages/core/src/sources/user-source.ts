@@ -41,19 +41,19 @@ export interface User extends Asked {
 /** A view of one user's tokens: what is kept of them is in the entry. */
 export function userSource(
   options: SourceOptions,
-  { subject, ...asked }: User,
+  user: User,
   parts: Pick<Parts, 'holdings' | 'entry' | 'state'>,
 ): UserTokenSource {
   const { client } = options
+  const { subject, scope, resource = [] } = user
   const { holdings, entry, state } = parts
   // made when something is to be renewed: most views are only read
-  const renew: Renew = (...wanted) => byRefreshToken(client, asked, subject)(...wanted)
+  const renew: Renew = (...wanted) => byRefreshToken(client, user, subject)(...wanted)
   const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
-  const identity = () =>
-    sha256(JSON.stringify([lineageKey(client, { subject }, true), asked.scope, ...(asked.resource ?? [])]))
+  const identity = () => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope, ...resource]))
   const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
   return Object.assign(source, {
-    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, { subject, ...asked }), 'redeem()', unawaited),
+    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, user), 'redeem()', unawaited),
     async import(tokens: ImportedTokens) {
       state.check()
       await namingProvider(client, importTokens(client, entry(), tokens))
