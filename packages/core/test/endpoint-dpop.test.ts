@@ -117,6 +117,18 @@ describe('a token request', () => {
       expect(noncesOf(server)).toEqual([undefined, 'n-1'])
     })
 
+  test('is not sent again for another reason, whatever nonce comes with it', async () => {
+    const { client, server } = setUp(() => wantNonce('n-1', 'invalid_request'))
+    await expect(requestTokenSet(client, code())).rejects.toMatchObject({ error: 'invalid_request' })
+    expect(server.requests).toHaveLength(1)
+  })
+
+  test('is not sent again after an answer that is no refusal, whatever nonce comes with it', async () => {
+    const { client, server } = setUp(() => json(200, {}, { 'dpop-nonce': 'n-1' }))
+    await expect(requestTokenSet(client, code())).rejects.toMatchObject({ code: 'ERR_TOKEN_RESPONSE' })
+    expect(server.requests).toHaveLength(1)
+  })
+
   test('is not sent again for invalid_grant where the proof had a nonce, whatever nonce comes with it', async () => {
     const { client, server } = setUp(request =>
       proofOf(request).nonce === 'n-1'
