@@ -54,7 +54,7 @@ const tests = {
   include: [
     'packages/core/test/{lifecycle,endpoints,grants}/*.test.ts',
     'packages/core/test/{attach,attach-dpop,attach-step-up,attachments,binding,challenge,circumstances,create-token-source,doubt,endpoint}.test.ts',
-    'packages/core/test/{endpoint-dpop,events,held-token,hopeless,origins,other-endpoints,refusal,refusal-kind,salvage,token-set,token-source,trip}.test.ts',
+    'packages/core/test/{endpoint-dpop,events,held-token,hopeless,origins,other-endpoints,refusal,refusal-kind,resource,salvage,token-set,token-source,trip}.test.ts',
   ],
   exclude: ['**/heap.test.ts'],
 }
