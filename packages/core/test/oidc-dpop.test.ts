@@ -1,8 +1,6 @@
 /** DPoP with an authorization server we did not write: oidc-provider, which wants its nonce in every proof, and rotates. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider, { type ClientMetadata } from 'oidc-provider'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { ClientMetadata } from 'oidc-provider'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { pushAuthorizationRequest } from '../src/endpoints/pushed-authorization.js'
 import {
   authorizationCode,
@@ -22,6 +20,7 @@ import {
   requestTokenSet,
   requestUserInfo,
 } from '../src/index.js'
+import { codeAfter, startOidcServer } from './oidc-server.js'
 
 const redirectUri = 'https://app.example/callback'
 const registered = (members: Partial<ClientMetadata> & { client_id: string }): ClientMetadata => ({
@@ -32,15 +31,9 @@ const registered = (members: Partial<ClientMetadata> & { client_id: string }): C
   ...members,
 })
 
-const server = createServer()
 const requests: string[] = []
-let oidc: Provider
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  oidc = new Provider(issuer, {
+const { oidc, issuer, stop } = await startOidcServer(
+  {
     clients: [
       registered({ client_id: 'app', token_endpoint_auth_method: 'client_secret_basic' }),
       registered({ client_id: 'public', token_endpoint_auth_method: 'none', client_secret: undefined as never }),
@@ -48,30 +41,21 @@ beforeAll(async () => {
     scopes: ['openid', 'offline_access', 'accounts'],
     features: {
       clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
       dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => true },
       pushedAuthorizationRequests: { enabled: true },
       userinfo: { enabled: true },
     },
-    cookies: { keys: ['not used here'] },
-    findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
-    issueRefreshToken: () => true,
     rotateRefreshToken: true,
-    ttl: { AccessToken: 600, ClientCredentials: 600, RefreshToken: 86_400, Grant: 86_400, IdToken: 600 },
-  })
-  const callback = oidc.callback()
-  server.on('request', (request, response) => {
-    requests.push(`${request.method} ${request.url}`)
-    callback(request, response)
-  })
-})
+  },
+  oidc =>
+    oidc.use((ctx, next) => {
+      requests.push(`${ctx.method} ${ctx.url}`)
+      return next()
+    }),
+)
+afterAll(stop)
 
 beforeEach(() => void requests.splice(0))
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
 
 function clientOf(clientId: string, dpop: DpopKey | undefined, options: Partial<ClientOptions> = {}) {
   const metadata = {
@@ -94,22 +78,10 @@ function clientOf(clientId: string, dpop: DpopKey | undefined, options: Partial<
 
 /** What the login page would have given, without the page. */
 async function login(clientId: string, accountId = 'alice') {
-  const client = await oidc.Client.find(clientId)
-  const grant = new oidc.Grant({ clientId, accountId })
-  grant.addOIDCScope('openid offline_access accounts')
   const { codeVerifier, codeChallenge } = await createPkce()
-  const code = new oidc.AuthorizationCode({
-    client: client as never,
-    accountId,
-    grantId: await grant.save(),
-    gty: 'authorization_code',
-    redirectUri,
-    scope: 'openid offline_access accounts',
-    codeChallenge,
-    codeChallengeMethod: 'S256',
-    authTime: Math.floor(Date.now() / 1000),
-  } as never)
-  return authorizationCode({ code: await code.save(), codeVerifier, redirectUri })
+  const scope = 'openid offline_access accounts'
+  const code = await codeAfter(oidc, { clientId, accountId, scope, redirectUri, codeChallenge })
+  return authorizationCode({ code, codeVerifier, redirectUri })
 }
 
 describe('oidc-provider that wants nonces', () => {

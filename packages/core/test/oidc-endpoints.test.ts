@@ -1,9 +1,6 @@
 /** What there is beside the token endpoint, at an authorization server we did not write: oidc-provider, on loopback. */
-import { generateKeyPairSync } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider, { type ClientMetadata } from 'oidc-provider'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ClientMetadata } from 'oidc-provider'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   authorizationCode,
   type ClientOptions,
@@ -20,12 +17,13 @@ import {
   TokenSet,
   type UserTokenSource,
 } from '../src/index.js'
+import { codeAfter, startOidcServer, tokensAfter } from './oidc-server.js'
 
-const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const redirectUri = 'https://app.example/callback'
 const postLogoutRedirectUri = 'https://app.example/bye'
 const registered = (members: Partial<ClientMetadata> & { client_id: string }): ClientMetadata => ({
   client_secret: 'a secret of 32 bytes or even more',
-  redirect_uris: ['https://app.example/callback'],
+  redirect_uris: [redirectUri],
   post_logout_redirect_uris: [postLogoutRedirectUri],
   grant_types: ['authorization_code', 'refresh_token'],
   ...members,
@@ -33,47 +31,30 @@ const registered = (members: Partial<ClientMetadata> & { client_id: string }): C
 
 const signed = { introspection_signed_response_alg: 'ES256', userinfo_signed_response_alg: 'ES256' } as const
 
-const server = createServer()
-let oidc: Provider
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  oidc = new Provider(issuer, {
-    clients: [registered({ client_id: 'plain' }), registered({ client_id: 'signed', ...signed })],
-    scopes: ['openid', 'offline_access', 'email', 'read', 'write'],
-    claims: { email: ['email'] },
-    features: {
-      introspection: { enabled: true, allowedPolicy: () => true },
-      jwtIntrospection: { enabled: true },
-      jwtUserinfo: { enabled: true },
-      revocation: { enabled: true },
-      rpInitiatedLogout: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: () => ({ scope: 'read write', accessTokenFormat: 'opaque' }),
-        useGrantedResource: () => false,
-      },
-      devInteractions: { enabled: false },
+const { oidc, issuer, stop } = await startOidcServer({
+  clients: [registered({ client_id: 'plain' }), registered({ client_id: 'signed', ...signed })],
+  scopes: ['openid', 'offline_access', 'email', 'read', 'write'],
+  claims: { email: ['email'] },
+  features: {
+    introspection: { enabled: true, allowedPolicy: () => true },
+    jwtIntrospection: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    revocation: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({ scope: 'read write', accessTokenFormat: 'opaque' }),
+      useGrantedResource: () => false,
     },
-    cookies: { keys: ['not used here'] },
-    jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: 'server', alg: 'ES256', use: 'sig' }] as never },
-    clientDefaults: { id_token_signed_response_alg: 'ES256', introspection_signed_response_alg: 'ES256' },
-    enabledJWA: { userinfoSigningAlgValues: ['ES256'], introspectionSigningAlgValues: ['ES256'] },
-    findAccount: (_, accountId) => ({
-      accountId,
-      claims: () => ({ sub: accountId, email: `${accountId}@example.com` }),
-    }),
-    ttl: { AccessToken: 600, RefreshToken: 86_400, Grant: 86_400 },
-  })
-  server.on('request', oidc.callback())
+  },
+  clientDefaults: { introspection_signed_response_alg: 'ES256' },
+  enabledJWA: { userinfoSigningAlgValues: ['ES256'], introspectionSigningAlgValues: ['ES256'] },
+  findAccount: (_, accountId) => ({
+    accountId,
+    claims: () => ({ sub: accountId, email: `${accountId}@example.com` }),
+  }),
 })
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
+afterAll(stop)
 
 async function clientOf(clientId: 'plain' | 'signed', options: Partial<ClientOptions> = {}) {
   const provider = defineProvider({ name: 'oidc', metadata: await discoverMetadata({ issuer }) })
@@ -82,16 +63,8 @@ async function clientOf(clientId: 'plain' | 'signed', options: Partial<ClientOpt
 }
 
 /** An access token and a refresh token of one login, without the login page. */
-async function tokensOf(clientId: string, accountId: string) {
-  const client = (await oidc.Client.find(clientId)) as never
-  const grant = new oidc.Grant({ clientId, accountId })
-  grant.addOIDCScope('openid offline_access email')
-  const grantId = await grant.save()
-  const shared = { client, accountId, grantId, gty: 'authorization_code', scope: 'openid offline_access email' }
-  const accessToken = await new oidc.AccessToken({ ...shared, claims: {} } as never).save()
-  const refreshToken = await new oidc.RefreshToken({ ...shared, authTime: 1_700_000_000 } as never).save()
-  return { accessToken, refreshToken }
-}
+const tokensOf = (clientId: string, accountId: string) =>
+  tokensAfter(oidc, { clientId, accountId, scope: 'openid offline_access email' })
 
 describe.each(['plain', 'signed'] as const)('a client whose answers are %s', clientId => {
   test('asks what a token is good for', async () => {
@@ -142,24 +115,17 @@ describe.each(['plain', 'signed'] as const)('a client whose answers are %s', cli
 describe('a login for two APIs', () => {
   const [accounts, payments] = ['https://accounts.example/api', 'https://payments.example/api'] as const
 
-  /** A code, without the login page. */
-  async function codeFor(accountId: string, codeChallenge: string) {
-    const grant = new oidc.Grant({ clientId: 'plain', accountId })
-    grant.addOIDCScope('openid offline_access')
-    for (const resource of [accounts, payments]) grant.addResourceScope(resource, 'read write')
-    const client = (await oidc.Client.find('plain')) as never
-    const login = { client, accountId, grantId: await grant.save(), gty: 'authorization_code', authTime: 1_700_000_000 }
-    const asked = { redirectUri: 'https://app.example/callback', codeChallenge, codeChallengeMethod: 'S256' }
-    const scope = 'openid offline_access read write'
-    return new oidc.AuthorizationCode({ ...login, ...asked, scope, resource: [accounts, payments] } as never).save()
-  }
+  const login = { clientId: 'plain', scope: 'openid offline_access', redirectUri } as const
+  const resources = { [accounts]: 'read write', [payments]: 'read write' }
+  const codeFor = (accountId: string, codeChallenge: string) =>
+    codeAfter(oidc, { ...login, accountId, resources, codeChallenge })
   const audienceOf = async (accessToken: string) => (await oidc.AccessToken.find(accessToken))?.aud
 
   test('has a token for each, from login to refresh', async () => {
     const client = await clientOf('plain')
     const { codeVerifier, codeChallenge } = createPkce()
     const code = await codeFor('alice', codeChallenge)
-    const grant = { code, codeVerifier, redirectUri: 'https://app.example/callback', resource: accounts }
+    const grant = { code, codeVerifier, redirectUri, resource: accounts }
     const views = [accounts, payments].map(resource => createUserTokenSources({ client, resource }).for('alice'))
     const [ofAccounts, ofPayments] = views as [UserTokenSource, UserTokenSource]
     expect(await audienceOf((await ofAccounts.redeem(authorizationCode(grant))).accessToken)).toBe(accounts)
@@ -177,7 +143,7 @@ describe('a login for two APIs', () => {
     const { codeVerifier, codeChallenge } = createPkce()
     const code = await codeFor('bob', codeChallenge)
     const bob = createUserTokenSources({ client }).for('bob')
-    const grant = { code, codeVerifier, redirectUri: 'https://app.example/callback', resource: payments }
+    const grant = { code, codeVerifier, redirectUri, resource: payments }
     const first = await bob.redeem(authorizationCode(grant))
     const second = await bob.getTokenSet({ force: true })
     expect(second.accessToken).not.toBe(first.accessToken)

@@ -1,9 +1,7 @@
 /** Device code, CIBA, token exchange and back-channel logout against an authorization server we did not write: oidc-provider, on loopback. */
 import { generateKeyPairSync } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider, { type ClientMetadata } from 'oidc-provider'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ClientMetadata, KoaContextWithOIDC } from 'oidc-provider'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   ciba,
   clientCredentials,
@@ -23,10 +21,10 @@ import {
   tokenExchange,
 } from '../src/index.js'
 import { failure } from './answering.js'
+import { consentTo, startOidcServer } from './oidc-server.js'
 
 const exchangeType = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const clientKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const serverKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const registered = {
   client_id: 'app',
   redirect_uris: ['https://app.example/callback'],
@@ -56,56 +54,35 @@ const pinged = {
 /** What the server has sent to the app, instead of over the network. */
 const received: { readonly url: string; readonly headers: Headers; readonly body: string }[] = []
 
-const server = createServer()
-let oidc: Provider
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  oidc = new Provider(issuer, {
-    clients: [registered, pinged],
-    fetch: async (url, options) => {
-      received.push({ url: String(url), headers: new Headers(options?.headers), body: String(options?.body) })
-      return new Response(null, { status: 204 })
+const { oidc, issuer, stop } = await startOidcServer({
+  clients: [registered, pinged],
+  fetch: async (url, options) => {
+    received.push({ url: String(url), headers: new Headers(options?.headers), body: String(options?.body) })
+    return new Response(null, { status: 204 })
+  },
+  scopes: ['openid', 'offline_access', 'accounts'],
+  features: {
+    backchannelLogout: { enabled: true },
+    clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
+    requestObjects: { enabled: true },
+    ciba: {
+      enabled: true,
+      deliveryModes: ['poll', 'ping'],
+      triggerAuthenticationDevice: async () => {},
+      validateBindingMessage: async () => {},
+      validateRequestContext: async () => {},
+      verifyUserCode: async () => {},
+      processLoginHint: async (_, loginHint) => loginHint,
     },
-    scopes: ['openid', 'offline_access', 'accounts'],
-    features: {
-      backchannelLogout: { enabled: true },
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
-      deviceFlow: { enabled: true },
-      requestObjects: { enabled: true },
-      ciba: {
-        enabled: true,
-        deliveryModes: ['poll', 'ping'],
-        triggerAuthenticationDevice: async () => {},
-        validateBindingMessage: async () => {},
-        validateRequestContext: async () => {},
-        verifyUserCode: async () => {},
-        processLoginHint: async (_, loginHint) => loginHint,
-      },
-    },
-    cookies: { keys: ['not used here'] },
-    jwks: {
-      keys: [{ ...serverKey.privateKey.export({ format: 'jwk' }), kid: 'server', alg: 'ES256', use: 'sig' }] as never,
-    },
-    clientDefaults: { id_token_signed_response_alg: 'ES256' },
-    enabledJWA: { requestObjectSigningAlgValues: ['PS256', 'ES256'], clientAuthSigningAlgValues: ['PS256'] },
-    findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
-    issueRefreshToken: () => true,
-  })
-  oidc.registerGrantType(exchangeType, exchange, ['subject_token', 'subject_token_type', 'scope'])
-  server.on('request', oidc.callback())
+  },
+  enabledJWA: { requestObjectSigningAlgValues: ['PS256', 'ES256'], clientAuthSigningAlgValues: ['PS256'] },
 })
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
+oidc.registerGrantType(exchangeType, exchange, ['subject_token', 'subject_token_type', 'scope'])
+afterAll(stop)
 
 /** RFC 8693 §2.2 for client tokens: oidc-provider leaves the grant to whoever runs it. */
-async function exchange(ctx: Parameters<Parameters<Provider['registerGrantType']>[1]>[0]): Promise<void> {
+async function exchange(ctx: KoaContextWithOIDC): Promise<void> {
   const { client } = ctx.oidc
   const params: Readonly<Record<string, unknown>> = ctx.oidc.params ?? {}
   const held = await oidc.ClientCredentials.find(String(params.subject_token))
@@ -138,11 +115,8 @@ async function clientOf(clientId = 'app', members: object = {}) {
   })
 }
 
-async function granted(accountId: string, clientId = 'app'): Promise<string> {
-  const grant = new oidc.Grant({ clientId, accountId })
-  grant.addOIDCScope('openid offline_access accounts')
-  return grant.save()
-}
+const granted = (accountId: string, clientId = 'app') =>
+  consentTo(oidc, { clientId, accountId, scope: 'openid offline_access accounts' })
 
 /** Nobody sleeps: what the user does happens instead of the first wait. */
 const afterTwoPolls = (userDoes: () => Promise<void>) => {

@@ -1,9 +1,7 @@
 /** Core against an authorization server we did not write: oidc-provider, on loopback. */
 import { generateKeyPairSync } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider, { type ClientMetadata } from 'oidc-provider'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ClientMetadata } from 'oidc-provider'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   authorizationCode,
   type Client,
@@ -20,6 +18,7 @@ import {
   privateKeyJwt,
   requestTokenSet,
 } from '../src/index.js'
+import { codeAfter, startOidcServer, tokensAfter } from './oidc-server.js'
 
 const redirectUri = 'https://app.example/callback'
 const secret = 'a secret of +%&=:/?#"\\~ and 32 bytes or more'
@@ -49,34 +48,13 @@ const clients = [
   }),
 ]
 
-const server = createServer()
-let oidc: Provider
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  oidc = new Provider(issuer, {
-    clients,
-    scopes: ['openid', 'offline_access', 'accounts', 'payments'],
-    features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
-    cookies: { keys: ['not used here'] },
-    jwks: {
-      keys: [{ ...es256.privateKey.export({ format: 'jwk' }), kid: 'server', alg: 'ES256', use: 'sig' }] as never,
-    },
-    clientDefaults: { id_token_signed_response_alg: 'ES256' },
-    findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
-    issueRefreshToken: () => true,
-    rotateRefreshToken: true,
-    ttl: { AccessToken: 600, ClientCredentials: 600, RefreshToken: 86_400, Grant: 86_400, IdToken: 600 },
-  })
-  server.on('request', oidc.callback())
+const { oidc, issuer, stop } = await startOidcServer({
+  clients,
+  scopes: ['openid', 'offline_access', 'accounts', 'payments'],
+  features: { clientCredentials: { enabled: true } },
+  rotateRefreshToken: true,
 })
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
+afterAll(stop)
 
 function clientOf(clientId: string, options: Partial<ClientOptions> = {}): Client {
   const provider = defineProvider({ name: 'oidc', metadata: { issuer, token_endpoint: `${issuer}/token` } })
@@ -86,41 +64,11 @@ function clientOf(clientId: string, options: Partial<ClientOptions> = {}): Clien
 const basic = () => clientOf('basic app +%:/?', { auth: clientSecretBasic(secret) })
 const byKey = () => privateKeyJwt({ key: ps256.privateKey, alg: 'PS256', kid: 'rsa-1' })
 
-/** What the login page would have granted, without the page. */
-async function granted(clientId: string, accountId: string): Promise<string> {
-  const grant = new oidc.Grant({ clientId, accountId })
-  grant.addOIDCScope('openid offline_access accounts payments')
-  return grant.save()
-}
-
-async function refreshTokenFor(clientId: string, accountId: string): Promise<string> {
-  const client = await oidc.Client.find(clientId)
-  const token = new oidc.RefreshToken({
-    client: client as never,
-    accountId,
-    grantId: await granted(clientId, accountId),
-    gty: 'authorization_code',
-    scope: 'openid offline_access accounts payments',
-    authTime: Math.floor(Date.now() / 1000),
-  } as never)
-  return token.save()
-}
-
-async function codeFor(clientId: string, accountId: string, codeChallenge: string): Promise<string> {
-  const client = await oidc.Client.find(clientId)
-  const code = new oidc.AuthorizationCode({
-    client: client as never,
-    accountId,
-    grantId: await granted(clientId, accountId),
-    gty: 'authorization_code',
-    redirectUri,
-    scope: 'openid offline_access accounts',
-    codeChallenge,
-    codeChallengeMethod: 'S256',
-    authTime: Math.floor(Date.now() / 1000),
-  } as never)
-  return code.save()
-}
+const scope = 'openid offline_access accounts payments'
+const refreshTokenFor = async (clientId: string, accountId: string) =>
+  (await tokensAfter(oidc, { clientId, accountId, scope })).refreshToken
+const codeFor = (clientId: string, accountId: string, codeChallenge: string) =>
+  codeAfter(oidc, { clientId, accountId, scope: 'openid offline_access accounts', redirectUri, codeChallenge })
 
 describe('client_credentials', () => {
   const methods: Record<string, () => Client> = {

@@ -1,8 +1,5 @@
 /** Registration at an authorization server we did not write: oidc-provider, on loopback. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider from 'oidc-provider'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   clientCredentials,
   createClient,
@@ -14,32 +11,19 @@ import {
   requestTokenSet,
   updateRegistration,
 } from '../src/index.js'
-
-const server = createServer()
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const oidc = new Provider(issuer, {
-    scopes: ['read', 'write'],
-    features: {
-      clientCredentials: { enabled: true },
-      registration: { enabled: true, initialAccessToken: 'initial-access-token' },
-      registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
-      devInteractions: { enabled: false },
-    },
-    cookies: { keys: ['not used here'] },
-  })
-  server.on('request', oidc.callback())
-})
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
+import { startOidcServer } from './oidc-server.js'
 
 const initialAccessToken = 'initial-access-token'
+const { issuer, stop } = await startOidcServer({
+  scopes: ['read', 'write'],
+  features: {
+    clientCredentials: { enabled: true },
+    registration: { enabled: true, initialAccessToken },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+  },
+})
+afterAll(stop)
+
 const metadata = {
   client_name: 'Nightly report',
   grant_types: ['client_credentials'],

@@ -1,9 +1,8 @@
 /** Logins at an authorization server we did not write: oidc-provider, on loopback. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import Provider, { type ClientMetadata } from 'oidc-provider'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientMetadata } from 'oidc-provider'
+import { afterAll, describe, expect, test } from 'vitest'
 import {
   type AuthorizationRequestOptions,
   type Client,
@@ -21,6 +20,7 @@ import {
 } from '../../src/index.js'
 import { failure } from '../answering.js'
 import { browse } from '../browser.js'
+import { startOidcServer } from '../oidc-server.js'
 
 const redirectUri = 'https://app.example/callback'
 const ps256 = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -69,21 +69,14 @@ const clients = [
   }),
 ]
 
-const server = createServer()
-let oidc: Provider
-let issuer: string
-
-beforeAll(async () => {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  oidc = new Provider(issuer, {
+const { oidc, issuer, stop } = await startOidcServer(
+  {
     clients,
     scopes: ['openid', 'offline_access', 'accounts'],
     responseTypes: ['code', 'code id_token'],
     acrValues: ['urn:sca'],
     claims: { openid: ['sub'], acr: null, auth_time: null, openbanking_intent_id: null },
     features: {
-      devInteractions: { enabled: false },
       claimsParameter: { enabled: true },
       encryption: { enabled: true },
       jwtResponseModes: { enabled: true },
@@ -91,7 +84,6 @@ beforeAll(async () => {
       requestObjects: { enabled: true },
     },
     enabledJWA: { requestObjectSigningAlgValues: ['PS256', 'ES256'] },
-    cookies: { keys: ['of this test'] },
     jwks: {
       keys: [
         jwk(es256.privateKey, { kid: 'server', alg: 'ES256', use: 'sig' }),
@@ -102,22 +94,13 @@ beforeAll(async () => {
       accountId,
       claims: () => ({ sub: accountId, openbanking_intent_id: 'c-123' }),
     }),
-    issueRefreshToken: () => true,
     interactions: { url: () => '/interaction' },
     pkce: { required: () => true },
     ttl: { AccessToken: 600, RefreshToken: 86_400, Grant: 86_400, IdToken: 600, Interaction: 600, Session: 600 },
-  })
-  const handle = oidc.callback()
-  server.on('request', (request, response) => {
-    if (!request.url?.startsWith('/interaction')) return handle(request, response)
-    decide(request, response).catch(error => response.writeHead(500).end(String(error)))
-  })
-})
-
-afterAll(async () => {
-  server.closeAllConnections()
-  await new Promise(resolve => server.close(resolve))
-})
+  },
+  server => server.use(({ path, req, res }, next) => (path.startsWith('/interaction') ? decide(req, res) : next())),
+)
+afterAll(stop)
 
 /** The user logs in as `ann` and agrees; with `login_hint=nobody` no is said. */
 async function decide(request: IncomingMessage, response: ServerResponse): Promise<void> {
