@@ -21,8 +21,11 @@ const mostHopeless = 1_000
 /** Nothing is renewed because of it for a while. */
 export function giveUp(concern: Concern): void {
   const now = nowOf(concern.source)
+  const key = keyOf(concern)
+  // put at the end: the first is the first to go
+  hopeless.delete(key)
   if (hopeless.size >= mostHopeless) makeRoom(now)
-  hopeless.set(keyOf(concern), now + hopelessForMs)
+  hopeless.set(key, now + hopelessForMs)
 }
 
 /** Whether it was given up a moment ago. */

@@ -52,3 +52,17 @@ describe('of a thousand that were given up', () => {
     expect(isHopeless(again)).toBe(true)
   })
 })
+
+test('one that was given up again is the last to go, and takes no place from another', () => {
+  const { clock, concern } = setUpLater()
+  const all = Array.from({ length: 999 }, (_, number) => concern(`token ${number}`))
+  for (const one of all) giveUp(one)
+  clock.advance(5_000)
+  const [again, second] = all as [Concern, Concern]
+  giveUp(again)
+  giveUp(concern('a thousand'))
+  giveUp(again)
+  expect(all.filter(one => !isHopeless(one))).toEqual([])
+  giveUp(concern('one more'))
+  expect(all.filter(one => !isHopeless(one))).toEqual([second])
+})
