@@ -70,7 +70,7 @@ describe('the resource that sources are for', () => {
     expect(asked).toEqual([])
   })
 
-  test.each(['', 7, ['']])('is refused when it is none: %j', resource => {
+  test.each(['', 7, [''], 'api'])('is refused when it is none: %j', resource => {
     expect(() => begin().users(resource as never)).toThrow(expect.objectContaining({ option: 'resource' }))
   })
 })

@@ -1,6 +1,6 @@
 /** Options of an authorization request → its parameters (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1, RFC 8707, RFC 9396). */
 import { isObject } from '../body.js'
-import { splitScope } from '../grants/grant.js'
+import { checkResource, splitScope } from '../grants/grant.js'
 import {
   checkCredential,
   checkNumber,
@@ -37,7 +37,7 @@ export interface AuthorizationParameterOptions extends ClaimsOptions {
   readonly responseType?: ResponseType | undefined
   /** How the answer is to come. Default: none is sent, which means `query` for `code` and `fragment` for `code id_token`. */
   readonly responseMode?: ResponseMode | undefined
-  /** The API the token is for; the token request names it too (RFC 8707). */
+  /** The API the token is for, or several: absolute URIs without a fragment; the token request names them too (RFC 8707 §2). */
   readonly resource?: string | readonly string[] | undefined
   /** What the user is asked anew: `login`, `consent`, `select_account`; or `none`. */
   readonly prompt?: string | readonly string[] | undefined
@@ -88,6 +88,7 @@ export function authorizationParameters(options: AuthorizationParameterOptions):
   checkChoice('responseType', responseType, responseTypes)
   if (responseMode !== undefined) checkResponseMode(responseMode, responseType)
   if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
+  checkResource(options.resource)
   checkExtraParameters(parameters)
   const scope = splitScope(options.scope)
   if (responseType === 'code id_token' && !scope.includes('openid'))
@@ -98,7 +99,7 @@ export function authorizationParameters(options: AuthorizationParameterOptions):
     scope: scope.length === 0 ? undefined : scope.join(' '),
     response_type: responseType,
     response_mode: responseMode,
-    resource: resourceOf(options.resource),
+    resource: options.resource,
     prompt: words('prompt', options.prompt),
     max_age: maxAgeSeconds,
     acr_values: words('acrValues', options.acrValues),
@@ -212,15 +213,6 @@ function checkedClaims(options: ClaimsOptions): ClaimsOptions {
   if (openbankingIntentId !== undefined) checkCredential('openbankingIntentId', openbankingIntentId)
   if (essentialAcr !== undefined) checkTexts('essentialAcr', essentialAcr)
   return options
-}
-
-/** RFC 8707 §2: absolute, without fragment. */
-function resourceOf(resource: AuthorizationParameterOptions['resource']): string | readonly string[] | undefined {
-  if (resource === undefined) return undefined
-  for (const one of checkTexts('resource', resource))
-    if (parseUrl(one) === undefined || one.includes('#'))
-      throw optionError('resource', 'must be an absolute URI without a fragment (RFC 8707 §2)')
-  return resource
 }
 
 function detailsOf(details: AuthorizationParameterOptions['authorizationDetails']): object | undefined {

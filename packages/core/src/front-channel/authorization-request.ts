@@ -4,6 +4,7 @@ import type { Client } from '../client.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { pushAuthorizationRequest } from '../endpoints/pushed-authorization.js'
 import { createPkce, type Pkce } from '../grants/authorization-code.js'
+import { splitResource } from '../grants/grant.js'
 import { checkHasKeys } from '../jwks.js'
 import { flagIn } from '../metadata.js'
 import { checkBoolean, checkNumber, checkOptions, optionError, toBeAwaited } from '../options.js'
@@ -196,7 +197,7 @@ function transactionOf(client: Client, options: AuthorizationRequestOptions, mad
     nonce: made.nonce,
     codeVerifier: made.codeVerifier,
     scope,
-    resource: resource === undefined ? undefined : [resource].flat(),
+    resource: splitResource(resource),
     maxAgeSeconds,
     essentialAcr: essentialAcrIn(claims),
     expectedClaims: expectedClaimsIn(claims),

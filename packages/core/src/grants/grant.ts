@@ -4,7 +4,7 @@
  */
 import type { Client } from '../client.js'
 import type { Resend } from '../endpoint-request.js'
-import { checkFunction, checkObject, checkText, optionError, refusePromise } from '../options.js'
+import { checkFunction, checkObject, checkText, optionError, parseUrl, refusePromise } from '../options.js'
 import type { Parameters } from '../provider.js'
 import type { TokenSet } from '../token-set.js'
 
@@ -94,7 +94,7 @@ export interface GrantContext {
 export interface GrantOptions {
   /** Space-separated, or a list. Default: none is sent, and the server decides. */
   readonly scope?: string | readonly string[] | undefined
-  /** The API the token is for (RFC 8707). */
+  /** The API the token is for, or several: an absolute URI without a fragment. @see RFC 8707 §2 */
   readonly resource?: string | readonly string[] | undefined
   /** More parameters of the provider's own. None can replace a parameter of the protocol. */
   readonly parameters?: Readonly<Record<string, string>> | undefined
@@ -105,12 +105,13 @@ export const grantOptionNames = ['scope', 'resource', 'parameters'] as const
 /**
  * The parameters every grant's options stand for, with the grant's own.
  *
- * @throws TypeError naming an extra parameter that would replace one of the protocol, or of the grant
+ * @throws TypeError naming `scope`, `resource`, or an extra parameter that would replace one of the protocol or of the grant
  */
 export function grantParameters({ scope, resource, parameters = {} }: GrantOptions, own: Parameters = {}): Parameters {
   for (const name of Object.keys(parameters))
     if (protocolParameters.has(name) || name in own)
       throw optionError(`parameters.${name}`, 'belongs to the protocol; give it by the option made for it')
+  checkResource(resource)
   const scopes = splitScope(scope)
   return { ...parameters, scope: scopes.length === 0 ? undefined : scopes.join(' '), resource, ...own }
 }
@@ -129,13 +130,26 @@ export function splitScope(scope: string | readonly string[] | undefined): strin
 /**
  * The resources of a list or a text, each once; `undefined` for none.
  *
+ * @throws TypeError as {@link checkResource}
+ */
+export function splitResource(resource: GrantOptions['resource']): readonly string[] | undefined {
+  checkResource(resource)
+  const resources = [...new Set([resource ?? []].flat())]
+  return resources.length === 0 ? undefined : resources
+}
+
+/**
+ * Refuses what names no API: neither a list nor a text, or not of absolute URIs without a fragment.
+ *
  * @throws TypeError naming `resource`
  * @see RFC 8707 §2
  */
-export function splitResource(resource: string | readonly string[] | undefined): readonly string[] | undefined {
-  const resources = [...new Set([resource ?? []].flat())]
-  for (const one of resources) checkText('resource', one)
-  return resources.length === 0 ? undefined : resources
+export function checkResource(resource: unknown): asserts resource is GrantOptions['resource'] {
+  for (const one of [resource ?? []].flat()) {
+    checkText('resource', one)
+    if (parseUrl(one) === undefined || one.includes('#'))
+      throw optionError('resource', 'must be an absolute URI without a fragment (RFC 8707 §2)')
+  }
 }
 
 /** RFC 6749 and RFC 7521 §4.2. What else a grant sends is its own, and refused as such. */

@@ -45,6 +45,11 @@ for (const [name, make] of Object.entries(makers))
       expect(refusal(() => make({ Scope: 'a' })).message).toContain('did you mean scope?')
       expect(refusal(() => make({ scope: 42 })).option).toBe('scope')
     })
+
+    test('refuses a resource that is no absolute URI, or has a fragment', () => {
+      for (const resource of ['', 'api', '/accounts', 'https://r#part', 7, ['https://r', 'api']])
+        expect(refusal(() => make({ resource })).message).toMatch(/^resource: /)
+    })
   })
 
 test('a scope may come as text or list, with any number of blanks', () => {
