@@ -1,10 +1,12 @@
 /** What every HTTP client must do once a token source is attached to it, as named cases for any test runner. */
 import { optionError } from '@grantkit/core/kit'
 import { attaching } from './http-client/attaching.js'
+import { bodiesSentAgain } from './http-client/bodies-sent-again.js'
 import { caches } from './http-client/caches.js'
 import { clientCertificates } from './http-client/client-certificates.js'
 import type { HttpClientSetup } from './http-client/client-under-test.js'
 import { dpop } from './http-client/dpop.js'
+import { finalAnswers } from './http-client/final-answers.js'
 import { gatewayFaults } from './http-client/gateway-faults.js'
 import { heldTokens } from './http-client/held-tokens.js'
 import { libraryFeatures } from './http-client/library-features.js'
@@ -13,6 +15,7 @@ import { redirects } from './http-client/redirects.js'
 import { rejectedTokens } from './http-client/rejected-tokens.js'
 import { type HttpClientCase, runCase } from './http-client/scene.js'
 import { secrets } from './http-client/secrets.js'
+import { unexplainedRefusals } from './http-client/unexplained-refusals.js'
 import type { ContractCase } from './provider-contract.js'
 
 /** A case of the HTTP client contract. */
@@ -25,6 +28,9 @@ const chapters: Readonly<Record<string, readonly HttpClientCase[]>> = {
   'Tokens attached': attaching,
   'Held tokens': heldTokens,
   'Rejected tokens': rejectedTokens,
+  'Bodies sent once more': bodiesSentAgain,
+  'Answers that a new token would not change': finalAnswers,
+  'Refusals without a reason': unexplainedRefusals,
   'Faults of gateways': gatewayFaults,
   'Beside what the library does': libraryFeatures,
   'Other origins': otherOrigins,

@@ -7,6 +7,7 @@ import {
   type ForwardingProxy,
   forwardingProxy,
   type Handler,
+  type Received,
   type RecordingServer,
   recordingServer,
 } from '../servers/recording-server.js'
@@ -210,4 +211,11 @@ export function credentials({ requests }: RecordingServer): string[] {
 
 export function bearers(server: AuthorizationServer, ...numbers: readonly number[]): string[] {
   return numbers.map(number => `Bearer ${server.token(number)}`)
+}
+
+/** A body as it arrived. Libraries are free to draw another boundary for the second time. */
+export function bodyOf({ headers, body }: Received): string {
+  const boundary = /boundary="?([^";]+)/.exec(headers['content-type'] ?? '')?.[1]
+  const text = body.toString('latin1')
+  return boundary === undefined ? text : text.replaceAll(boundary, 'BOUNDARY')
 }

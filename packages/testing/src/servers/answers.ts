@@ -37,6 +37,11 @@ export function byPath(handlers: Readonly<Record<string, Handler>>): Handler {
   return (request, response) => (handlers[request.url] ?? json(404, {}))(request, response)
 }
 
+/** Refuses, with a challenge (RFC 9110 §11.6.1). */
+export function refusal(status: number, challenge: string): Handler {
+  return json(status, {}, { 'www-authenticate': challenge })
+}
+
 /** A gateway's answer to a token it does not take (RFC 6750 §3.1). */
 export const invalidToken = json(
   401,
