@@ -49,6 +49,7 @@ const coreInOrder = [
   'published-document',
   'discovery',
   'endpoint-request',
+  'endpoint-proof',
   'endpoint',
   'jwks',
   'server-signature',

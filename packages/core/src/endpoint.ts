@@ -2,7 +2,7 @@
 import { explain } from './circumstances.js'
 import { type Client, endpointFor } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
-import { nonceFor, rememberDpopNonce } from './dpop.js'
+import { prove } from './endpoint-proof.js'
 import type { EndpointRequest } from './endpoint-request.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
 import { hintedList } from './metadata.js'
@@ -18,19 +18,38 @@ import type { TransportRequest, TransportResponse } from './transport.js'
 export type Sender = Omit<Client, 'metadata' | 'decryptionKeys' | 'connection' | 'timeoutMs' | 'onEvent' | 'close'>
 
 /**
- * Sends a request: authenticate, encode, prove, send, parse, in that order; once more, authenticated and proved anew, when
- * that is safe, and each time once more where the server has wanted its nonce in the proof.
+ * Sends a request: authenticate, encode, prove, send, parse, in that order. What is repeated is authenticated and proved
+ * anew: once where that is safe, and each of the two once more where the server has wanted its nonce in the proof.
  *
  * @throws AuthorizationServerError, TransportError, TokenResponseError; TypeError naming an endpoint that the metadata
  *   lacks; what `parameters`, `beforeSending` and `accepts` throw
  */
 export async function sendToEndpoint<T>(client: Sender, request: EndpointRequest<T>): Promise<T> {
   const located = { ...request, url: request.url ?? endpointFor(client, request.endpoint, request.grantType) }
-  const first = await attemptWithNonce(client, located)
-  const last =
-    'error' in first && mayRepeat(first.error, request) ? await attemptWithNonce(client, located, first) : first
-  if ('error' in last) throw last.error
-  return last.answer
+  let outcome = await attemptWithNonce(client, located)
+  if ('error' in outcome && mayRepeat(outcome.error, request))
+    outcome = await attemptWithNonce(client, located, outcome)
+  if ('error' in outcome) throw outcome.error
+  return outcome.answer
+}
+
+/** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
+function mayRepeat<T>(error: unknown, { resend }: EndpointRequest<T>): boolean {
+  if (resend === 'never' || !isGrantKitError(error) || rescuedFrom(error) !== undefined) return false
+  const { code, retryable, neverSent } = error
+  if (code === 'ERR_SERVER_REFUSED') return (error as AuthorizationServerError).kind === 'stale_assertion'
+  return code === 'ERR_TRANSPORT' && retryable && (neverSent || resend === 'always')
+}
+
+/**
+ * A server that wants its nonce in the proof has done nothing with the request: whatever it carries goes out again, a code
+ * and a refresh token too.
+ *
+ * @see RFC 9449 §8
+ */
+async function attemptWithNonce<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
+  const outcome = await attempt(client, request, before)
+  return 'error' in outcome && outcome.lacksNonce ? attempt(client, request, outcome) : outcome
 }
 
 interface Located<T> extends EndpointRequest<T> {
@@ -45,17 +64,6 @@ interface Failed {
 }
 
 type Outcome<T> = { readonly answer: T } | Failed
-
-/**
- * A server that wants its nonce in the proof has done nothing with the request: whatever it carries goes out again, a code
- * and a refresh token too.
- *
- * @see RFC 9449 §8
- */
-async function attemptWithNonce<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
-  const outcome = await attempt(client, request, before)
-  return 'error' in outcome && outcome.lacksNonce ? attempt(client, request, outcome) : outcome
-}
 
 async function attempt<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
   const authenticated = await authenticate(client, request)
@@ -133,37 +141,6 @@ async function holdBack<T>(
   }
 }
 
-/** The proof of one attempt, and what is made of the answer to it. */
-interface Proof {
-  readonly headers: { readonly dpop: string }
-  rememberNonce(response: TransportResponse): void
-  /** Whether it may have been refused for want of a nonce that is known now. */
-  lacksNonce(error: unknown): boolean
-}
-
-/** Made last, so that no time has passed since. */
-function prove<T>({ dpop, clock }: Sender, { proves }: Located<T>, sent: TransportRequest): Proof | undefined {
-  if (dpop === undefined || proves === undefined) return undefined
-  const { method, url } = sent
-  const nonce = nonceFor(dpop, url)
-  const { accessToken } = proves
-  return {
-    headers: { dpop: dpop.signProof({ method, url, now: clock.now(), accessToken, nonce }) },
-    rememberNonce: ({ headers }) => rememberDpopNonce(dpop, url, headers.get('dpop-nonce')),
-    lacksNonce: error => isProofRefused(error, nonce) && nonceFor(dpop, url) !== nonce,
-  }
-}
-
-/**
- * A server may have no word but `invalid_grant` for a nonce that is missing. Where the proof had one, that is about the
- * grant: many send another nonce with every answer, and a code that is shown again ends what it has brought.
- */
-function isProofRefused(error: unknown, nonce: string | undefined): boolean {
-  const { code, error: reason = '' } = error as Partial<AuthorizationServerError>
-  if (code !== 'ERR_SERVER_REFUSED') return false
-  return reason === 'invalid_grant' ? nonce === undefined : ['use_dpop_nonce', 'invalid_dpop_proof'].includes(reason)
-}
-
 /** Notes on an error of ours that it kept a request from being sent; returns the error. */
 function markUnsent<E>(error: E): E {
   const isOurs = isGrantKitError(error) || Object(error).code === 'ERR_OPTION'
@@ -214,14 +191,6 @@ async function readAnswer<T>(
 
 function factsOf<T>({ endpoint, grantType }: EndpointRequest<T>): RequestFacts {
   return { endpoint, grantType }
-}
-
-/** What never left may be repeated; so may what can be asked twice and got no answer, or had a stale assertion. */
-function mayRepeat<T>(error: unknown, { resend }: EndpointRequest<T>): boolean {
-  if (resend === 'never' || !isGrantKitError(error) || rescuedFrom(error) !== undefined) return false
-  const { code, retryable, neverSent } = error
-  if (code === 'ERR_SERVER_REFUSED') return (error as AuthorizationServerError).kind === 'stale_assertion'
-  return code === 'ERR_TRANSPORT' && retryable && (neverSent || resend === 'always')
 }
 
 interface Refused {
