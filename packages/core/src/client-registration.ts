@@ -5,7 +5,7 @@ import { secondsToMs } from './clock.js'
 import { ValidationError } from './errors.js'
 import { numeric } from './lifetime.js'
 import { credentialProblem, parseUrl } from './options.js'
-import { redacted } from './secret.js'
+import { copyForLogs, redacted } from './secret.js'
 
 /** A registration as it is kept between two programs: these four texts, the last three as secrets. */
 export interface RegisteredClient {
@@ -76,10 +76,8 @@ export class ClientRegistration implements RegisteredClient {
     const { clientSecret, registrationAccessToken, metadata } = this
     const { software_statement: statement } = metadata
     return {
-      ...Object.fromEntries(Object.entries(this)),
+      ...copyForLogs(this, { clientSecret, registrationAccessToken }),
       metadata: typeof statement === 'string' ? { ...metadata, software_statement: redacted(statement) } : metadata,
-      ...(clientSecret !== undefined && { clientSecret: redacted(clientSecret) }),
-      ...(registrationAccessToken !== undefined && { registrationAccessToken: redacted(registrationAccessToken) }),
     }
   }
 

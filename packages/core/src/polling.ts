@@ -1,9 +1,29 @@
 /** One loop for all grants that wait for a user elsewhere: device code (RFC 8628 §3.5) and CIBA (CIBA Core §11). */
 import type { Clock } from './clock.js'
 import { type AuthorizationServerError, isGrantKitError, LoginRequiredError } from './errors.js'
-import type { Grant, PollSchedule } from './grants/grant.js'
+import type { Grant, PollingOptions, PollSchedule } from './grants/grant.js'
+import { checkFunction, checkNumber, optionError } from './options.js'
 import type { Provider } from './provider.js'
 import { whenAborted } from './signal.js'
+
+/**
+ * The schedule of a grant that waits for a user, as the server has said it, or as it was kept.
+ *
+ * @param option what it is given as, such as `authorization`
+ * @throws TypeError naming the option
+ */
+export function scheduleOf(
+  option: string,
+  { expiresAt, intervalMs }: Pick<PollSchedule, 'expiresAt' | 'intervalMs'>,
+  { signal, wait }: PollingOptions,
+): PollSchedule {
+  checkNumber(`${option}.expiresAt`, expiresAt, 0)
+  checkNumber(`${option}.intervalMs`, intervalMs, 0)
+  if (signal !== undefined && typeof Object(signal).throwIfAborted !== 'function')
+    throw optionError('signal', 'must be an AbortSignal')
+  if (wait !== undefined) checkFunction('wait', wait)
+  return { expiresAt, intervalMs, signal, wait }
+}
 
 /** Who asks. */
 interface Poller {

@@ -22,6 +22,20 @@ export function redacted(secret: string): string {
   return `[redacted ${sha256(secret).slice(0, 8)}]`
 }
 
+/**
+ * A copy for logs: what can be seen of an object, and a short hash for each of the secrets that it keeps to itself.
+ *
+ * @param secrets by name; what is `undefined` is left out
+ */
+export function copyForLogs(
+  object: object,
+  secrets: Readonly<Record<string, string | undefined>>,
+): Record<string, unknown> {
+  const hashes: Record<string, string> = {}
+  for (const [name, secret] of Object.entries(secrets)) if (secret !== undefined) hashes[name] = redacted(secret)
+  return { ...hashes, ...object }
+}
+
 const identities = new WeakMap<object, string>()
 let identityCount = 0
 

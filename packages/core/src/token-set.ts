@@ -1,7 +1,7 @@
 /** What is held of a token response: the tokens, which printing does not show, and what is known of them. */
 import { type AdditionalMembers, noMembers } from './additional.js'
 import type { AccessTokenType } from './binding.js'
-import { redacted } from './secret.js'
+import { copyForLogs } from './secret.js'
 
 /** What a token set is made of, for tests and for sources of your own. */
 export interface TokenSetMembers {
@@ -162,13 +162,7 @@ export class TokenSet {
   /** A copy for logs: a short hash stands for each token. */
   toJSON(): Record<string, unknown> {
     const { accessToken, refreshToken, idToken, jkt } = this
-    return {
-      accessToken: redacted(accessToken),
-      ...(refreshToken !== undefined && { refreshToken: redacted(refreshToken) }),
-      ...(idToken !== undefined && { idToken: redacted(idToken) }),
-      ...Object.fromEntries(Object.entries(this)),
-      ...(jkt !== undefined && { jkt }),
-    }
+    return { ...copyForLogs(this, { accessToken, refreshToken, idToken }), ...(jkt !== undefined && { jkt }) }
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {

@@ -11,7 +11,6 @@ import { ValidationError } from '../errors.js'
 import { validateIdTokenOf } from '../front-channel/id-token.js'
 import { signRequest } from '../front-channel/request-object.js'
 import {
-  checkPollingOptions,
   type Grant,
   type GrantContext,
   type GrantOptions,
@@ -31,8 +30,9 @@ import {
   checkText,
   optionError,
 } from '../options.js'
+import { scheduleOf } from '../polling.js'
 import type { Parameters } from '../provider.js'
-import { redacted, sha256 } from '../secret.js'
+import { copyForLogs, sha256 } from '../secret.js'
 import type { TokenSet } from '../token-set.js'
 import { membersOf } from './answer-members.js'
 
@@ -102,12 +102,7 @@ export class BackchannelAuthentication implements AuthenticationRequestId {
 
   /** A copy for logs: short hashes stand for what is secret. */
   toJSON(): Record<string, unknown> {
-    const token = this.#notificationToken
-    return {
-      authReqId: redacted(this.#authReqId),
-      ...(token !== undefined && { notificationToken: redacted(token) }),
-      ...Object.fromEntries(Object.entries(this)),
-    }
+    return copyForLogs(this, { authReqId: this.#authReqId, notificationToken: this.#notificationToken })
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
@@ -242,19 +237,15 @@ function readAuthentication(
 export function ciba(authentication: AuthenticationRequestId, options: PollingOptions = {}): Grant {
   checkObject('authentication', authentication)
   checkOptions('ciba', options, ['signal', 'wait'])
-  checkPollingOptions(options)
-  const { authReqId, expiresAt, intervalMs } = authentication
+  const { authReqId } = authentication
   checkCredential('authentication.authReqId', authReqId)
-  checkNumber('authentication.expiresAt', expiresAt, 0)
-  checkNumber('authentication.intervalMs', intervalMs, 0)
-  const { signal, wait } = options
   return {
     grantType: 'urn:openid:params:grant-type:ciba',
     identity: { auth_req_id: sha256(authReqId) },
     parameters: () => ({ auth_req_id: authReqId }),
     resend: 'unsent',
     singleUse: true,
-    polled: { expiresAt, intervalMs, signal, wait },
+    polled: scheduleOf('authentication', authentication, options),
     validate: (tokenSet, context) => checkIdToken(tokenSet, context, authReqId),
   }
 }

@@ -5,7 +5,6 @@ import { sendToEndpoint } from '../endpoint.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { validateIdTokenOf } from '../front-channel/id-token.js'
 import {
-  checkPollingOptions,
   type Grant,
   type GrantContext,
   type GrantOptions,
@@ -13,8 +12,9 @@ import {
   grantParameters,
   type PollingOptions,
 } from '../grants/grant.js'
-import { checkCredential, checkNumber, checkObject, checkOptions, checkSecureUrl } from '../options.js'
-import { redacted, sha256 } from '../secret.js'
+import { checkCredential, checkObject, checkOptions, checkSecureUrl } from '../options.js'
+import { scheduleOf } from '../polling.js'
+import { copyForLogs, sha256 } from '../secret.js'
 import type { TokenSet } from '../token-set.js'
 import { membersOf } from './answer-members.js'
 
@@ -61,7 +61,7 @@ export class DeviceAuthorization implements DeviceCode {
 
   /** A copy for logs: a short hash stands for the device code. */
   toJSON(): Record<string, unknown> {
-    return { deviceCode: redacted(this.#deviceCode), ...Object.fromEntries(Object.entries(this)) }
+    return copyForLogs(this, { deviceCode: this.#deviceCode })
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
@@ -137,12 +137,9 @@ export interface DeviceCodeOptions extends PollingOptions, Pick<GrantOptions, 'r
 export function deviceCode(authorization: DeviceCode, options: DeviceCodeOptions = {}): Grant {
   checkObject('authorization', authorization)
   checkOptions('deviceCode', options, ['resource', 'parameters', 'signal', 'wait'])
-  checkPollingOptions(options)
-  const { deviceCode: code, expiresAt, intervalMs } = authorization
+  const { deviceCode: code } = authorization
   checkCredential('authorization.deviceCode', code)
-  checkNumber('authorization.expiresAt', expiresAt, 0)
-  checkNumber('authorization.intervalMs', intervalMs, 0)
-  const { resource, parameters: more, signal, wait } = options
+  const { resource, parameters: more } = options
   const parameters = grantParameters({ resource, parameters: more }, { device_code: code })
   return {
     grantType: 'urn:ietf:params:oauth:grant-type:device_code',
@@ -150,7 +147,7 @@ export function deviceCode(authorization: DeviceCode, options: DeviceCodeOptions
     parameters: () => parameters,
     resend: 'unsent',
     singleUse: true,
-    polled: { expiresAt, intervalMs, signal, wait },
+    polled: scheduleOf('authorization', authorization, options),
     validate: checkIdToken,
   }
 }

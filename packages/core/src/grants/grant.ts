@@ -75,13 +75,6 @@ export interface PollingOptions {
   readonly wait?: ((delayMs: number, signal: AbortSignal | undefined) => Promise<void>) | undefined
 }
 
-/** Refuses what cannot be waited by. */
-export function checkPollingOptions({ signal, wait }: PollingOptions): void {
-  if (signal !== undefined && typeof Object(signal).throwIfAborted !== 'function')
-    throw optionError('signal', 'must be an AbortSignal')
-  if (wait !== undefined) checkFunction('wait', wait)
-}
-
 /** Who asks, and where. */
 export interface GrantContext {
   /** The client that asks, with its clock and its provider. */
