@@ -168,13 +168,12 @@ export {
   createAuthorizationRequest,
 } from './front-channel/authorization-request.js'
 export { readAuthorizationResponse, type TakeTransaction } from './front-channel/authorization-response.js'
+export { type AuthenticationRequestId, ciba } from './decoupled/ciba.js'
 export {
-  type AuthenticationRequestId,
   BackchannelAuthentication,
   type BackchannelAuthenticationOptions,
-  ciba,
   requestBackchannelAuthentication,
-} from './decoupled/ciba.js'
+} from './decoupled/backchannel-authentication.js'
 export { type FindAuthentication, type PingNotification, readPingNotification } from './decoupled/ping.js'
 export {
   DeviceAuthorization,
