@@ -33,6 +33,8 @@ const coreInOrder = [
   'transport',
   'metadata',
   'provider',
+  'define-provider',
+  'request-encoding',
   'assertion',
   'dpop',
   'client-auth/',

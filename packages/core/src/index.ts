@@ -72,25 +72,23 @@ export type {
   MetadataFlag,
   MetadataList,
 } from './metadata.js'
-export {
-  type ApiRefusal,
-  type ClientAssertionRules,
-  type Conform,
-  type Credentials,
-  defineProvider,
-  type EncodedRequest,
-  encodeForm,
-  encodeJson,
-  type Parameters,
-  type Provider,
-  type ProviderDefinition,
-  type Refusal,
-  type RegistrationRules,
-  type RelaxableCheck,
-  type RequestFacts,
-  type RequestObjectRules,
-  type ResponseEncoding,
+export type {
+  ApiRefusal,
+  ClientAssertionRules,
+  Conform,
+  Credentials,
+  EncodedRequest,
+  Parameters,
+  Provider,
+  Refusal,
+  RegistrationRules,
+  RelaxableCheck,
+  RequestFacts,
+  RequestObjectRules,
+  ResponseEncoding,
 } from './provider.js'
+export { defineProvider, type ProviderDefinition } from './define-provider.js'
+export { encodeForm, encodeJson } from './request-encoding.js'
 export { type DpopKey, type DpopKeyOptions, type DpopProof, dpopKey, rememberDpopNonce } from './dpop.js'
 export type { AssertionOptions } from './client-auth/assertion-auth.js'
 export { type ClientAssertionOptions, clientAssertion } from './client-auth/client-assertion.js'

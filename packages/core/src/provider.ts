@@ -1,17 +1,7 @@
-/** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. */
+/** A provider: a server's metadata, plus the few facts about it that the RFCs have no name for. The contract, in types. */
 import type { RefusalKind } from './errors.js'
-import { type AuthorizationServerMetadata, checkMetadata, type EndpointName } from './metadata.js'
-import {
-  checkBoolean,
-  checkFunction,
-  checkNumber,
-  checkObject,
-  checkOptions,
-  checkSecureUrl,
-  checkText,
-  optionError,
-} from './options.js'
-import { checkRequestHeaders, hidden, type RequestHeaders } from './request-headers.js'
+import type { AuthorizationServerMetadata, EndpointName } from './metadata.js'
+import type { RequestHeaders } from './request-headers.js'
 
 /** Parameters of a request to an endpoint, by their names on the wire. Members that are `undefined` are not sent. */
 export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -79,9 +69,12 @@ export interface Conform {
   readonly defaultSecretMethod?: 'client_secret_basic' | 'client_secret_post' | undefined
   /** What the server accepts of a client assertion, where it is not RFC 7523 as updated by RFC 10070. */
   readonly clientAssertion?: ClientAssertionRules | undefined
-  /** What the server accepts of a signed authorization request, where it is not RFC 9101. */
+  /**
+   * What the server accepts of a signed authorization request, where it is not RFC 9101: WSO2 Open Banking wants `typ` `JWT`,
+   * its token endpoint as `aud`, and deducts its clock skew of 300 s from the lifetime.
+   */
   readonly requestObject?: RequestObjectRules | undefined
-  /** How the server departs from RFC 7591 and RFC 7592 where clients register. */
+  /** How the server departs from RFC 7591 and RFC 7592 where clients register, as WSO2 Open Banking does in each of these. */
   readonly registration?: RegistrationRules | undefined
   /** Refuses credentials the server could not take, by `optionError`, before anything is sent. */
   readonly checkCredentials?: ((credentials: Credentials) => void) | undefined
@@ -90,9 +83,9 @@ export interface Conform {
   /** How answers are written where they are not JSON: everywhere, or a function of where. Default `'json'`. */
   readonly responseEncoding?: ResponseEncoding | ((facts: RequestFacts) => ResponseEncoding) | undefined
   /**
-   * Maps an answer of the token endpoint to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. An `error` in what it returns
-   * makes the answer a refusal, whatever its status, with `error_description`; an empty one says that the answer's own
-   * `error` is none. Default: as it is.
+   * Maps an answer of the token endpoint to RFC 6749 §5.1 names. `expires_at`, epoch seconds, is understood too. An `error`
+   * in what it returns makes the answer a refusal, whatever its status, with `error_description`; an empty one says that
+   * the answer's own `error` is none. Default: as it is.
    */
   readonly mapTokenResponse?: ((body: unknown, facts: RequestFacts) => unknown) | undefined
   /** The same for the other endpoints: maps an answer to the names of the RFC it is of. Default: as it is. */
@@ -185,7 +178,10 @@ export interface RegistrationRules {
   readonly lifetimeSeconds?: number | undefined
   /** `Content-Type` of a signed request that registers a client. Default `application/jwt`, as when it changes one. */
   readonly contentType?: string | undefined
-  /** Where a registration is, at a server that does not say it right. Default: as the server says. */
+  /**
+   * Where a registration is, at a server that does not say it right: below the registration endpoint, at WSO2 Open Banking.
+   * Default: as the server says.
+   */
   readonly clientUri?: ((registrationEndpoint: string, clientId: string) => string) | undefined
 }
 
@@ -197,160 +193,4 @@ export interface Provider {
   readonly metadata: AuthorizationServerMetadata
   /** How the server departs from the RFCs; empty where it does not. */
   readonly conform: Conform
-}
-
-/** What is known of a server. */
-export interface ProviderDefinition {
-  /** Names the server in errors and events, such as `wso2-apk`. */
-  readonly name: string
-  /** The server's metadata by its RFC 8414 names: `issuer` and `token_endpoint` at least. */
-  readonly metadata: AuthorizationServerMetadata
-  /** How the server departs from the RFCs. Default: it does not. */
-  readonly conform?: Conform | undefined
-}
-
-/**
- * Makes a provider out of data. The only function a provider package calls.
- *
- * @throws TypeError naming the option: a missing name, an endpoint that is not https
- */
-export function defineProvider(definition: ProviderDefinition): Provider {
-  checkOptions('defineProvider', definition, ['name', 'metadata', 'conform'])
-  checkText('name', definition.name)
-  const { conform = {} } = definition
-  checkObject('conform', conform)
-  checkOptions('defineProvider', conform, Object.keys(checks))
-  for (const name of Object.keys(checks) as (keyof Conform)[])
-    if (conform[name] !== undefined) checks[name](name, conform[name])
-  return Object.freeze({
-    name: definition.name,
-    metadata: checkMetadata(definition.metadata),
-    conform: guarded(conform),
-  })
-}
-
-/** Header values may be secrets, and providers are printed. */
-function guarded(conform: Conform): Conform {
-  const { requestHeaders } = conform
-  if (requestHeaders === undefined) return conform
-  return { ...conform, requestHeaders: hidden(requestHeaders) }
-}
-
-type Check = (option: string, value: unknown) => void
-
-const either =
-  (...values: readonly string[]): Check =>
-  (option, value) => {
-    if (!values.includes(value as string))
-      throw optionError(option, `must be ${values.map(one => `'${one}'`).join(' or ')}`)
-  }
-
-const orFunction =
-  (check: Check): Check =>
-  (option, value) =>
-    typeof value === 'function' || check(option, value)
-
-const atLeast =
-  (least: number): Check =>
-  (option, value) =>
-    value === Number.POSITIVE_INFINITY || checkNumber(option, value, least)
-
-const checkRejectionStatuses: Check = (option, statuses) => {
-  const isError = (status: unknown) => Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599
-  if (!Array.isArray(statuses) || statuses.length === 0 || !statuses.every(isError))
-    throw optionError(option, 'must list statuses from 400 to 599, such as [401, 403]')
-}
-
-const checkRelaxed: Check = (option, names) => {
-  if (!Array.isArray(names) || !names.every(name => name === 'acr'))
-    throw optionError(option, "must be a list: ['acr']")
-}
-
-const checkAssertionRules: Check = (option, rules) => {
-  checkObject(option, rules)
-  checkOptions(option, rules, ['audience', 'typ', 'lifetimeSeconds'])
-  const { audience, typ, lifetimeSeconds } = rules as ClientAssertionRules
-  if (audience !== undefined && typeof audience !== 'function') checkText(`${option}.audience`, audience)
-  if (typ !== undefined) checkText(`${option}.typ`, typ)
-  if (lifetimeSeconds !== undefined) checkNumber(`${option}.lifetimeSeconds`, lifetimeSeconds, 1)
-}
-
-/** FAPI 1.0 Advanced §5.2.2: an hour at most between `nbf`, which is set back by ten seconds, and `exp`. */
-const longestRequestSeconds = 3_540
-
-const checkRequestRules: Check = (option, rules) => {
-  checkObject(option, rules)
-  checkOptions(option, rules, ['audience', 'typ', 'lifetimeSeconds'])
-  const { audience, typ, lifetimeSeconds } = rules as RequestObjectRules
-  if (audience !== undefined) checkText(`${option}.audience`, audience)
-  if (typ !== undefined) checkText(`${option}.typ`, typ)
-  if (lifetimeSeconds !== undefined) checkRequestLifetime(`${option}.lifetimeSeconds`, lifetimeSeconds)
-}
-
-/** Refuses what is no lifetime of a request object, in seconds. */
-export function checkRequestLifetime(option: string, seconds: unknown): void {
-  checkNumber(option, seconds, 1)
-  if (seconds > longestRequestSeconds) throw optionError(option, `must be at most ${longestRequestSeconds}`)
-}
-
-const checkRegistrationRules: Check = (option, rules) => {
-  checkObject(option, rules)
-  checkOptions(option, rules, ['signed', 'audience', 'typ', 'lifetimeSeconds', 'contentType', 'clientUri'])
-  const { signed, audience, typ, lifetimeSeconds, contentType, clientUri } = rules as RegistrationRules
-  if (signed !== undefined) checkBoolean(`${option}.signed`, signed)
-  for (const [name, text] of Object.entries({ audience, typ, contentType }))
-    if (text !== undefined) checkText(`${option}.${name}`, text)
-  if (lifetimeSeconds !== undefined) checkNumber(`${option}.lifetimeSeconds`, lifetimeSeconds, 1)
-  if (clientUri !== undefined) checkFunction(`${option}.clientUri`, clientUri)
-}
-
-/** A record, so that none can be left out. */
-const checks: Readonly<Record<keyof Conform, Check>> = {
-  refreshEndpoint: checkSecureUrl,
-  requiresCertificate: checkBoolean,
-  basicCredentials: either('form', 'raw'),
-  defaultSecretMethod: either('client_secret_basic', 'client_secret_post'),
-  clientAssertion: checkAssertionRules,
-  requestObject: checkRequestRules,
-  registration: checkRegistrationRules,
-  checkCredentials: checkFunction,
-  encodeRequest: checkFunction,
-  responseEncoding: orFunction(either('json', 'form')),
-  mapTokenResponse: checkFunction,
-  mapResponse: checkFunction,
-  defaultTokenType: checkText,
-  defaultExpiresIn: atLeast(1),
-  zeroExpiresIn: either('now', 'never'),
-  classifyError: checkFunction,
-  refreshTokenResends: atLeast(0),
-  revocationEndsConsent: checkBoolean,
-  relax: checkRelaxed,
-  rejectionStatuses: checkRejectionStatuses,
-  recognizeRejection: checkFunction,
-  requestHeaders: checkRequestHeaders,
-  resourceHeaders: checkObject,
-}
-
-/** `application/x-www-form-urlencoded`; what a server without an `encodeRequest` of its own gets (RFC 6749 appendix B). */
-export function encodeForm(parameters: Parameters): EncodedRequest {
-  const form = new URLSearchParams()
-  for (const [name, value] of Object.entries(parameters)) for (const one of [value ?? []].flat()) form.append(name, one)
-  return { contentType: 'application/x-www-form-urlencoded', body: form.toString() }
-}
-
-/** One value as `encodeForm` writes it. */
-export function formEncode(value: string): string {
-  return new URLSearchParams({ '': value }).toString().slice(1)
-}
-
-/** `application/json`, for the servers that want it; `rename` gives members other names, `undefined` leaves one out. */
-export function encodeJson(
-  parameters: Parameters,
-  rename: Readonly<Record<string, string | undefined>> = {},
-): EncodedRequest {
-  const members = Object.entries(parameters).map(
-    ([name, value]) => [name in rename ? rename[name] : name, value] as const,
-  )
-  const sent = members.filter(([name, value]) => name !== undefined && value !== undefined)
-  return { contentType: 'application/json', body: JSON.stringify(Object.fromEntries(sent)) }
 }

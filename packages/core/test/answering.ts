@@ -1,8 +1,9 @@
 /** A token endpoint that is a function: it gives its answers in turn and remembers what it was asked. */
 import { type ClientOptions, createClient } from '../src/client.js'
 import type { ClientAuth } from '../src/client-auth/client-auth.js'
+import { defineProvider } from '../src/define-provider.js'
 import type { Grant } from '../src/grants/grant.js'
-import { type Conform, defineProvider, type Provider } from '../src/provider.js'
+import type { Conform, Provider } from '../src/provider.js'
 import type { Transport, TransportRequest } from '../src/transport.js'
 
 /** A body that is no string goes out as JSON. */

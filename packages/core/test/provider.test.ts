@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { defineProvider, encodeForm, encodeJson, formEncode, type ProviderDefinition } from '../src/provider.js'
+import { defineProvider, type ProviderDefinition } from '../src/define-provider.js'
+import { encodeForm, encodeJson, formEncode } from '../src/request-encoding.js'
 import { endpoint, issuer, refusal } from './answering.js'
 
 const definition: ProviderDefinition = { name: 'example', metadata: { issuer, token_endpoint: endpoint } }

@@ -1,6 +1,6 @@
 /** `client_secret_basic`: the client's credentials in an `Authorization: Basic` header (RFC 6749 §2.3.1). */
 import { checkOptions, optionError } from '../options.js'
-import { formEncode } from '../provider.js'
+import { formEncode } from '../request-encoding.js'
 import type { Secret } from '../secret.js'
 import type { AuthenticationContext, ClientAuth } from './client-auth.js'
 import { readSecret, secretMembers } from './secret-auth.js'

@@ -1,7 +1,8 @@
 /** The URL a browser is sent to: the authorization endpoint with what it carries of its own (RFC 6749 §3.1), and a request. */
 import { browserEndpointIn } from '../metadata.js'
 import { optionError } from '../options.js'
-import { encodeForm, type Parameters, type Provider } from '../provider.js'
+import type { Parameters, Provider } from '../provider.js'
+import { encodeForm } from '../request-encoding.js'
 import { isProtocolParameter } from './authorization-parameters.js'
 
 /**

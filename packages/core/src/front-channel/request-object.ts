@@ -11,12 +11,13 @@ import {
   keyOfSecret,
   symmetricEncryption,
 } from '../decryption.js'
+import { checkRequestLifetime } from '../define-provider.js'
 import { GrantKitError, isGrantKitError, ValidationError } from '../errors.js'
 import { serverKeys } from '../jwks.js'
 import type { Signer } from '../keys.js'
 import { statedList } from '../metadata.js'
 import { checkObject, checkOptions, checkText, oneOf, optionError } from '../options.js'
-import { checkRequestLifetime, type Parameters } from '../provider.js'
+import type { Parameters } from '../provider.js'
 import { redact } from '../redaction/redact.js'
 import { type AuthorizationParameters, asText } from './authorization-parameters.js'
 

@@ -1,13 +1,14 @@
 /** A login up to the answer: a server that signs, a client of it, a request, and what the server answers to it. */
 import { createHash } from 'node:crypto'
 import type { ClientOptions } from '../../src/client.js'
+import { defineProvider } from '../../src/define-provider.js'
 import {
   type AuthorizationRequestOptions,
   createAuthorizationRequest,
 } from '../../src/front-channel/authorization-request.js'
 import type { AuthorizationTransaction } from '../../src/front-channel/transaction.js'
 import type { AuthorizationServerMetadata } from '../../src/metadata.js'
-import { type Conform, defineProvider } from '../../src/provider.js'
+import type { Conform } from '../../src/provider.js'
 import { claims, issuer, keyFor, openIdServer, sign } from '../openid-server.js'
 
 export const redirectUri = 'https://app.example/cb'
