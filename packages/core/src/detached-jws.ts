@@ -10,8 +10,8 @@ import { ValidationError } from './errors.js'
 import { ServerKeys, serverKeys } from './jwks.js'
 import type { Signer } from './keys.js'
 import { checkBoolean, checkFunction, checkObject, checkOptions, checkText, optionError } from './options.js'
-import { redact } from './redaction/redact.js'
 import { checkServerSignature } from './server-signature.js'
+import { shownName } from './shown-value.js'
 import type { JwtHeader } from './signed-jwt.js'
 import { isSameAlgorithm, isSigningAlgorithm } from './verification.js'
 
@@ -168,7 +168,6 @@ export async function verifyDetached(
     keys: jwks === undefined ? serverKeys(client) : new ServerKeys(async () => jwks.keys),
     header,
     signed: { alg: header.alg, input: signingInput(first, body, header.b64 !== false), signature },
-    shownKid: shown,
   })
   return header
 }
@@ -219,15 +218,15 @@ function checkHeader(header: JwtHeader, options: VerifyDetachedOptions, { refuse
   const { algorithms = defaultAlgorithms, typ: wantedType = 'JOSE', critical = {} } = options
   const { alg, typ, kid } = header as Readonly<Record<string, unknown>>
   if (typeof alg !== 'string' || !algorithms.some(one => isSameAlgorithm(one, alg)))
-    refuse('alg', `is by ${shown(alg)}; expected ${algorithms.join(' or ')}`)
+    refuse('alg', `is by ${shownName(alg)}; expected ${algorithms.join(' or ')}`)
   if (kid !== undefined && typeof kid !== 'string') refuse('kid', `has a kid that is ${kindOf(kid)}`)
   if (typ !== undefined && String(typ).toLowerCase() !== wantedType.toLowerCase())
-    refuse('typ', `has typ ${shown(typ)}; expected ${wantedType}, or none`)
+    refuse('typ', `has typ ${shownName(typ)}; expected ${wantedType}, or none`)
   checkCrit(header, Object.keys(critical), refuse)
   for (const [name, { check }] of Object.entries(critical)) {
     const value = Object.hasOwn(header, name) ? header[name] : undefined
     if (value === undefined) refuse(name, `lacks ${name} in its header`)
-    if (!check(value, now)) refuse(name, `has another ${name} than expected: ${shown(value)}`)
+    if (!check(value, now)) refuse(name, `has another ${name} than expected: ${shownName(value)}`)
   }
 }
 
@@ -242,17 +241,12 @@ function checkCrit(header: JwtHeader, understood: readonly string[], refuse: Ref
         : refuse('crit', 'has a crit that is no list of names')
   for (const name of listed) {
     if (typeof name !== 'string' || ![...understood, 'b64'].includes(name))
-      refuse('crit', `has a header that must be understood and is not: ${shown(name)}`)
+      refuse('crit', `has a header that must be understood and is not: ${shownName(name)}`)
     if (!Object.hasOwn(header, name)) refuse('crit', `lists ${name} as critical, which its header lacks`)
   }
   if (new Set(listed).size !== listed.length) refuse('crit', 'lists a critical member twice')
   if (b64 !== undefined && typeof b64 !== 'boolean') refuse('b64', `has a b64 that is ${kindOf(b64)}`)
   if (b64 === false && !listed.includes('b64')) refuse('b64', 'has b64 without listing it as critical')
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'number') return String(value)
-  return typeof value === 'string' ? `"${redact(value, 100, { secrets: [], open: [value] })}"` : kindOf(value)
 }
 
 /**

@@ -3,6 +3,7 @@ import { ValidationError } from './errors.js'
 import { type AuthorizationServerMetadata, asDiscovered, checkDocument, checkMetadata, nameOfKind } from './metadata.js'
 import { checkObject, checkOptions, checkSecureUrl, checkText, optionError, parseUrl, toBeAwaited } from './options.js'
 import { checkDocumentOptions, type DocumentOptions, documentOptionNames, readPublished } from './published-document.js'
+import { shownUrl } from './shown-value.js'
 
 /** Where a server's metadata is, and what is known better. `issuer` or `discoveryUrl` is needed. */
 export interface DiscoveryOptions extends DocumentOptions {
@@ -112,17 +113,13 @@ function issuersOf({ origin, pathname }: URL): string[] {
 
 function checkIssuer(issuer: unknown, { issuers }: Place, provider: string): void {
   if (typeof issuer === 'string' && issuers.includes(issuer)) return
+  const quoted = (url: string) => `"${shownUrl(url, issuers)}"`
   const said = typeof issuer === 'string' ? quoted(issuer) : issuer === undefined ? 'no issuer' : nameOfKind(issuer)
   throw new ValidationError(
     'issuer',
     `the metadata document is of another issuer: it says ${said}, expected was ${quoted(issuers[0] ?? '')}`,
     { provider },
   )
-}
-
-function quoted(text: string): string {
-  const printable = text.replace(/[^\x20-\x7e]+/g, ' ').replace(/\?.*/, '')
-  return `"${printable.length > 200 ? `${printable.slice(0, 197)}...` : printable}"`
 }
 
 function corrected(

@@ -7,6 +7,7 @@ import { outOfContext } from './context.js'
 import { asymmetricEncryption, type EncryptionKey, fitsEncryption } from './decryption.js'
 import { sendToEndpoint } from './endpoint.js'
 import { TokenResponseError } from './errors.js'
+import { type Repeated, shownName } from './shown-value.js'
 import { fitsAlgorithm, verificationKey } from './verification.js'
 
 /** A set that is older is fetched again, in milliseconds. */
@@ -93,13 +94,11 @@ export class ServerKeys {
     if (this.#ageAt(client.clock.now()) >= freshMs) await this.#loadOnce(client).catch(() => {})
   }
 
-  /**
-   * What there is, for a message: the names of some keys.
-   *
-   * @param shown a name of the server's, as a message may show it
-   */
-  describe(shown: (kid: string) => string): string {
-    const names = this.#keys.slice(0, 5).map(({ jwk }) => (typeof jwk.kid === 'string' ? shown(jwk.kid) : 'no kid'))
+  /** What there is, for a message: the names of some keys. */
+  describe(repeated?: Pick<Repeated, 'secrets'>): string {
+    const names = this.#keys
+      .slice(0, 5)
+      .map(({ jwk: { kid } }) => (typeof kid === 'string' ? shownName(kid, repeated) : 'no kid'))
     const others = this.#keys.length > names.length ? ` and ${this.#keys.length - names.length} more` : ''
     return names.length === 0 ? 'its set is empty' : `its set has ${names.join(', ')}${others}`
   }

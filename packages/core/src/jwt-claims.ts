@@ -3,19 +3,13 @@
  * said is for whoever asked to look at.
  */
 import { kindOf } from './body.js'
-import type { Client } from './client.js'
 import { msToSeconds } from './clock.js'
 import { ValidationError } from './errors.js'
-import { redact } from './redaction/redact.js'
+import { type ReceivedJwt, shownOf } from './jwt-reading.js'
 
-/** Claims that are being checked, and for whom. */
-export interface CheckedClaims {
-  readonly client: Client
-  /** As a message names the JWT, such as `ID token`. */
-  readonly what: string
+/** Claims that are being checked. */
+export interface CheckedClaims extends ReceivedJwt {
   readonly claims: Readonly<Record<string, unknown>>
-  /** What may stand in no message. Default: nothing but what looks like a token. */
-  readonly secrets?: readonly (string | undefined)[] | undefined
 }
 
 /** How far clocks may be apart, in seconds. */
@@ -40,11 +34,9 @@ export function invalidClaim({ client, what }: CheckedClaims, claim: string, pro
   return new ValidationError(claim, `of the ${what} ${problem}`, { provider: client.provider.name })
 }
 
-/** A value of the server's, as a message may show it. */
-export function shownClaim({ client, secrets = [] }: CheckedClaims, value: unknown): string {
-  if (typeof value === 'number') return String(value)
-  if (typeof value !== 'string') return value === undefined ? 'missing' : kindOf(value)
-  return `"${redact(value, 200, { secrets: secrets.filter(isText), open: [client.id, client.provider.metadata.issuer] })}"`
+/** A claim, as a message may show it. */
+export function shownClaim(checked: CheckedClaims, value: unknown): string {
+  return value === undefined ? 'missing' : shownOf(checked, value)
 }
 
 /** Whether a value is a text that says something. */

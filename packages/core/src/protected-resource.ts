@@ -8,7 +8,7 @@ import { ValidationError } from './errors.js'
 import { checkOptions, checkSecureUrl, checkText, optionError, parseUrl, toBeAwaited } from './options.js'
 import { parseOrigins } from './origins.js'
 import { checkDocumentOptions, type DocumentOptions, documentOptionNames, readPublished } from './published-document.js'
-import { redact } from './redaction/redact.js'
+import { shownUrl } from './shown-value.js'
 
 /** What an API says of itself. @see RFC 9728 §2 */
 export interface ProtectedResourceMetadata {
@@ -108,18 +108,14 @@ function wellKnownUrl({ origin, pathname, search }: URL): string {
 /** To the letter; a path of `/` is no path, since a URL that was asked for always has one. */
 function checkResource(came: unknown, wanted: string): void {
   if (typeof came === 'string' && isSame(came, wanted)) return
-  const said = typeof came === 'string' ? `"${shown(came)}"` : kindOf(came)
+  const said = typeof came === 'string' ? `"${shownUrl(came)}"` : kindOf(came)
   const advice = 'if that is the API you mean, name it with the option resource'
-  throw new ValidationError('resource', `is ${said}; expected "${shown(wanted)}": ${advice}`)
+  throw new ValidationError('resource', `is ${said}; expected "${shownUrl(wanted)}": ${advice}`)
 }
 
 function isSame(one: string, other: string): boolean {
   const [bare, otherBare] = [one, other].map(text => (/^https?:\/\/[^/?#]+\/$/.test(text) ? text.slice(0, -1) : text))
   return bare === otherBare
-}
-
-function shown(text: string): string {
-  return redact(text.replace(/\?.*/s, ''), 200, { secrets: [], open: [] })
 }
 
 type Document = Readonly<Record<string, unknown>>
@@ -137,7 +133,10 @@ function readMembers(
   if (known.length === 0)
     throw new ValidationError(
       'authorization_servers',
-      `names none of yours: it says ${named.slice(0, 5).map(shown).join(', ')}`,
+      `names none of yours: it says ${named
+        .slice(0, 5)
+        .map(one => shownUrl(one))
+        .join(', ')}`,
     )
   return { ...members, resource, authorization_servers: known } as ProtectedResourceMetadata
 }
@@ -167,7 +166,7 @@ function serversIn({ authorization_servers: servers }: Document): readonly strin
   for (const issuer of servers) {
     const url = parseUrl(issuer)
     if (url === undefined || url.search !== '' || !isSecure(issuer))
-      throw new ValidationError('authorization_servers', `names what is no issuer: "${shown(issuer)}"`)
+      throw new ValidationError('authorization_servers', `names what is no issuer: "${shownUrl(issuer)}"`)
   }
   return servers
 }

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import type { Client } from './client.js'
 import { isGrantKitError, ValidationError } from './errors.js'
 import type { KeyWanted, ServerKeys } from './jwks.js'
+import { type Repeated, shownName } from './shown-value.js'
 import { isSignedByOne, type Signed } from './verification.js'
 
 /** What is signed, and by whom. */
@@ -13,8 +14,8 @@ export interface ServerSignature {
   /** Says which key it was. */
   readonly header: KeyWanted
   readonly signed: Signed
-  /** The name of a key, as a message may show it. */
-  readonly shownKid: (kid: string) => string
+  /** What may stand in no message, should the name of a key repeat it. Default: nothing. */
+  readonly secrets?: Repeated['secrets']
 }
 
 /**
@@ -32,15 +33,12 @@ export async function checkServerSignature(client: Client, signature: ServerSign
   const others = now.filter(key => !kept.includes(key))
   if (await isSignedByOne(others, signed)) return
   const { alg, kid } = header
-  const which = kid === undefined ? `${alg}, no kid` : `${alg}, kid ${signature.shownKid(kid)}`
+  const which = kid === undefined ? `${alg}, no kid` : `${alg}, kid ${shownName(kid, signature)}`
   const invalid = (check: string, problem: string) =>
     new ValidationError(check, `the ${what} ${problem}`, { provider: client.provider.name })
   if (kept.length + others.length > 0)
     throw invalid('signature', `does not hold: no key of the server has signed it (${which})`)
-  throw invalid(
-    'kid',
-    `is signed by a key that the server does not publish (${which}): ${keys.describe(signature.shownKid)}`,
-  )
+  throw invalid('kid', `is signed by a key that the server does not publish (${which}): ${keys.describe(signature)}`)
 }
 
 async function found(client: Client, { what, keys, header }: ServerSignature): Promise<readonly KeyObject[]> {

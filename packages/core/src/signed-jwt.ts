@@ -2,38 +2,15 @@
  * Signed JWTs from the server, encrypted or not: ID tokens, authorization responses, answers of userinfo and introspection.
  * What they say may be looked at once this has read them (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3).
  */
-import { freezeJson, isObject, kindOf, parseJson } from './body.js'
+import { freezeJson, kindOf } from './body.js'
 import type { Client } from './client.js'
 import { type ResponseKind, registeredFor } from './client-metadata.js'
-import {
-  asymmetricEncryption,
-  contentEncryption,
-  decrypt,
-  type Encryption,
-  keyOfSecret,
-  mostCharacters,
-  symmetricEncryption,
-} from './decryption.js'
-import { ValidationError } from './errors.js'
+import { mostCharacters } from './decryption.js'
+import { decryptJwt, isEncrypted } from './encrypted-jwt.js'
 import { hasKeys, serverKeys } from './jwks.js'
-import { redact } from './redaction/redact.js'
+import { type ExpectedJwt, invalidJwt, type JwtReading, objectIn, shownOf } from './jwt-reading.js'
 import { checkServerSignature } from './server-signature.js'
 import { isMacAlgorithm, isMacOf, isSameAlgorithm, isSigningAlgorithm, type Signed } from './verification.js'
-
-/** What a JWT has to be. */
-export interface ExpectedJwt {
-  /** As a message names it, such as `ID token`. */
-  readonly what: string
-  /** By which registration it is signed and encrypted. */
-  readonly kind: ResponseKind
-  /**
-   * The `typ` it must have, such as `token-introspection+jwt`, in small letters; or those it may have, `undefined` among them
-   * where it may have none. Default: any but that of another kind of JWT.
-   */
-  readonly typ?: string | readonly (string | undefined)[] | undefined
-  /** What may stand in no message, should the server repeat it. Default: nothing but what looks like a token. */
-  readonly secrets?: readonly (string | undefined)[] | undefined
-}
 
 /** A JWT whose signature holds. */
 export interface SignedJwt {
@@ -61,8 +38,9 @@ export interface JwtHeader extends Readonly<Record<string, unknown>> {
  *   `jwks` (the keys could not be had) or `signature`. TypeError naming `jwks_uri` where the metadata lacks it
  */
 export async function readSignedJwt(client: Client, jwt: string, expected: ExpectedJwt): Promise<SignedJwt> {
-  const reading: Reading = { client, expected }
-  const jws = isPlain(reading, jwt) ? jwt : await decrypted(reading, jwt)
+  const reading = { client, ...expected }
+  checkText(reading, jwt)
+  const jws = isEncrypted(reading, jwt) ? await decryptJwt(reading, jwt) : jwt
   const [first, last] = dotsIn(reading, jws)
   const header = headerOf(reading, jws.slice(0, first))
   const input = Buffer.from(jws.slice(0, last), 'latin1')
@@ -79,84 +57,18 @@ export async function prepareToRead(client: Client, kind: ResponseKind): Promise
   if (hasKeys(client)) await serverKeys(client).prepare(client)
 }
 
-/** A JWT that is being read, and for whom. */
-interface Reading {
-  readonly client: Client
-  readonly expected: ExpectedJwt
-}
-
-function invalid({ client, expected }: Reading, check: string, problem: string): ValidationError {
-  return new ValidationError(check, `the ${expected.what} ${problem}`, { provider: client.provider.name })
-}
-
-/** A value of the server's, as a message may show it. */
-function shown({ client, expected }: Reading, value: unknown): string {
-  if (typeof value !== 'string') return kindOf(value)
-  const open = [client.id, client.provider.metadata.issuer]
-  return `"${redact(value, 100, { secrets: secretsOf(expected), open })}"`
-}
-
-/** The name of a key, also where it looks like a token, as a thumbprint does. */
-function named({ expected }: Reading, kid: string): string {
-  return `"${redact(kid, 100, { secrets: secretsOf(expected), open: [kid] })}"`
-}
-
-function secretsOf({ secrets = [] }: ExpectedJwt): string[] {
-  return secrets.filter(secret => secret !== undefined && secret !== '') as string[]
-}
-
-/** Whether it is signed alone. What the server was to encrypt has to be, since somebody else may have signed what is not. */
-function isPlain(reading: Reading, jwt: unknown): boolean {
-  if (typeof jwt !== 'string') throw invalid(reading, 'jwt', `is ${kindOf(jwt)}; expected a JWT`)
-  if (jwt.length > mostCharacters) throw invalid(reading, 'jwt', `has more than ${mostCharacters} characters`)
-  if (isEncrypted(jwt)) return false
-  const alg = reading.client.metadata[`${reading.expected.kind}_encrypted_response_alg`]
-  if (alg === undefined) return true
-  throw invalid(reading, 'encryption', `is not encrypted; ${alg} was registered`)
-}
-
-/** By its five parts (RFC 7516 §9). */
-function isEncrypted(jwt: string): boolean {
-  const third = jwt.indexOf('.', jwt.indexOf('.', jwt.indexOf('.') + 1) + 1)
-  return third !== -1 && /^[\w-]+(?:\.[\w-]*){4}$/.test(jwt)
-}
-
-async function decrypted(reading: Reading, jwe: string): Promise<string> {
-  const header = objectIn(reading, jwe.slice(0, jwe.indexOf('.')), 'its header')
-  const encryption = checkedEncryption(reading, header)
-  const keys = await keysFor(reading.client, encryption, header.kid)
-  const text = await decrypt(jwe, encryption, keys)
-  if (text !== undefined) return text
-  const which = typeof header.kid === 'string' ? `kid ${named(reading, header.kid)}` : 'no kid'
-  const tried = keys.length === 0 ? 'none of the decryptionKeys fits' : 'no key that fits opens it'
-  throw invalid(reading, 'encryption', `cannot be decrypted (${encryption.alg}, ${which}): ${tried}`)
-}
-
-/** As registered; where nothing was, by any of the client's own keys. */
-function checkedEncryption(reading: Reading, { alg, enc }: Readonly<Record<string, unknown>>): Encryption {
-  const { encryption: registered } = registeredFor(reading.client.metadata, reading.expected.kind)
-  const algs = registered === undefined ? asymmetricEncryption : [registered.alg]
-  const encs = registered === undefined ? contentEncryption : [registered.enc]
-  if (registered === undefined && reading.client.decryptionKeys.size === 0)
-    throw invalid(reading, 'encryption', 'is encrypted, and the client has no decryptionKeys')
-  if (algs.includes(alg as string) && encs.includes(enc as string)) return { alg, enc } as Encryption
-  const wanted = registered === undefined ? `taken are ${algs.join(', ')}` : `registered was ${algs[0]} with ${encs[0]}`
-  throw invalid(reading, 'encryption', `is encrypted by ${shown(reading, alg)} with ${shown(reading, enc)}; ${wanted}`)
-}
-
-async function keysFor(client: Client, encryption: Encryption, kid: unknown): Promise<Parameters<typeof decrypt>[2]> {
-  const { alg } = encryption
-  if (!symmetricEncryption.includes(alg)) return client.decryptionKeys.for(alg, kid)
-  return [keyOfSecret((await client.auth.secret?.()) ?? '', encryption)]
+function checkText(reading: JwtReading, jwt: unknown): void {
+  if (typeof jwt !== 'string') throw invalidJwt(reading, 'jwt', `is ${kindOf(jwt)}; expected a JWT`)
+  if (jwt.length > mostCharacters) throw invalidJwt(reading, 'jwt', `has more than ${mostCharacters} characters`)
 }
 
 /** Where the second and the third part begin: texts of base64url with dots between them (RFC 7515 §7.1). */
-function dotsIn(reading: Reading, jws: string): [first: number, last: number] {
+function dotsIn(reading: JwtReading, jws: string): [first: number, last: number] {
   const first = jws.indexOf('.')
   const last = jws.indexOf('.', first + 1)
   const isCompact = first > 0 && last > first + 1 && jws.indexOf('.', last + 1) === -1 && /^[\w.-]+$/.test(jws)
   if (isCompact) return [first, last]
-  throw invalid(reading, 'jwt', 'is no signed JWT: expected three parts in base64url')
+  throw invalidJwt(reading, 'jwt', 'is no signed JWT: expected three parts in base64url')
 }
 
 /** Node takes both alphabets of base64; that it was the right one was looked at. This way is the faster one beside RSA. */
@@ -164,15 +76,10 @@ function bytesOf(part: string): Buffer {
   return Buffer.from(part, 'base64')
 }
 
-function objectIn(reading: Reading, part: string, name: string): Record<string, unknown> {
-  const value = parseJson(Buffer.from(part, 'base64url').toString())
-  if (isObject(value)) return value
-  throw invalid(reading, 'jwt', `cannot be read: ${name} is no JSON object`)
-}
-
 interface KnownHeader {
   readonly header: JwtHeader
-  readonly expected: ExpectedJwt
+  readonly kind: ResponseKind
+  readonly typ: ExpectedJwt['typ']
 }
 
 const mostHeaders = 100
@@ -181,52 +88,49 @@ const mostOfHeader = 2_048
 const headers = new WeakMap<Client, Map<string, KnownHeader>>()
 
 /** A server signs many JWTs with one header: it is read and checked once. Those that fail are not remembered. */
-function headerOf(reading: Reading, part: string): JwtHeader {
-  const { client, expected } = reading
+function headerOf(reading: JwtReading, part: string): JwtHeader {
+  const { client, kind, typ } = reading
   const known = headers.get(client) ?? new Map<string, KnownHeader>()
   const before = known.get(part)
-  if (before?.expected.kind === expected.kind && before.expected.typ === expected.typ) return before.header
+  if (before?.kind === kind && before.typ === typ) return before.header
   const header = checkedHeader(reading, part)
   if (part.length > mostOfHeader) return header
   if (known.size >= mostHeaders) known.clear()
   headers.set(client, known)
   // a copy: what is cut out of a text keeps all of that in memory
-  known.set(Buffer.from(part).toString(), {
-    header,
-    expected: { what: expected.what, kind: expected.kind, typ: expected.typ },
-  })
+  known.set(Buffer.from(part).toString(), { header, kind, typ })
   return header
 }
 
 /** What is signed in another way than agreed is not looked at, whatever it says (RFC 8725 §3.1, §3.2). */
-function checkedHeader(reading: Reading, part: string): JwtHeader {
+function checkedHeader(reading: JwtReading, part: string): JwtHeader {
   const header = objectIn(reading, part, 'its header')
   const { alg, crit, b64, kid } = header
   const accepted = acceptedAlgorithms(reading)
   if (typeof alg !== 'string' || !accepted.some(one => isSameAlgorithm(one, alg)))
-    throw invalid(reading, 'alg', `is signed by ${shown(reading, alg)}; ${wantedAlgorithms(reading, accepted)}`)
+    throw invalidJwt(reading, 'alg', `is signed by ${shownOf(reading, alg)}; ${wantedAlgorithms(reading, accepted)}`)
   // RFC 7515 §4.1.11: whoever does not understand a critical member has to refuse, and none is understood here
   if (crit !== undefined || b64 !== undefined)
-    throw invalid(reading, 'crit', `has a header that must be understood: ${namesIn(reading, crit)}`)
-  if (kid !== undefined && typeof kid !== 'string') throw invalid(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
+    throw invalidJwt(reading, 'crit', `has a header that must be understood: ${namesIn(reading, crit)}`)
+  if (kid !== undefined && typeof kid !== 'string') throw invalidJwt(reading, 'kid', `has a kid that is ${kindOf(kid)}`)
   checkType(reading, header.typ)
   return Object.freeze(header) as JwtHeader
 }
 
 /** Where the client was told of no registration, the message says how it is told. */
-function wantedAlgorithms({ client, expected: { kind } }: Reading, accepted: readonly string[]): string {
+function wantedAlgorithms({ client, kind }: JwtReading, accepted: readonly string[]): string {
   const wanted = accepted.join(' or ')
   if (registeredFor(client.metadata, kind).algorithm !== undefined) return `${wanted} was registered`
   return `expected ${wanted}, as nothing else was registered; if something was, say so: metadata.${kind}_signed_response_alg`
 }
 
-function namesIn(reading: Reading, crit: unknown): string {
+function namesIn(reading: JwtReading, crit: unknown): string {
   const names = [crit].flat().slice(0, 5)
-  return names.map(name => shown(reading, name)).join(', ')
+  return names.map(name => shownOf(reading, name)).join(', ')
 }
 
 /** As registered; `RS256` where nothing was, or what the server says it uses where that is not among it. */
-function acceptedAlgorithms({ client, expected: { kind } }: Reading): readonly string[] {
+function acceptedAlgorithms({ client, kind }: JwtReading): readonly string[] {
   const { algorithm } = registeredFor(client.metadata, kind)
   if (algorithm !== undefined) return [algorithm]
   const listed: unknown = client.provider.metadata[`${kind}_signing_alg_values_supported`]
@@ -246,34 +150,33 @@ const otherKinds = [
 ]
 
 /** `application/` may be left out, and letters are alike in any case (RFC 7515 §4.1.9). */
-function checkType(reading: Reading, typ: unknown): void {
-  const { typ: wanted } = reading.expected
+function checkType(reading: JwtReading, typ: unknown): void {
+  const { typ: wanted } = reading
   const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ
   if (wanted === undefined ? !otherKinds.includes(type as string) : [wanted].flat().includes(type as string)) return
   const expected = [wanted ?? []].flat().map(one => one ?? 'none')
-  throw invalid(
+  throw invalidJwt(
     reading,
     'typ',
-    `has typ ${shown(reading, typ)}${wanted === undefined ? '' : `; expected ${expected.join(' or ')}`}`,
+    `has typ ${shownOf(reading, typ)}${wanted === undefined ? '' : `; expected ${expected.join(' or ')}`}`,
   )
 }
 
-async function checkSignature(reading: Reading, header: JwtHeader, signed: Signed): Promise<void> {
-  const { client, expected } = reading
+async function checkSignature(reading: JwtReading, header: JwtHeader, signed: Signed): Promise<void> {
+  const { client, what, secrets } = reading
   if (isMacAlgorithm(header.alg)) return checkMac(reading, signed)
-  const shownKid = (kid: string) => named(reading, kid)
-  await checkServerSignature(client, { what: expected.what, keys: serverKeys(client), header, signed, shownKid })
+  await checkServerSignature(client, { what, keys: serverKeys(client), header, signed, secrets })
 }
 
-async function checkMac(reading: Reading, signed: Signed): Promise<void> {
+async function checkMac(reading: JwtReading, signed: Signed): Promise<void> {
   if (isMacOf((await reading.client.auth.secret?.()) ?? '', signed)) return
-  throw invalid(reading, 'signature', `does not hold: it is no ${signed.alg} by the client secret`)
+  throw invalidJwt(reading, 'signature', `does not hold: it is no ${signed.alg} by the client secret`)
 }
 
 const mostDepth = 32
 
 /** Claims are handed to many, and kept. */
-function frozen(reading: Reading, claims: Record<string, unknown>): Readonly<Record<string, unknown>> {
-  if (!freezeJson(claims, mostDepth)) throw invalid(reading, 'jwt', `has claims nested more than ${mostDepth} deep`)
+function frozen(reading: JwtReading, claims: Record<string, unknown>): Readonly<Record<string, unknown>> {
+  if (!freezeJson(claims, mostDepth)) throw invalidJwt(reading, 'jwt', `has claims nested more than ${mostDepth} deep`)
   return claims
 }

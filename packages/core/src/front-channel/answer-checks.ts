@@ -6,6 +6,7 @@ import { flagIn } from '../metadata.js'
 import { credentialProblem } from '../options.js'
 import { redact } from '../redaction/redact.js'
 import { authorizationRefusalKind } from '../refusal-kind.js'
+import { shownValue } from '../shown-value.js'
 import type { ReceivedAnswer } from './authorization-answer.js'
 import type { AuthorizationTransaction } from './transaction.js'
 
@@ -74,8 +75,8 @@ export function checkIssuer(
   if (!isNamed && flagIn(provider.metadata, 'authorization_response_iss_parameter_supported'))
     throw new ValidationError('iss', 'is missing, and the server says that it sends it (RFC 9207 §2.4)')
   if (iss === undefined || iss === issuer) return
-  const came = redact(iss, 200, { secrets: secretsOf(parameters, transaction), open: [issuer] })
-  throw new ValidationError('iss', `is "${came}"; "${issuer}" was asked: a mix-up, or a wrong issuer`)
+  const came = shownValue(iss, { secrets: secretsOf(parameters, transaction), open: [issuer] })
+  throw new ValidationError('iss', `is ${came}; "${issuer}" was asked: a mix-up, or a wrong issuer`)
 }
 
 /** What may stand in no message, should it be repeated where a message quotes. */

@@ -18,7 +18,6 @@ import type { Signer } from '../keys.js'
 import { statedList } from '../metadata.js'
 import { checkObject, checkOptions, checkText, oneOf, optionError } from '../options.js'
 import type { Parameters } from '../provider.js'
-import { redact } from '../redaction/redact.js'
 import { type AuthorizationParameters, asText } from './authorization-parameters.js'
 
 /** How the request is signed. */
@@ -177,8 +176,7 @@ async function encrypted(client: Client, jwt: string, encryption: Encryption): P
   const keys = serverKeys(client)
   const key = await keys.findToEncrypt(client, alg)
   if (key !== undefined) return encryptJwt(jwt, encryption, key)
-  const published = keys.describe(kid => `"${redact(kid, 100, { secrets: [], open: [kid] })}"`)
-  throw new ValidationError('jwks', `the server publishes no key to encrypt to by ${alg}: ${published}`, {
+  throw new ValidationError('jwks', `the server publishes no key to encrypt to by ${alg}: ${keys.describe()}`, {
     retryable: true,
   })
 }
