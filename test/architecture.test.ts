@@ -75,6 +75,7 @@ const coreInOrder = [
   'front-channel/',
   'decoupled/',
   'token-key',
+  'sealing',
   'store/',
   'lifecycle/',
   'request-body',

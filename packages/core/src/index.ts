@@ -181,9 +181,10 @@ export {
   deviceCode,
   requestDeviceAuthorization,
 } from './decoupled/device-code.js'
+export type { SealingKey } from './sealing.js'
 export type { StoreLimits, TokenStore } from './store/token-store.js'
 export { type MemoryStoreOptions, memoryStore } from './store/memory-store.js'
-export { type SealedStoreOptions, type SealingKey, sealedStore } from './store/sealed-store.js'
+export { type SealedStoreOptions, sealedStore } from './store/sealed-store.js'
 export {
   discoverProtectedResource,
   type ProtectedResourceMetadata,
