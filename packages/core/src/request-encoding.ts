@@ -4,7 +4,10 @@ import type { EncodedRequest, Parameters } from './provider.js'
 /** `application/x-www-form-urlencoded`; what a server without an `encodeRequest` of its own gets (RFC 6749 appendix B). */
 export function encodeForm(parameters: Parameters): EncodedRequest {
   const form = new URLSearchParams()
-  for (const [name, value] of Object.entries(parameters)) for (const one of [value ?? []].flat()) form.append(name, one)
+  for (const [name, value] of Object.entries(parameters)) {
+    const values = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]
+    for (const one of values) form.append(name, one)
+  }
   return { contentType: 'application/x-www-form-urlencoded', body: form.toString() }
 }
 

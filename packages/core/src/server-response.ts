@@ -43,9 +43,9 @@ export function parseServerResponse<Shape extends Pick<AnswerShape<unknown>, 'na
     throw fail(`expected an answer, got a redirect (${status}); redirects are not followed`)
   const json = parseJson(text) ?? (encoding === 'form' ? parseForm(text) : undefined)
   const challenge = isApi ? response.headers.get('www-authenticate') : null
-  const told = { status, ...reasonOf(json, text, challenge), body: asItCame(json, text) }
-  if (status >= 400 || (json === undefined && parseForm(text)?.error)) return { refusal: told }
-  const success = json === undefined ? { text, body: undefined, original: undefined } : readJson(json, told, map)
+  const readTold = () => ({ status, ...reasonOf(json, text, challenge), body: asItCame(json, text) })
+  if (status >= 400 || (json === undefined && parseForm(text)?.error)) return { refusal: readTold() }
+  const success = json === undefined ? { text, body: undefined, original: undefined } : readJson(json, readTold, map)
   if ('refusal' in success) return success
   const content = { text, ...success }
   const shape = accepts.find(({ fits }) => fits(content))
@@ -61,22 +61,28 @@ function reasonOf(json: unknown, text: string, challenge: string | null): Reason
   return said.error === undefined ? { error, errorDescription: errorDescription ?? said.errorDescription } : said
 }
 
-/** The mapping has the last word on `error`: it may name one, or say by an empty one that there is none. */
+/**
+ * The mapping has the last word on `error`: it may name one, or say by an empty one that there is none.
+ *
+ * @param readTold looks for a refusal in every member, which an answer that is none is spared
+ */
 function readJson(
   json: unknown,
-  told: Told,
+  readTold: () => Told,
   map: (body: unknown) => unknown,
 ): Omit<Content, 'text'> | { readonly refusal: Told } {
-  const isRefused = isObject(json) && !saysNothing(json.error)
+  // before the mapping has it in hand
+  const refused = isObject(json) && !saysNothing(json.error) ? readTold() : undefined
   let body: unknown
   try {
     body = map(json)
   } catch (error) {
-    if (isRefused) return { refusal: told }
+    if (refused !== undefined) return { refusal: refused }
     throw error
   }
-  const error = (isObject(body) ? body.error : undefined) === undefined ? isRefused : Object(body).error
+  const error = (isObject(body) ? body.error : undefined) === undefined ? refused !== undefined : Object(body).error
   if (saysNothing(error)) return { body, original: json }
+  const told = refused ?? readTold()
   const named = readReason(body)
   return {
     refusal: {

@@ -115,8 +115,9 @@ function readScope(scope: unknown, requested: readonly string[], provider: Provi
 
 /** Who asks with commas may be answered with blanks. */
 function isGranted(requested: string, granted: readonly string[]): boolean {
+  if (granted.includes(requested)) return true
   const all = splitScope(granted.join(' ').replaceAll(',', ' '))
-  return granted.includes(requested) || splitScope(requested.replaceAll(',', ' ')).every(one => all.includes(one))
+  return splitScope(requested.replaceAll(',', ' ')).every(one => all.includes(one))
 }
 
 /** `expires_in`, with an absolute `expires_at` as a second opinion; else the token's own `exp`; else what a zero means. */

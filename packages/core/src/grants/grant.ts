@@ -114,10 +114,8 @@ export function splitScope(scope: string | readonly string[] | undefined): strin
   if (scope === undefined) return []
   if (typeof scope !== 'string' && !Array.isArray(scope))
     throw optionError('scope', 'must be a string or a list of strings')
-  return [scope]
-    .flat()
-    .flatMap(one => String(one).split(/\s+/))
-    .filter(one => one !== '')
+  const text = typeof scope === 'string' ? scope : scope.map(String).join(' ')
+  return text.split(/\s+/).filter(one => one !== '')
 }
 
 /**
