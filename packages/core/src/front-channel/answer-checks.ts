@@ -1,5 +1,5 @@
 /** What an answer has to be, besides what it says of tokens: each check by its name (RFC 6749 §4.1.2, RFC 9207 §2.4, RFC 9700 §4.4). */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { Client } from '../client.js'
 import { AuthorizationRefusedError, ValidationError } from '../errors.js'
 import { flagIn } from '../metadata.js'
@@ -28,11 +28,15 @@ export function checkIsSigned(
 export function checkPlace({ url }: ReceivedAnswer, { redirectUri }: AuthorizationTransaction): void {
   if (url === undefined) return
   const wanted = new URL(redirectUri)
-  const sameQuery = [...wanted.searchParams].every(([name, value]) => url.searchParams.getAll(name).includes(value))
-  if (url.pathname === wanted.pathname && sameQuery) return
+  if (url.pathname === wanted.pathname && hasQueryOf(wanted, url)) return
   const hint =
     'give the URL as the browser asked for it (originalUrl in Express), or its query alone where a proxy changes paths'
   throw new ValidationError('redirect_uri', `the answer came to another place than the request named; ${hint}`)
+}
+
+function hasQueryOf(wanted: URL, came: URL): boolean {
+  if (wanted.search === '') return true
+  return [...wanted.searchParams].every(([name, value]) => came.searchParams.getAll(name).includes(value))
 }
 
 /** What ties the answer to the request, and with it to the browser that began the login. */
@@ -56,7 +60,7 @@ export function stateIsMissing(): ValidationError {
 
 /** In a time that does not tell how much of it fits. */
 function isSame(one: string, other: string): boolean {
-  const [first, second] = [one, other].map(text => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
+  const [first, second] = [one, other].map(text => hash('sha256', text, 'buffer')) as [Buffer, Buffer]
   return timingSafeEqual(first, second)
 }
 

@@ -1,5 +1,5 @@
 /** What is good for one use: which of it this process has taken, until nobody could bring it again. */
-import { fingerprint } from '../secret.js'
+import { sha256 } from '../secret.js'
 
 /** Takes each name once; as many as it remembers have an end, and the oldest goes first. */
 export class Once {
@@ -18,7 +18,7 @@ export class Once {
    * @returns gives it back; `undefined` where it was taken before
    */
   take(name: string, expiresAt: number, now: number): (() => void) | undefined {
-    const key = fingerprint(name)
+    const key = sha256(name)
     if (this.#taken.has(key)) return undefined
     this.#forget(now)
     this.#taken.set(key, expiresAt)

@@ -1,5 +1,5 @@
 /** `authorization_code`, with PKCE: a user's token for the code their login came back with (RFC 6749 §4.1, RFC 7636). */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { checkCredential, checkOptions, checkText, optionError } from '../options.js'
 import { sha256 } from '../secret.js'
 import { type Grant, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
@@ -50,6 +50,6 @@ export interface Pkce {
 /** A new verifier of 256 random bits and its challenge (RFC 7636 §4). */
 export function createPkce(): Pkce {
   const codeVerifier = randomBytes(32).toString('base64url')
-  const codeChallenge = createHash('sha256').update(codeVerifier).digest('base64url')
+  const codeChallenge = sha256(codeVerifier)
   return { codeVerifier, codeChallenge, codeChallengeMethod: 'S256' }
 }
