@@ -16,7 +16,7 @@ import {
   authorizationParameters,
   resolveResponseMode,
 } from './authorization-parameters.js'
-import { authorizationUrl } from './authorization-url.js'
+import { authorizationEndpoint, authorizationUrl } from './authorization-url.js'
 import { type ClaimsRequest, essentialAcrIn, expectedClaimsIn } from './claims-request.js'
 import { besideRequest, checkRequestObject, makeRequestObject, type RequestObjectOptions } from './request-object.js'
 import { type AuthorizationTransaction, asTransaction } from './transaction.js'
@@ -117,33 +117,39 @@ async function urlOf(
   parameters: AuthorizationParameters,
 ): Promise<Way> {
   // an endpoint that cannot be used is told before anything is pushed
-  authorizationUrl(client.provider, {})
-  if (pushed) return pushedUrl(client, requestObject, parameters)
-  if (requestObject !== undefined) return signedUrl(client, requestObject, parameters)
-  return { url: authorizationUrl(client.provider, asText(parameters)), expiresAt: undefined }
+  const asked = { endpoint: authorizationEndpoint(client.provider), parameters }
+  if (pushed) return pushedUrl(client, requestObject, asked)
+  if (requestObject !== undefined) return signedUrl(client, requestObject, asked)
+  return { url: authorizationUrl(asked.endpoint, asText(parameters)), expiresAt: undefined }
+}
+
+/** A request, and where it goes. */
+interface Asked {
+  readonly endpoint: URL
+  readonly parameters: AuthorizationParameters
 }
 
 /** The browser carries the name of the request, and whose it is (RFC 9126 §4). */
 async function pushedUrl(
   client: Client,
   requestObject: RequestObjectOptions | undefined,
-  parameters: AuthorizationParameters,
+  { endpoint, parameters }: Asked,
 ): Promise<Way> {
   const { requestUri, expiresAt } = await pushAuthorizationRequest(client, async () => {
     if (requestObject === undefined) return asText(parameters)
     // RFC 9126 §3: all of the request stands in the JWT, and nothing beside it
     return { request: (await makeRequestObject(client, requestObject, parameters)).jwt }
   })
-  return { url: authorizationUrl(client.provider, { client_id: client.id, request_uri: requestUri }), expiresAt }
+  return { url: authorizationUrl(endpoint, { client_id: client.id, request_uri: requestUri }), expiresAt }
 }
 
 async function signedUrl(
   client: Client,
   requestObject: RequestObjectOptions,
-  parameters: AuthorizationParameters,
+  { endpoint, parameters }: Asked,
 ): Promise<Way> {
   const { jwt, expiresAt } = await makeRequestObject(client, requestObject, parameters)
-  return { url: authorizationUrl(client.provider, { ...besideRequest(parameters), request: jwt }), expiresAt }
+  return { url: authorizationUrl(endpoint, { ...besideRequest(parameters), request: jwt }), expiresAt }
 }
 
 /** Adds what is new for each request. A nonce is for ID tokens alone. */
