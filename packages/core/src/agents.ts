@@ -53,8 +53,8 @@ export class Agents {
   }
 
   /** A connection for one request. */
-  once(undici: Undici, url: string): Client {
-    return new undici.Client(new URL(url).origin, { connect: this.#connector(undici) })
+  once(undici: Undici, { origin }: URL): Client {
+    return new undici.Client(origin, { connect: this.#connector(undici) })
   }
 
   #connector({ buildConnector }: Undici): buildConnector.connector {

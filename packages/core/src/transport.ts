@@ -87,12 +87,12 @@ export function createTransport(options: TransportOptions = {}): ClosableTranspo
   let closed = false
 
   async function answer(request: TransportRequest): Promise<TransportResponse> {
-    checkUrl(request.url)
+    const url = checkedUrl(request.url)
     if (closed) throw closedError(request)
     const undici = await loadUndici()
     return request.fresh
-      ? exchangeOnce(request, agents.once(undici, request.url), settings)
-      : exchange(request, agents.current(undici), settings)
+      ? exchangeOnce({ request, url }, agents.once(undici, url), settings)
+      : exchange({ request, url }, agents.current(undici), settings)
   }
 
   function send(request: TransportRequest): Promise<TransportResponse> {
@@ -160,9 +160,9 @@ function connectionIdentity({ servername, connectTo, ca, caMode }: TlsOptions): 
   return sha256(JSON.stringify([servername, connectTo?.host, connectTo?.port, caMode, trusted]))
 }
 
-function checkUrl(url: string): void {
+function checkedUrl(url: string): URL {
   try {
-    checkSecureUrl('url', url)
+    return checkSecureUrl('url', url)
   } catch (error) {
     throw new OriginError((error as Error).message, parseUrl(url)?.origin)
   }
@@ -191,17 +191,23 @@ function loadUndici(): Promise<Undici> {
   return loading
 }
 
+/** A request whose URL was looked at. */
+interface Located {
+  readonly request: TransportRequest
+  readonly url: URL
+}
+
 /** Over a connection that is closed when the answer is there, or nobody waits for it any more. */
-async function exchangeOnce(request: TransportRequest, client: Client, settings: Settings): Promise<TransportResponse> {
+async function exchangeOnce(located: Located, client: Client, settings: Settings): Promise<TransportResponse> {
   try {
-    return await exchange(request, client, settings)
+    return await exchange(located, client, settings)
   } finally {
     void client.destroy()
   }
 }
 
-async function exchange(request: TransportRequest, agent: Dispatcher, settings: Settings): Promise<TransportResponse> {
-  const { status, headers, body } = await outOfContext(() => dispatch(agent, request, settings))
+async function exchange(located: Located, agent: Dispatcher, settings: Settings): Promise<TransportResponse> {
+  const { status, headers, body } = await outOfContext(() => dispatch(agent, located, settings))
   // undici frees the connection in the next turn; whoever asked again before that would be given a new one.
   await setImmediate()
   const get = (name: string) => [headers[name.toLowerCase()] ?? []].flat().join(', ') || null
@@ -216,7 +222,7 @@ interface Answer {
 }
 
 /** One request at undici, within its limits. Its connection is kept for the requests of others. */
-function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settings): Promise<Answer> {
+function dispatch(agent: Dispatcher, { request, url }: Located, settings: Settings): Promise<Answer> {
   const { timeoutMs, maxResponseBytes } = settings
   const hasCertificate = settings.tls.certificate !== undefined
   const { signal } = request
@@ -248,7 +254,7 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
     }
     if (signal?.aborted) return abort()
     if (signal) stopWaiting = whenAborted(signal, abort)
-    agent.dispatch(dispatchOptions(request), {
+    agent.dispatch(dispatchOptions(request, url), {
       onRequestStart(started) {
         if (stopped) started.abort(new Error('stopped'))
         else controller = started
@@ -275,8 +281,10 @@ function dispatch(agent: Dispatcher, request: TransportRequest, settings: Settin
   })
 }
 
-function dispatchOptions({ method, url, headers, body }: TransportRequest): Dispatcher.DispatchOptions {
-  const { origin, pathname, search } = new URL(url)
+function dispatchOptions(
+  { method, headers, body }: TransportRequest,
+  { origin, pathname, search }: URL,
+): Dispatcher.DispatchOptions {
   const target = { origin, path: `${pathname}${search}`, method: method as Dispatcher.HttpMethod }
   const noTimeouts = { headersTimeout: 0, bodyTimeout: 0 }
   return { ...target, ...noTimeouts, headers, body: body as string }
