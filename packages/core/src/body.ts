@@ -48,7 +48,7 @@ export function saysNothing(value: unknown, depth = 4): boolean {
 export function freezeJson(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return true
   if (depth === 0) return false
-  for (const one of Object.values(value)) if (!freezeJson(one, depth - 1)) return false
+  for (const one of Object.values(value)) if (typeof one === 'object' && !freezeJson(one, depth - 1)) return false
   Object.freeze(value)
   return true
 }

@@ -1,6 +1,6 @@
 /** JWTs that are encrypted to the client: by its own keys, or by one made of its secret (RFC 7516, OpenID Connect Core §10.2). */
 import type { Client } from './client.js'
-import { registeredFor } from './client-metadata.js'
+import { type ResponseKind, registeredFor } from './client-metadata.js'
 import {
   asymmetricEncryption,
   contentEncryption,
@@ -20,10 +20,18 @@ import { shownName } from './shown-value.js'
 export function isEncrypted(reading: JwtReading, jwt: string): boolean {
   const third = jwt.indexOf('.', jwt.indexOf('.', jwt.indexOf('.') + 1) + 1)
   if (third !== -1 && /^[\w-]+(?:\.[\w-]*){4}$/.test(jwt)) return true
-  const alg = reading.client.metadata[`${reading.kind}_encrypted_response_alg`]
+  const alg = reading.client.metadata[encryptionOf[reading.kind]]
   if (alg === undefined) return false
   throw invalidJwt(reading, 'encryption', `is not encrypted; ${alg} was registered`)
 }
+
+/** Written out: each JWT is asked for it, and a name put together each time takes longer than the rest of the question. */
+const encryptionOf = {
+  id_token: 'id_token_encrypted_response_alg',
+  authorization: 'authorization_encrypted_response_alg',
+  userinfo: 'userinfo_encrypted_response_alg',
+  introspection: 'introspection_encrypted_response_alg',
+} as const satisfies Record<ResponseKind, string>
 
 /**
  * What an encrypted JWT holds: the signed one.

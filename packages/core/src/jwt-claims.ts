@@ -60,21 +60,30 @@ export function checkIssuer(checked: CheckedClaims): void {
 /** One text, or a list in which this client is. */
 export function checkAudience(checked: CheckedClaims): void {
   const { id } = checked.client
-  const audience = [checked.claims.aud].flat()
+  const audience = audienceIn(checked.claims)
   if (audience.every(isText) && audience.includes(id)) return
   const named = audience.slice(0, 5).map(one => shownClaim(checked, one))
   throw invalidClaim(checked, 'aud', `is ${named.join(', ')}; expected "${id}"`)
 }
 
+/** `aud` as a list, in which one text stands alone. */
+export function audienceIn({ aud }: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return Array.isArray(aud) ? aud : [aud]
+}
+
 /** `exp`, `iat` and `nbf`, each where it is there. */
 export function checkTimes(checked: CheckedClaims): void {
   const now = msToSeconds(checked.client.clock.now())
-  const [exp, iat, nbf] = ['exp', 'iat', 'nbf'].map(claim => timeIn(checked, claim))
+  const [exp, iat, nbf] = [timeIn(checked, 'exp'), timeIn(checked, 'iat'), timeIn(checked, 'nbf')]
   if (exp !== undefined && exp <= now - clockToleranceSeconds)
     throw invalidClaim(checked, 'exp', `is over: ${exp}, and it is ${now} now`)
-  for (const [claim, at] of [['iat', iat] as const, ['nbf', nbf] as const])
-    if (at !== undefined && at > now + clockToleranceSeconds)
-      throw invalidClaim(checked, claim, `is in the future: ${at}, and it is ${now} now`)
+  refuseFuture(checked, 'iat', iat, now)
+  refuseFuture(checked, 'nbf', nbf, now)
+}
+
+function refuseFuture(checked: CheckedClaims, claim: string, at: number | undefined, now: number): void {
+  if (at !== undefined && at > now + clockToleranceSeconds)
+    throw invalidClaim(checked, claim, `is in the future: ${at}, and it is ${now} now`)
 }
 
 /** An instant in seconds since the epoch (RFC 7519 §2, NumericDate); `undefined` where the claim is missing. */

@@ -21,13 +21,25 @@ export interface ServerSignature {
 /**
  * Refuses what none of the keys has signed.
  *
- * @throws ValidationError; `check` is `kid` (no key fits), `jwks` (the keys could not be had) or `signature`
+ * @returns `undefined` where a key at hand has signed it, as nearly always; what has to wait rejects with a ValidationError:
+ *   `check` is `kid` (no key fits), `jwks` (the keys could not be had) or `signature`
  */
-export async function checkServerSignature(client: Client, signature: ServerSignature): Promise<void> {
-  const { what, keys, header, signed } = signature
+export function checkServerSignature(client: Client, signature: ServerSignature): Promise<void> | undefined {
+  const { keys, header, signed } = signature
   const kept = keys.kept(header, client.clock.now()) ?? []
   const isSigned = isSignedByOne(kept, signed)
-  if (isSigned === true || (await isSigned)) return
+  return isSigned === true ? undefined : checkFurther(client, signature, { kept, isSigned })
+}
+
+/** What the keys at hand have said, or will say. */
+interface Tried {
+  readonly kept: readonly KeyObject[]
+  readonly isSigned: boolean | Promise<boolean>
+}
+
+async function checkFurther(client: Client, signature: ServerSignature, { kept, isSigned }: Tried): Promise<void> {
+  if (await isSigned) return
+  const { what, keys, header, signed } = signature
   // a server may have another key by the same name, or by none
   const now = kept.length === 0 ? await found(client, signature) : await keys.findAgain(client, header)
   const others = now.filter(key => !kept.includes(key))

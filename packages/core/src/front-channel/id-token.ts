@@ -5,6 +5,7 @@ import type { Client } from '../client.js'
 import { msToSeconds } from '../clock.js'
 import { ValidationError } from '../errors.js'
 import {
+  audienceIn,
   type CheckedClaims,
   checkAudience,
   checkIssuer,
@@ -150,8 +151,8 @@ function ofRefresh(login: IdTokenClaims): readonly Check[] {
 
 /** There may be further ones. */
 function checkAudienceBefore(checking: Checking, login: IdTokenClaims): void {
-  const audience = new Set([checking.claims.aud].flat())
-  if (![login.aud].flat().every(one => audience.has(one)))
+  const audience = new Set(audienceIn(checking.claims))
+  if (!audienceIn(login).every(one => audience.has(one)))
     throw invalid(checking, 'aud', 'lacks one that the ID token of the login had')
 }
 
@@ -171,7 +172,7 @@ function checkSubject(checking: Checking): void {
 /** Other audiences are not trusted: it has to say that it was issued to this client. */
 function checkAuthorizedParty(checking: Checking): void {
   const { claims, client } = checking
-  if (claims.azp === undefined && [claims.aud].flat().some(one => one !== client.id))
+  if (claims.azp === undefined && audienceIn(claims).some(one => one !== client.id))
     throw invalid(checking, 'azp', 'is missing, and aud names others beside this client')
   if (claims.azp !== undefined && claims.azp !== client.id)
     throw invalid(checking, 'azp', `is ${shown(checking, claims.azp)}; expected "${client.id}"`)
