@@ -1,0 +1,76 @@
+/** Cookies by the `Cookie` and `Set-Cookie` headers of Node's requests and responses (RFC 6265), whatever the framework. */
+import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie'
+import { SessionError } from './session-error.js'
+
+/** What is read of a request. */
+interface RequestWithCookies {
+  readonly headers: { readonly cookie?: string | undefined }
+}
+
+/** What is used of a response. */
+export interface ResponseWithCookies {
+  readonly headersSent: boolean
+  getHeader(name: string): number | string | readonly string[] | undefined
+  setHeader(name: string, value: readonly string[]): unknown
+}
+
+/** How long a browser keeps a cookie, and where it sends it. */
+export type CookieAttributes = Omit<SetCookie, 'name' | 'value'>
+
+const parsed = new WeakMap<object, ReadonlyMap<string, string>>()
+
+/** The cookies of a request by name; of several of one name the first, which is that of the longest path. Read once. */
+export function cookiesOf(request: object): ReadonlyMap<string, string> {
+  let cookies = parsed.get(request)
+  if (cookies === undefined) {
+    cookies = new Map(Object.entries(parseCookie(headerOf(request))) as [string, string][])
+    parsed.set(request, cookies)
+  }
+  return cookies
+}
+
+/** All cookies of one name, in the order of the request: another app of the same domain may have set one as well. */
+export function everyCookieOf(request: object, name: string): readonly string[] {
+  return headerOf(request)
+    .split(';')
+    .map(pair => parseCookie(pair)[name])
+    .filter(value => value !== undefined)
+}
+
+/** Node joins several headers to one. */
+function headerOf(request: object): string {
+  return (request as RequestWithCookies).headers.cookie ?? ''
+}
+
+/** The most that every browser takes of one cookie, name and value (RFC 6265 §6.1; draft-ietf-httpbis-rfc6265bis §5.6). */
+const mostBytes = 4_096
+
+/**
+ * Puts a cookie beside those that others set; of ours with this name there is one in an answer (RFC 6265 §4.1.1).
+ *
+ * @throws SessionError `headers_sent` where it is too late for it, `cookie_too_large` where browsers would drop it
+ */
+export function setCookie(response: object, name: string, value: string, attributes: CookieAttributes): void {
+  const { headersSent, getHeader } = response as ResponseWithCookies
+  if (headersSent)
+    throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
+  checkSize(name, value)
+  const set = [getHeader.call(response, 'Set-Cookie') ?? []].flat().map(String)
+  const others = set.filter(cookie => !cookie.startsWith(`${name}=`))
+  const header = stringifySetCookie({ ...attributes, name, value })
+  ;(response as ResponseWithCookies).setHeader('Set-Cookie', [...others, header])
+}
+
+function checkSize(name: string, value: string): void {
+  const bytes = name.length + value.length
+  if (bytes <= mostBytes) return
+  throw new SessionError(
+    'cookie_too_large',
+    `it would be ${bytes} bytes, and browsers drop what is over ${mostBytes}: let onLogin return fewer claims`,
+  )
+}
+
+/** Has the browser drop a cookie: those of name, domain and path alike. */
+export function clearCookie(response: object, name: string, attributes: CookieAttributes): void {
+  setCookie(response, name, '', { ...attributes, maxAge: 0, expires: new Date(0) })
+}
