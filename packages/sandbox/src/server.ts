@@ -1,8 +1,8 @@
-/** One TLS listener on loopback: reads a request, records it, applies a fault or lets its route answer. */
+/** One listener on loopback, of TLS or plain: reads a request, records it, applies a fault or lets its route answer. */
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer, type Server } from 'node:https'
+import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -28,7 +28,8 @@ export interface Route {
 export interface ServerOptions {
   readonly authority: CertificateAuthority
   readonly clock: SandboxClock
-  readonly certificate: CertificateAndKey
+  /** Without one it is plain HTTP. */
+  readonly certificate: CertificateAndKey | undefined
   readonly host: string
   readonly port: number
   readonly faults: FaultList
@@ -57,12 +58,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const stopping = new AbortController()
   const connections = new Map<number | undefined, Connection>()
   const { certificate, requestClientCertificate } = options
-  const server = createServer({
-    ...certificate,
-    requestCert: requestClientCertificate,
-    rejectUnauthorized: false,
-    keepAliveTimeout: 30_000,
-  })
+  const keepAlive = { keepAliveTimeout: 30_000 }
+  const server: Server = certificate
+    ? createServer({ ...certificate, ...keepAlive, requestCert: requestClientCertificate, rejectUnauthorized: false })
+    : createPlainServer(keepAlive)
   let connectionCount = 0
 
   server.on('connection', (socket: Socket) => {
@@ -87,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return { port: await listen(server, options), close: () => close(server, connections, stopping) }
 }
 
-/** A TCP connection under a TLS one, found by its remote port: Node does not give the one from the other. */
+/** A TCP connection, maybe under a TLS one, found by its remote port: Node does not give the one from the other. */
 interface Connection {
   readonly id: number
   readonly socket: Socket

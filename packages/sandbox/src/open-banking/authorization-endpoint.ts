@@ -8,7 +8,9 @@ import { consentPage, errorPage, loginPage } from './authorization-pages.js'
 import { AuthorizationProblem, type AuthorizationRequest, readAuthorizationRequest } from './authorization-request.js'
 import { answerAt } from './authorization-response.js'
 import { type AuthorizationServer, issueCode } from './authorization-server.js'
+import { beginBrowserSession, subjectOfBrowser } from './browser-session.js'
 import type { Consent } from './consents.js'
+import { answerEndSession, endSessionPath } from './end-session.js'
 import { issueFrontChannelIdToken } from './token-response.js'
 
 /** A request on its way through the pages. */
@@ -34,6 +36,8 @@ export function authorizationRoutes(server: AuthorizationServer): Route[] {
     route('GET', loginPath, showLogin),
     route('POST', '/commonauth', logIn),
     route('GET', consentPath, showConsent),
+    route('GET', endSessionPath, answerEndSession),
+    route('POST', endSessionPath, answerEndSession),
     route('GET', errorPath, (_, request) => {
       const query = new URLSearchParams(request.query)
       return errorPage(query.get('oauthErrorCode') ?? '', query.get('oauthErrorMsg') ?? '')
@@ -51,7 +55,9 @@ async function begin(server: AuthorizationServer, received: ReceivedRequest): Pr
   try {
     const request = readAuthorizationRequest(server, readParameters(received))
     const session = randomUUID()
-    server.store.sessions.set(session, { request, subject: undefined })
+    const subject = request.asksAgain ? undefined : subjectOfBrowser(server, received)
+    server.store.sessions.set(session, { request, subject })
+    if (subject !== undefined) return redirect(consentPath, { sessionDataKeyConsent: session })
     return redirect(loginPath, { sessionDataKey: session })
   } catch (error) {
     if (!(error instanceof AuthorizationProblem)) throw error
@@ -76,13 +82,14 @@ function showLogin(server: AuthorizationServer, { query }: ReceivedRequest): Ans
   return loginPage(session, parameters.has('authFailure'))
 }
 
-function logIn(server: AuthorizationServer, { parameters }: ReceivedRequest): Answer {
-  const { sessionDataKey = '', username, password } = parameters
+function logIn(server: AuthorizationServer, received: ReceivedRequest): Answer {
+  const { sessionDataKey = '', username, password } = received.parameters
   const session = requireSession(server, sessionDataKey)
   const holder = accountHolders.find(one => one.username === username && one.password === password)
   if (!holder) return redirect(loginPath, { sessionDataKey, authFailure: 'true' })
   session.subject = holder.subject
-  return redirect(consentPath, { sessionDataKeyConsent: sessionDataKey })
+  const answer = redirect(consentPath, { sessionDataKeyConsent: sessionDataKey })
+  return beginBrowserSession(server, received, holder.subject, answer)
 }
 
 function showConsent(server: AuthorizationServer, { query }: ReceivedRequest): Answer {

@@ -80,6 +80,24 @@ export function errorPage(error: string, description: string): Answer {
   return page({ status: 400, title: 'This request cannot be answered', body })
 }
 
+/** Asked when nobody says whose session is to end. */
+export function logoutPage(action: string): Answer {
+  return page({
+    title: 'Log out?',
+    body: html`<form method="post" action="${action}">
+<p class="buttons"><button class="main" name="consent" value="approve">Log out</button></p>
+</form>`,
+  })
+}
+
+/** The end, for a browser that goes nowhere from here. */
+export function loggedOutPage(): Answer {
+  return page({
+    title: 'You are logged out',
+    body: html`<p>What applications may do with your consent stays as it is.</p>`,
+  })
+}
+
 /** An answer in the body of a form (`form_post`): sent on by a button, since the page has no script. */
 export function formPostPage(redirectUri: string, parameters: Readonly<Record<string, string>>): Answer {
   const fields = Object.entries(parameters).map(

@@ -14,6 +14,8 @@ export interface AuthorizationRequest extends Destination {
   readonly codeChallengeMethod: string
   /** `openbanking_intent_id`. */
   readonly consentId: string | undefined
+  /** `prompt` with `login`: whoever is logged in is asked again (OpenID Connect Core §3.1.2.1). */
+  readonly asksAgain: boolean
 }
 
 /** Refused; told to the application where there is a `destination`, and to the account holder where there is none. */
@@ -58,6 +60,7 @@ export function readAuthorizationRequest(server: AuthorizationServer, parameters
     codeChallenge: read('code_challenge'),
     codeChallengeMethod,
     consentId: consentIdOf(object?.claims.claims ?? parseJson(parameters.claims)),
+    asksAgain: (read('prompt') ?? '').split(' ').includes('login'),
   }
 }
 

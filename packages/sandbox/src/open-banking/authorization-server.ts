@@ -58,6 +58,8 @@ export interface OpenBankingStore {
   readonly pushedRequests: BoundedMap<PushedRequest>
   /** Requests whose account holder has not decided yet. */
   readonly sessions: BoundedMap<AuthorizationSession>
+  /** Subjects of the browsers that are logged in, by their cookie (`settings.singleSignOn`). */
+  readonly browsers: BoundedMap<string>
   /** Kept for ever, as table IDN_OIDC_JTI is (wso2/product-is#7608); a million here. */
   readonly usedJtis: BoundedMap<true>
   /** Refresh tokens being exchanged at this moment. */
@@ -112,6 +114,7 @@ export function createOpenBankingStore(client: RegisteredClient, tokens: AccessT
     consents: new Consents(tokens),
     pushedRequests: new BoundedMap(10_000),
     sessions: new BoundedMap(10_000),
+    browsers: new BoundedMap(10_000),
     usedJtis: new BoundedMap(1_000_000),
     refreshing: new Set(),
   }

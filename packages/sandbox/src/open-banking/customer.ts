@@ -27,6 +27,8 @@ export interface Visited {
 /** Where the bank is. */
 interface Bank {
   readonly origin: string
+  /** Where it is reached without TLS; the same pages. */
+  readonly plainOrigin: string
   readonly ca: string
   readonly connectTo: { readonly host: string; readonly port: number }
 }
@@ -39,12 +41,17 @@ const mostSteps = 10
  * @throws Error when the bank shows an error page, refuses the login, or goes round in circles
  */
 export async function visit(bank: Bank, authorizationUrl: string, visit: Visit): Promise<Visited> {
-  let step: Step = { method: 'GET', url: authorizationUrl }
+  let step: Step = { method: 'GET', url: securely(bank, authorizationUrl) }
   for (let count = 0; count < mostSteps; count++) {
     if (new URL(step.url).origin !== bank.origin) return { url: step.url, form: step.form }
     step = await next(bank, step, visit)
   }
   throw new Error(`the bank's pages do not end after ${mostSteps} steps`)
+}
+
+function securely({ plainOrigin, origin }: Bank, authorizationUrl: string): string {
+  const { origin: given, pathname, search } = new URL(authorizationUrl)
+  return given === plainOrigin ? origin + pathname + search : authorizationUrl
 }
 
 interface Step {

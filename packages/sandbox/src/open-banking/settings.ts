@@ -32,6 +32,8 @@ export interface OpenBankingSettings {
   jarm: boolean
   /** Where errors of the hybrid flow are; some paths of the real server use the query. Default `fragment`. */
   authorizationErrors: 'fragment' | 'query'
+  /** A browser that has logged in is not asked for a password until it logs out. Default false; the real server does so. */
+  singleSignOn: boolean
   /** Cut the TLS connection of a missing or foreign certificate instead of answering. Default false. */
   refuseInHandshake: boolean
   /** `opaque`: the active token is returned again; `jwt`: each request revokes the one before. */
@@ -92,6 +94,7 @@ export function openBankingSettings(overrides: Partial<OpenBankingSettings>): Op
     responseTypes: ['code id_token'],
     jarm: false,
     authorizationErrors: 'fragment',
+    singleSignOn: false,
     refuseInHandshake: false,
     accessTokenFormat: 'jwt',
     accessTokenLifetimeSeconds: 3600,

@@ -6,12 +6,14 @@ import { type AccountHolder, accountHolders } from '../open-banking/account-hold
 import { authorizationRoutes } from '../open-banking/authorization-endpoint.js'
 import { type AuthorizationServer, approve } from '../open-banking/authorization-server.js'
 import { type Visit, type Visited, visit } from '../open-banking/customer.js'
+import { endSessionPath } from '../open-banking/end-session.js'
 import type { OpenBankingInstallation, OpenBankingSystem } from '../open-banking/open-banking-system.js'
 import { answerPushedRequest, answerPushedRequestOf4 } from '../open-banking/pushed-authorization.js'
 import { answerIntrospection, answerRevocation } from '../open-banking/revocation.js'
 import { openBankingSettings } from '../open-banking/settings.js'
 import { answerTokenRequest } from '../open-banking/token-endpoint.js'
 import { answerUserinfo } from '../open-banking/userinfo.js'
+import type { ReceivedRequest } from '../record.js'
 import { type Route, startServer } from '../server.js'
 import { createSystem, createSystemState, type StartedSystem, type SystemContext } from '../system.js'
 import type { StartedApiManager } from './wso2-api-manager.js'
@@ -29,6 +31,13 @@ export interface Wso2IdentityServer extends OpenBankingSystem {
   readonly issuer: string
   /** Where customers log in and decide about a consent; its pages work without script. */
   readonly authorizationEndpoint: string
+  /** Where they log out (OpenID Connect RP-Initiated Logout); it sends them back to a registered redirect URI. */
+  readonly endSessionEndpoint: string
+  /**
+   * The two endpoints above for a browser that does not trust the sandbox's CA: the same pages by plain HTTP on loopback,
+   * and nothing else. A client that is told these as its endpoints goes on to push requests, get tokens and call the API by TLS.
+   */
+  readonly plainHttp: { readonly authorizationEndpoint: string; readonly endSessionEndpoint: string }
   /** Where requests are pushed at Identity Server 7, with Open Banking 4.x. */
   readonly pushedAuthorizationRequestEndpoint: string
   /** Where they are pushed with Open Banking 3.0.0, which demands PKCE, `nbf` and `exp` within an hour. */
@@ -61,17 +70,28 @@ export async function startWso2IdentityServer(
   const state = { ...createSystemState(context.requestLimit), tokens: installation.store.tokens }
   const settings = openBankingSettings({})
   const routes: Route[] = []
-  const { port, close } = await startServer({
-    ...context,
+  const shared = { ...context, faults: state.faults, record: (request: ReceivedRequest) => state.record.add(request) }
+  const secure = await startServer({
+    ...shared,
     certificate: context.authority.issueServer(['localhost', '127.0.0.1']),
-    faults: state.faults,
     routes,
-    record: request => state.record.add(request),
     requestClientCertificate: true,
     refuseInHandshake: () => settings.refuseInHandshake,
   })
+  const plainRoutes: Route[] = []
+  const plain = await startServer({
+    ...shared,
+    port: 0,
+    certificate: undefined,
+    routes: plainRoutes,
+    requestClientCertificate: false,
+  })
+  const close = async () => {
+    await Promise.all([secure.close(), plain.close()])
+  }
   apiManager.onApiRequest = request => state.record.add(request)
-  const origin = `https://localhost:${port}`
+  const origin = `https://localhost:${secure.port}`
+  const plainOrigin = `http://localhost:${plain.port}`
   const server: AuthorizationServer = {
     issuer: `${origin}/oauth2/token`,
     settings,
@@ -81,19 +101,22 @@ export async function startWso2IdentityServer(
     acceptsJson: true,
     defaultScope: undefined,
   }
-  routes.push(...endpoints(server, origin))
+  plainRoutes.push(...authorizationRoutes(server))
+  routes.push(...plainRoutes, ...endpoints(server, origin))
   const { client } = installation.store
-  const connectTo = { host: context.host, port }
+  const connectTo = { host: context.host, port: secure.port }
   const system: Wso2IdentityServer = createSystem(state, {
     name: 'wso2IdentityServer' as const,
     origin,
     issuer: server.issuer,
     tokenEndpoint: server.issuer,
-    authorizationEndpoint: `${origin}/oauth2/authorize`,
+    ...frontChannel(origin),
+    plainHttp: frontChannel(plainOrigin),
     pushedAuthorizationRequestEndpoint: `${origin}/oauth2/par`,
     pushedAuthorizationRequestEndpointOf3: `${origin}${par3}`,
     accountHolders,
-    visit: (url: string, how: Visit = {}) => visit({ origin, ca: context.authority.cert, connectTo }, url, how),
+    visit: (url: string, how: Visit = {}) =>
+      visit({ origin, plainOrigin, ca: context.authority.cert, connectTo }, url, how),
     revocationEndpoint: `${origin}/oauth2/revoke`,
     introspectionEndpoint: `${origin}/oauth2/introspect`,
     jwksUri: `${origin}/oauth2/jwks`,
@@ -122,6 +145,11 @@ export async function startWso2IdentityServer(
   return { system, close }
 }
 
+/** What browsers are sent to. */
+function frontChannel(origin: string) {
+  return { authorizationEndpoint: `${origin}/oauth2/authorize`, endSessionEndpoint: `${origin}${endSessionPath}` }
+}
+
 const par3 = '/api/openbanking/push-authorization/par'
 
 function endpoints(server: AuthorizationServer, origin: string): Route[] {
@@ -130,7 +158,6 @@ function endpoints(server: AuthorizationServer, origin: string): Route[] {
     name => `/oauth2/token/.well-known/${name}`,
   )
   return [
-    ...authorizationRoutes(server),
     {
       kind: 'pushed-authorization',
       method: 'POST',
@@ -175,6 +202,7 @@ function metadata({ issuer, settings }: AuthorizationServer, origin: string): ob
     issuer,
     token_endpoint: issuer,
     authorization_endpoint: `${origin}/oauth2/authorize`,
+    end_session_endpoint: `${origin}${endSessionPath}`,
     pushed_authorization_request_endpoint: `${origin}/oauth2/par`,
     revocation_endpoint: `${origin}/oauth2/revoke`,
     introspection_endpoint: `${origin}/oauth2/introspect`,
