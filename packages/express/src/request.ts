@@ -1,0 +1,100 @@
+/** What a request of an app with `grantkit()` has: its user, and the ways in and out. */
+import type { AuthorizationRequestOptions, IdTokenClaims, TokenSource } from '@grantkit/core'
+import type { AskedFor } from './step-up.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The user of this request, and the ways in and out; put there by `grantkit()`. */
+      grantkit: RequestGrantKit
+    }
+  }
+}
+
+/** The user of a request, and the ways in and out. */
+export interface RequestGrantKit {
+  /** Who is logged in; `undefined` where nobody is. */
+  readonly user: User | undefined
+  /** The application's own token source, where `grantkit({ application })` was given one. */
+  readonly application: TokenSource | undefined
+  /**
+   * Answers this request by sending the browser to the server, to log in. What it asks for beside what `grantkit()` was
+   * told is in the options; scope that the session has been granted at an earlier step-up is asked for again.
+   *
+   * @throws TypeError naming the option, whatever `createAuthorizationRequest()` throws
+   */
+  login(options?: LoginOptions): Promise<void>
+  /**
+   * Where a browser begins such a login: an absolute URL for a link, or for a front end to navigate to. What it asks for is
+   * sealed in it, so that nobody can make a user ask for something else. Good for an hour; afterwards it is a login
+   * like any other.
+   *
+   * @throws TypeError naming the option, or `paths.login` where the app has no such route
+   */
+  loginUrl(options?: LoginOptions): Promise<string>
+  /**
+   * Answers this request by ending the session and sending the browser on.
+   *
+   * @throws TypeError naming the option, TokenStoreError where the session may still be there
+   */
+  logout(options?: LogoutOptions): Promise<void>
+}
+
+/** A user who is logged in. */
+export interface User {
+  /** What the ID token of the login said, checked; or what `onLogin` has made of it. Without `openid` in the scope it is empty. */
+  readonly claims: UserClaims
+  /** The user's tokens, for any HTTP client; renewed by itself. */
+  readonly tokenSource: TokenSource
+  /** What was granted at the login, single blanks between its values; `undefined` where neither side named any. */
+  readonly scope: string | undefined
+  /** When the session began, in epoch milliseconds. */
+  readonly loggedInAt: number
+}
+
+/** Claims of a user, by their names in the ID token. */
+export type UserClaims = Readonly<Partial<IdTokenClaims>>
+
+/** What a login asks for, beside what `grantkit()` was told. */
+export interface LoginOptions
+  extends Pick<
+    AuthorizationRequestOptions,
+    'scope' | 'acrValues' | 'maxAgeSeconds' | 'prompt' | 'loginHint' | 'uiLocales'
+  > {
+  /**
+   * The page of this app where the browser goes afterwards, as it sees it: path, query and fragment. Default: the page that
+   * was asked for, or from which a script has asked, where that can be told; else the start page.
+   */
+  readonly returnTo?: string | undefined
+}
+
+/** How a session ends. */
+export interface LogoutOptions {
+  /** The page of this app where the browser goes afterwards. Default: `logout.redirectTo` of `grantkit()`. */
+  readonly returnTo?: string | undefined
+}
+
+/** What guards and error pages have to know of a request beside what a handler has. */
+export interface RequestState {
+  /** What the last login asked for, and when that was; `undefined` where nobody is logged in. */
+  readonly lastLogin: { readonly askedFor: AskedFor | undefined; readonly loggedInAt: number } | undefined
+  /** Whether there is a route that a browser can be sent to. */
+  readonly hasLoginRoute: boolean
+  /** In epoch milliseconds. */
+  now(): number
+}
+
+const states = new WeakMap<RequestGrantKit, RequestState>()
+
+/** Puts on a request what a handler is to find there. */
+export function equipRequest(request: object, grantkit: RequestGrantKit, state: RequestState): void {
+  states.set(grantkit, state)
+  ;(request as Express.Request).grantkit = grantkit
+}
+
+/** What `grantkit()` has put on a request; `undefined` where none has seen it. */
+export function equipmentOf(request: object): (RequestState & { readonly grantkit: RequestGrantKit }) | undefined {
+  const { grantkit } = request as Partial<Express.Request>
+  const state = grantkit && states.get(grantkit)
+  return state && { ...state, grantkit }
+}

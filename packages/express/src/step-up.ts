@@ -1,0 +1,171 @@
+/** What a login asks for beyond what every login of the app does, and how that travels (RFC 9470 §4, RFC 6749 §6). */
+import type { AuthorizationRequestOptions, Client, JsonValue } from '@grantkit/core'
+import { ValidationError } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError, type Seal } from '@grantkit/core/kit'
+
+/** What one login is to ask for beside what every login does. JSON. */
+export interface Wanted {
+  readonly scope?: readonly string[] | undefined
+  /** Levels of authentication one of which is wanted, the preferred one first. */
+  readonly acrValues?: readonly string[] | undefined
+  /** How long ago the user may have authenticated, in seconds. */
+  readonly maxAgeSeconds?: number | undefined
+  readonly prompt?: readonly string[] | undefined
+  readonly loginHint?: string | undefined
+  readonly uiLocales?: readonly string[] | undefined
+}
+
+/** What a login has asked for, all in all: kept with its session, so that the same is not asked for again at once. JSON. */
+export interface AskedFor {
+  readonly scope: readonly string[]
+  /** Of `scope`, what was asked for by this session's step-ups and not by every login. */
+  readonly furtherScope: readonly string[]
+  readonly acrValues: readonly string[]
+  readonly maxAgeSeconds?: number | undefined
+}
+
+/** Names of what a program may want of a login. */
+export const wantedNames = ['scope', 'acrValues', 'maxAgeSeconds', 'prompt', 'loginHint', 'uiLocales'] as const
+
+/** As programs give it: text or lists. */
+export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedNames)[number]>
+
+/**
+ * What a program wants of a login.
+ *
+ * @throws TypeError naming the option
+ */
+export function wantedOf(maker: string, options: WantedOptions): Wanted {
+  checkOptions(maker, options, wantedNames)
+  const { maxAgeSeconds, loginHint } = options
+  if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
+  if (loginHint !== undefined) checkText('loginHint', loginHint)
+  return defined({
+    scope: words('scope', options.scope),
+    acrValues: words('acrValues', options.acrValues),
+    maxAgeSeconds,
+    prompt: words('prompt', options.prompt),
+    loginHint,
+    uiLocales: words('uiLocales', options.uiLocales),
+  })
+}
+
+/** A text's words, or a list's. */
+function words(option: string, value: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' && !(Array.isArray(value) && value.every(one => typeof one === 'string')))
+    throw optionError(option, 'must be a string or a list of strings')
+  return [value].flat().flatMap(one => one.split(/\s+/).filter(word => word !== ''))
+}
+
+/** The session that a login takes the place of, as far as it says what to ask for. */
+export interface SessionBefore {
+  readonly askedFor?: AskedFor | undefined
+  /** As granted. */
+  readonly scope?: string | undefined
+}
+
+/**
+ * What every login of the app asks for, what this one is to ask for beside it, and the scope that an earlier step-up of
+ * the same session has brought: a login that only renews the session takes nothing away.
+ *
+ * @param configured what every login asks for
+ */
+export function askFor<Options extends Partial<AuthorizationRequestOptions>>(
+  client: Client,
+  configured: Options,
+  wanted: Wanted,
+  before?: SessionBefore,
+): { readonly options: Options; readonly askedFor: AskedFor } {
+  const everyLogin = words('scope', configured.scope) ?? []
+  const granted = new Set(words('scope', before?.scope))
+  const kept = before?.askedFor?.furtherScope.filter(one => granted.has(one)) ?? []
+  const scope = [...new Set([...everyLogin, ...kept, ...(wanted.scope ?? [])])]
+  const ages = [configured.maxAgeSeconds, wanted.maxAgeSeconds].filter(age => age !== undefined)
+  const maxAgeSeconds = ages.length === 0 ? undefined : Math.min(...ages)
+  const { prompt, loginHint, uiLocales } = wanted
+  const options = {
+    ...configured,
+    ...defined({ prompt, loginHint, uiLocales, maxAgeSeconds, scope: scope.length === 0 ? undefined : scope }),
+    ...(wanted.acrValues && acrOptions(client, configured, wanted.acrValues)),
+  }
+  const { acrValues, essentialAcr } = options
+  return {
+    options,
+    askedFor: defined({
+      scope,
+      furtherScope: scope.filter(one => !everyLogin.includes(one)),
+      acrValues: [essentialAcr ?? [], words('acrValues', acrValues) ?? []].flat(),
+      maxAgeSeconds,
+    }),
+  }
+}
+
+/**
+ * As an essential claim where the server is known to read it, so that it says by itself that it cannot; else by
+ * `acr_values`. Never by both: what a server makes of that is not specified (OpenID Connect Core §5.5.1.1).
+ */
+function acrOptions(
+  { provider }: Client,
+  { claims, essentialAcr }: Partial<AuthorizationRequestOptions>,
+  acrValues: readonly string[],
+): Partial<AuthorizationRequestOptions> {
+  const { acr, ...idToken } = claims?.id_token ?? {}
+  const readsClaims =
+    provider.metadata.claims_parameter_supported === true || essentialAcr !== undefined || acr !== undefined
+  if (!readsClaims) return { acrValues }
+  const others = acr === undefined ? claims : { ...claims, id_token: idToken }
+  return { acrValues: undefined, essentialAcr: acrValues, claims: others }
+}
+
+/** How long ago a login may have been that is not to be asked for again. */
+const justNowMs = 30_000
+
+/**
+ * Whether the session has come of a login that asked for the same a moment ago: another one would bring the same again, and
+ * the browser go round in circles.
+ */
+export function wasJustAskedFor(
+  wanted: Wanted,
+  lastLogin: { readonly askedFor?: AskedFor | undefined; readonly loggedInAt: number } | undefined,
+  now: number,
+): boolean {
+  if (lastLogin === undefined || now - lastLogin.loggedInAt >= justNowMs) return false
+  const { scope = [], acrValues = [], maxAgeSeconds = Number.POSITIVE_INFINITY } = lastLogin.askedFor ?? {}
+  return (
+    (wanted.scope ?? []).every(one => scope.includes(one)) &&
+    (wanted.acrValues ?? []).every(one => acrValues.includes(one)) &&
+    maxAgeSeconds <= (wanted.maxAgeSeconds ?? Number.POSITIVE_INFINITY)
+  )
+}
+
+/** How long a link that asks for something does so. */
+const lifetimeMs = 3_600_000
+
+/** Seals what a link is to ask for: `undefined` where that is nothing. */
+export async function sealWanted(seal: Seal, app: string, wanted: Wanted, now: number): Promise<string | undefined> {
+  if (Object.keys(wanted).length === 0) return undefined
+  return seal.seal({ wanted: wanted as JsonValue, expiresAt: now + lifetimeMs }, headerOf(app))
+}
+
+/**
+ * What a link asks for; nothing once it has become too old.
+ *
+ * @throws ValidationError where nobody has sealed it: it was made up, or a key is gone
+ */
+export async function openWanted(seal: Seal, app: string, sealed: string | undefined, now: number): Promise<Wanted> {
+  if (sealed === undefined) return {}
+  const opened = await seal.open(sealed, headerOf(app))
+  if (opened === undefined) throw new ValidationError('login_link', 'what it asks for was not sealed by this app')
+  const { wanted, expiresAt } = opened as unknown as { wanted: Wanted; expiresAt: number }
+  return now < expiresAt ? wanted : {}
+}
+
+/** @param app what tells this app from another that has the same keys */
+function headerOf(app: string): Readonly<Record<string, string>> {
+  return { typ: 'grantkit-login', app }
+}
+
+function defined<Members extends object>(members: Members): Members {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Members
+}
