@@ -37,6 +37,8 @@ export interface Wso2OpenBankingOptions {
   readonly revocationEndpoint?: string | undefined
   /** Where claims of a customer are. Default: `/oauth2/userinfo` beside a token endpoint at `/oauth2/token`. */
   readonly userinfoEndpoint?: string | undefined
+  /** Where customers log out. Default: `/oidc/logout` on the host of a token endpoint at `/oauth2/token`. */
+  readonly endSessionEndpoint?: string | undefined
   /** Where logins on another device begin. Default: `/oauth2/device_authorize` beside a token endpoint at `/oauth2/token`. */
   readonly deviceAuthorizationEndpoint?: string | undefined
   /** Where logins without a browser begin (CIBA). Default: `/oauth2/ciba` beside a token endpoint at `/oauth2/token`. */
@@ -60,6 +62,7 @@ const endpoints = {
   jwksUri: { name: 'jwks_uri', beside: 'jwks' },
   revocationEndpoint: { name: 'revocation_endpoint', beside: 'revoke' },
   userinfoEndpoint: { name: 'userinfo_endpoint', beside: 'userinfo' },
+  endSessionEndpoint: { name: 'end_session_endpoint', beside: '../oidc/logout' },
   deviceAuthorizationEndpoint: { name: 'device_authorization_endpoint', beside: 'device_authorize' },
   backchannelAuthenticationEndpoint: { name: 'backchannel_authentication_endpoint', beside: 'ciba' },
   registrationEndpoint: { name: 'registration_endpoint', beside: undefined },

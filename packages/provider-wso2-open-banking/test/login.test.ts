@@ -57,6 +57,7 @@ describe('the metadata', () => {
       jwks_uri: 'https://is.example.com:9446/oauth2/jwks',
       revocation_endpoint: 'https://is.example.com:9446/oauth2/revoke',
       userinfo_endpoint: 'https://is.example.com:9446/oauth2/userinfo',
+      end_session_endpoint: 'https://is.example.com:9446/oidc/logout',
       device_authorization_endpoint: 'https://is.example.com:9446/oauth2/device_authorize',
       backchannel_authentication_endpoint: 'https://is.example.com:9446/oauth2/ciba',
     })
@@ -76,6 +77,7 @@ describe('the metadata', () => {
     'jwksUri',
     'revocationEndpoint',
     'userinfoEndpoint',
+    'endSessionEndpoint',
     'deviceAuthorizationEndpoint',
     'backchannelAuthenticationEndpoint',
   ] as const)('takes %s as given, and https alone', option => {
@@ -92,6 +94,7 @@ describe('the metadata', () => {
     const { body } = await transport({ method: 'GET', url: bank.identityServer.discoveryUrl, headers: {} })
     const discovered = JSON.parse(new TextDecoder().decode(body))
     const names = ['issuer', 'token_endpoint', 'authorization_endpoint', 'jwks_uri', 'revocation_endpoint'] as const
+    expect(discovered.end_session_endpoint).toBe(provider.metadata.end_session_endpoint)
     for (const name of names) expect(discovered[name], name).toBe(provider.metadata[name])
   })
 })
