@@ -23,6 +23,7 @@ const coreInOrder = [
   'received',
   'algorithms',
   'keys',
+  'signer',
   'verification',
   'authorities',
   'certificate',

@@ -1,7 +1,7 @@
 /** Assertions: signed JWTs by which a client says who it is (RFC 7521 §4.2, RFC 7523 as updated by RFC 10070). */
 import { randomUUID } from 'node:crypto'
 import { type Clock, msToSeconds } from './clock.js'
-import type { Signer } from './keys.js'
+import type { Signer } from './signer.js'
 
 /** What an assertion says; every member of `header` and `claims` is sent beside the protocol's own. */
 export interface Assertion {

@@ -8,11 +8,11 @@ import { type Clock, msToSeconds, systemClock } from './clock.js'
 import { checkIsClient } from './endpoints/check-client.js'
 import { ValidationError } from './errors.js'
 import { ServerKeys, serverKeys } from './jwks.js'
-import type { Signer } from './keys.js'
 import { checkBoolean, checkFunction, checkObject, checkOptions, checkText, optionError } from './options.js'
 import { checkServerSignature } from './server-signature.js'
 import { shownName } from './shown-value.js'
 import type { JwtHeader } from './signed-jwt.js'
+import type { Signer } from './signer.js'
 import { isSameAlgorithm, isSigningAlgorithm } from './verification.js'
 
 /** A member of the header that both sides have to understand. */

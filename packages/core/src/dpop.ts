@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import type { SigningAlgorithm } from './algorithms.js'
 import { msToSeconds } from './clock.js'
-import { generatePrivateKey, type Jwk, jwkThumbprint, localSigner, type PrivateKey } from './keys.js'
+import { type Jwk, jwkThumbprint, type PrivateKey } from './keys.js'
 import { checkOptions, optionError, parseUrl } from './options.js'
 import { sha256 } from './secret.js'
+import { generatePrivateKey, localSigner } from './signer.js'
 
 /** The key that tokens are bound to. */
 export interface DpopKeyOptions {

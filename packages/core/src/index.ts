@@ -40,15 +40,8 @@ export type {
 export type { Clock } from './clock.js'
 export type { Secret } from './secret.js'
 export type { MacAlgorithm, SigningAlgorithm } from './algorithms.js'
-export {
-  type ExternalSigner,
-  type Jwk,
-  jwkThumbprint,
-  type PrivateKey,
-  type Signer,
-  type SignerOptions,
-  signer,
-} from './keys.js'
+export { type Jwk, jwkThumbprint, type PrivateKey } from './keys.js'
+export { type ExternalSigner, type Signer, type SignerOptions, signer } from './signer.js'
 export {
   type ClientCertificate,
   type ClientCertificateOptions,

@@ -7,9 +7,9 @@ import { msToSeconds } from './clock.js'
 import type { Connection } from './connection.js'
 import type { EndpointRequest } from './endpoint-request.js'
 import { GrantKitError } from './errors.js'
-import type { Signer } from './keys.js'
 import { checkObject, checkOptions, checkText, optionError } from './options.js'
 import type { Provider } from './provider.js'
+import type { Signer } from './signer.js'
 
 /** What is asked for, and who vouches for it. */
 export interface RegistrationRequestOptions {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { type Assertion, signAssertion } from '../src/assertion.js'
-import { signer } from '../src/keys.js'
+import { signer } from '../src/signer.js'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const now = 1_760_000_000_999

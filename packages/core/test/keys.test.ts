@@ -10,7 +10,8 @@ import {
 import { inspect } from 'node:util'
 import { calculateJwkThumbprint, exportJWK, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { jwkThumbprint, type SignerOptions, secretSigner, signer } from '../src/keys.js'
+import { jwkThumbprint } from '../src/keys.js'
+import { type SignerOptions, secretSigner, signer } from '../src/signer.js'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { clientCertificate } from '../src/certificate.js'
-import { signer } from '../src/keys.js'
 import { readPem } from '../src/pem.js'
+import { signer } from '../src/signer.js'
 import { refusal } from './answering.js'
 import { issue } from './fixtures/certificates.js'
 

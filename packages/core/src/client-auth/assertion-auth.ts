@@ -1,9 +1,9 @@
 /** What the two methods by assertion have in common: options, checks, the parameters sent (RFC 7523 §2.2). */
 import { type Assertion, protectedClaims, protectedHeaders, signAssertion } from '../assertion.js'
-import type { Signer } from '../keys.js'
 import { type EndpointName, statedList } from '../metadata.js'
 import { checkNumber, checkText, optionError } from '../options.js'
 import type { Parameters, Provider } from '../provider.js'
+import type { Signer } from '../signer.js'
 import type { Authenticated, AuthenticationContext } from './client-auth.js'
 
 /** What an assertion says, where it is not what the provider says it should. */

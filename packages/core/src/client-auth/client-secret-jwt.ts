@@ -1,8 +1,8 @@
 /** `client_secret_jwt`: an assertion under a MAC keyed by the client secret (RFC 7523 §2.2, OpenID Connect Core §9). */
 import type { MacAlgorithm } from '../algorithms.js'
-import { secretSigner } from '../keys.js'
 import { checkOptions } from '../options.js'
 import type { Secret } from '../secret.js'
+import { secretSigner } from '../signer.js'
 import {
   type AssertionOptions,
   assertionOptionNames,

@@ -1,6 +1,7 @@
 /** `private_key_jwt`: an assertion signed by the client's private key (RFC 7523 §2.2, OpenID Connect Core §9). */
-import { signer as createSigner, type SignerOptions } from '../keys.js'
+
 import { checkOptions } from '../options.js'
+import { signer as createSigner, type SignerOptions } from '../signer.js'
 import {
   type AssertionOptions,
   assertionOptionNames,

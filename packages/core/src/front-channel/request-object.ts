@@ -14,10 +14,10 @@ import {
 import { checkRequestLifetime } from '../define-provider.js'
 import { GrantKitError, isGrantKitError, ValidationError } from '../errors.js'
 import { serverKeys } from '../jwks.js'
-import type { Signer } from '../keys.js'
 import { statedList } from '../metadata.js'
 import { checkObject, checkOptions, checkText, oneOf, optionError } from '../options.js'
 import type { Parameters } from '../provider.js'
+import type { Signer } from '../signer.js'
 import { type AuthorizationParameters, asText } from './authorization-parameters.js'
 
 /** How the request is signed. */

@@ -7,10 +7,10 @@ import {
   checkAssertionOptions,
   readClaims,
 } from '../client-auth/assertion-auth.js'
-import type { Signer } from '../keys.js'
 import { checkCredential, checkFunction, checkOptions, checkText, optionError } from '../options.js'
 import type { Parameters } from '../provider.js'
 import { fingerprint, identityOf, type Secret, sha256 } from '../secret.js'
+import type { Signer } from '../signer.js'
 import { type Grant, type GrantContext, type GrantOptions, grantOptionNames, grantParameters } from './grant.js'
 import { checkPresented, identityOfPresented, readPresented } from './presented-token.js'
 

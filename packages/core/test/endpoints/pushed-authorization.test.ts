@@ -8,8 +8,8 @@ import {
   type AuthorizationRequestOptions,
   createAuthorizationRequest,
 } from '../../src/front-channel/authorization-request.js'
-import { signer } from '../../src/keys.js'
 import type { AuthorizationServerMetadata } from '../../src/metadata.js'
+import { signer } from '../../src/signer.js'
 import { type Answer, answering, clientOf, failure, formOf, provider } from '../answering.js'
 import { keyFor } from '../openid-server.js'
 

@@ -12,8 +12,8 @@ import {
   updateRegistration,
 } from '../../src/endpoints/registration.js'
 import { isGrantKitError } from '../../src/errors.js'
-import { signer } from '../../src/keys.js'
 import type { RegistrationRules } from '../../src/provider.js'
+import { signer } from '../../src/signer.js'
 import type { TransportRequest } from '../../src/transport.js'
 import { type Answer, answering, failure, issuer, provider } from '../answering.js'
 

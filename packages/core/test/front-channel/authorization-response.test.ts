@@ -8,7 +8,7 @@ import type { AuthorizationRequestOptions } from '../../src/front-channel/author
 import { readAuthorizationResponse } from '../../src/front-channel/authorization-response.js'
 import type { AuthorizationTransaction } from '../../src/front-channel/transaction.js'
 import type { Grant } from '../../src/grants/grant.js'
-import { signer } from '../../src/keys.js'
+import { signer } from '../../src/signer.js'
 import { failure } from '../answering.js'
 import { issue } from '../fixtures/certificates.js'
 import { claims, issuer, keyFor } from '../openid-server.js'

@@ -8,9 +8,9 @@ import {
 } from '../../src/front-channel/authorization-request.js'
 import type { RequestObjectOptions } from '../../src/front-channel/request-object.js'
 import type { SigningAlgorithm } from '../../src/index.js'
-import { signer } from '../../src/keys.js'
 import type { AuthorizationServerMetadata } from '../../src/metadata.js'
 import type { Conform } from '../../src/provider.js'
+import { signer } from '../../src/signer.js'
 import { type Answer, answering, clientOf, failure, provider, refusal } from '../answering.js'
 import { keyFor } from '../openid-server.js'
 
