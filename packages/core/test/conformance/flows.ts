@@ -14,6 +14,9 @@ export const hybrid: Flow = { request: { responseType: 'code id_token' } }
 /** The same, by form post. */
 export const hybridFormPost: Flow = { request: { responseType: 'code id_token', responseMode: 'form_post' } }
 
+/** OpenID Connect, the answer signed (JARM). */
+export const jarm: Flow = { request: { responseMode: 'query.jwt' } }
+
 /** FAPI 1.0 Advanced: pushed and signed request, `code id_token`, PS256, private_key_jwt, certificate-bound tokens. */
 export const fapi1: Flow = {
   settings: {

@@ -1,6 +1,6 @@
 /** What a hostile or broken server may send, whether or not a test plan has thought of it. */
 import type { Misbehaviour } from '@grantkit/sandbox'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { requestUserInfo } from '../../src/index.js'
 import {
   basic,
@@ -12,6 +12,7 @@ import {
   fapi2MessageSigning,
   hybrid,
   hybridFormPost,
+  jarm,
 } from './flows.js'
 import {
   begin,
@@ -21,14 +22,11 @@ import {
   type Flow,
   logIn,
   type Moment,
+  misbehaving,
   refusalOf,
   type Scene,
 } from './scene.js'
 
-let scene: Scene
-afterEach(() => scene?.sandbox.stop())
-
-const jarm: Flow = { request: { responseMode: 'query.jwt' } }
 const jarmFragment: Flow = { request: { responseMode: 'fragment.jwt' } }
 const jarmFormPost: Flow = { request: { responseMode: 'form_post.jwt' } }
 const flows = {
@@ -48,7 +46,7 @@ const flows = {
 
 describe('the good way', () => {
   test.each(Object.entries(flows))('%s', async (_name, flow) => {
-    scene = await begin(flow)
+    await using scene = await begin(flow)
     const tokenSet = await logIn(scene)
     expect(tokenSet.idTokenClaims?.sub).toBe('alice')
     expect(await callApi(scene)).toBe(200)
@@ -69,7 +67,7 @@ const jwt: readonly [string, string | RegExp][] = [
   ['exp as text', 'exp'],
   ['not yet valid', 'nbf'],
   ['alg none', 'alg'],
-  ['empty signature', /^(signature|jwt)$/],
+  ['empty signature', 'signature'],
   ['bad signature', 'signature'],
   ['HS256 with the public key', 'alg'],
   ['HS256 with the client secret', 'alg'],
@@ -85,7 +83,8 @@ const jwt: readonly [string, string | RegExp][] = [
   ['two parts', 'jwt'],
   ['claims as array', 'jwt'],
   ['claims not JSON', 'jwt'],
-  ['deep claims', /^(jwt|response|id_token)$/],
+  // by the browser it is too long to be looked at
+  ['deep claims', /^(jwt|response)$/],
 ]
 
 const idToken: readonly [string, string | RegExp][] = [
@@ -100,18 +99,17 @@ const idToken: readonly [string, string | RegExp][] = [
   ['iat in the future', 'iat'],
   ['wrong nonce', 'nonce'],
   ['missing nonce', 'nonce'],
-  ['weak key', /^(signature|kid)$/],
+  ['weak key', 'kid'],
   ['encrypted with RSA1_5', 'encryption'],
   ['encrypted to another key', 'encryption'],
   ['encrypted and not signed', 'encryption'],
   ['encrypted and compressed', 'encryption'],
-  ["a stranger's", /^(signature|iss)$/],
+  ["a stranger's", 'signature'],
 ]
 
 const refused = (prefix: string, flow: Flow, moment: Moment, rows: readonly [string, string | RegExp][]) =>
   test.each(rows)(`${prefix}: %s`, async (name, check) => {
-    scene = await begin(flow)
-    scene.openid.misbehave(`${prefix}: ${name}` as Misbehaviour, { times: Number.POSITIVE_INFINITY })
+    await using scene = await misbehaving(flow, `${prefix}: ${name}` as Misbehaviour)
     await expectRefusedLogin(scene, check, moment)
   })
 
@@ -120,7 +118,7 @@ describe('an ID token in front', () => {
     ...idToken,
     ['wrong c_hash', 'c_hash'],
     ['missing c_hash', 'c_hash'],
-    ['huge claims', /^(jwt|response|id_token)$/],
+    ['huge claims', 'response'],
     ['wrong s_hash', 's_hash'],
   ])
 })
@@ -141,6 +139,33 @@ describe('a signed answer', () => {
   ])
 })
 
+describe('signed claims of the user', () => {
+  const signed: Flow = { settings: { userinfoSignedResponseAlg: 'RS256' } }
+  // OpenID Connect Core §5.3.2: `iss` and `aud` should be there, `exp` may be
+  const optional: readonly string[] = ['missing iss', 'missing aud', 'missing exp']
+  const rows = jwt.filter(([name]) => !optional.includes(name) && name !== 'two parts')
+  const about = (scene: Scene) => requestUserInfo(scene.client, scene.users.for('alice'))
+
+  test.each(rows)('userinfo: %s', async (name, check) => {
+    await using scene = await begin(signed)
+    await logIn(scene)
+    scene.openid.misbehave(`userinfo: ${name}` as Misbehaviour)
+    expectValidationError(await refusalOf(() => about(scene)), check)
+  })
+
+  test.each<Misbehaviour>(['userinfo: two parts', 'userinfo: huge claims'])('%s', async misbehaviour => {
+    await using scene = await misbehaving(signed, misbehaviour)
+    await logIn(scene)
+    expect(await refusalOf(() => about(scene))).toMatchObject({ code: 'ERR_TOKEN_RESPONSE' })
+  })
+
+  test.each([...optional, 'aud as array', 'missing kid', 'duplicate claims'])('userinfo: %s is right', async name => {
+    await using scene = await misbehaving(signed, `userinfo: ${name}` as Misbehaviour)
+    await logIn(scene)
+    expect((await about(scene)).name).toBe('Alice Example')
+  })
+})
+
 describe('the second ID token of the hybrid flow', () => {
   test.each<[Misbehaviour, string]>([
     ['id-token: other sub', 'sub'],
@@ -149,8 +174,7 @@ describe('the second ID token of the hybrid flow', () => {
     ['id-token: wrong at_hash', 'at_hash'],
     ['id-token: bad signature', 'signature'],
   ])('%s', async (name, check) => {
-    scene = await begin(hybrid)
-    scene.openid.misbehave(name, { on: 'token' })
+    await using scene = await misbehaving(hybrid, name, { on: 'token' })
     await expectRefusedLogin(scene, check, 'at the token endpoint')
   })
 })
@@ -164,7 +188,7 @@ describe('an ID token that is encrypted', () => {
     }),
   }
   test('is read', async () => {
-    scene = await begin(encrypted)
+    await using scene = await begin(encrypted)
     expect((await logIn(scene)).idTokenClaims?.sub).toBe('alice')
   })
 
@@ -173,7 +197,7 @@ describe('an ID token that is encrypted', () => {
     ['encrypted to another key', 'encryption'],
     ['encrypted with RSA1_5', 'encryption'],
     ['encrypted and compressed', 'encryption'],
-    ['encrypted and not signed', /^(encryption|jwt)$/],
+    ['encrypted and not signed', 'encryption'],
     ['wrong iss', 'iss'],
     ['another key', 'signature'],
   ])
@@ -191,7 +215,7 @@ describe('what was asked for', () => {
       'openbanking_intent_id',
     ],
   ])('%o %s', async (flow, misbehaviour, check) => {
-    scene = await begin(flow)
+    await using scene = await begin(flow)
     await logIn(scene)
     scene.openid.misbehave(misbehaviour)
     expectValidationError(await refusalOf(() => logIn(scene)), check)
@@ -218,8 +242,7 @@ describe('what looks odd and is right', () => {
     [jarm, 'jarm: missing kid'],
     [jarm, 'jarm: duplicate claims'],
   ])('%o %s', async (flow, misbehaviour) => {
-    scene = await begin(flow)
-    scene.openid.misbehave(misbehaviour, { times: Number.POSITIVE_INFINITY })
+    await using scene = await misbehaving(flow, misbehaviour)
     await logIn(scene)
     expect(await callApi(scene)).toBe(200)
   })

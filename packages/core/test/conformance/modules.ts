@@ -1,7 +1,7 @@
 /** Modules of a test plan as tests: each is named as the plan names it, and runs in every kind of login the plan has. */
 import type { Misbehaviour } from '@grantkit/sandbox'
 import { expect, test } from 'vitest'
-import { begin, expectRefusedLogin, type Flow, logIn, type Moment, type Scene } from './scene.js'
+import { begin, expectRefusedLogin, type Flow, logIn, type Moment, misbehaving, type Scene } from './scene.js'
 
 /** The kinds of login a plan runs its modules in, by name. */
 export type Flows = Readonly<Record<string, Flow>>
@@ -12,8 +12,7 @@ export type Refused = readonly [misbehaviour: Misbehaviour, check: string | RegE
 /** Modules in which the login has to fail. */
 export function refuse(flows: Flows, moment: Moment, modules: Readonly<Record<string, Refused>>): void {
   each(flows, modules, async (flow, [misbehaviour, check]) => {
-    await using scene = await begun(flow)
-    scene.openid.misbehave(misbehaviour, { times: Number.POSITIVE_INFINITY })
+    await using scene = await misbehaving(flow, misbehaviour)
     await expectRefusedLogin(scene, check, moment)
   })
 }
@@ -21,8 +20,7 @@ export function refuse(flows: Flows, moment: Moment, modules: Readonly<Record<st
 /** Modules in which the login has to succeed all the same, and the API to be reached. */
 export function accept(flows: Flows, modules: Readonly<Record<string, Misbehaviour | undefined>>): void {
   each(flows, modules, async (flow, misbehaviour) => {
-    await using scene = await begun(flow)
-    if (misbehaviour !== undefined) scene.openid.misbehave(misbehaviour, { times: Number.POSITIVE_INFINITY })
+    await using scene = misbehaviour === undefined ? await begin(flow) : await misbehaving(flow, misbehaviour)
     expect((await logIn(scene)).accessToken).toBe(scene.openid.issuedTokens.at(-1)?.token)
   })
 }
@@ -30,7 +28,7 @@ export function accept(flows: Flows, modules: Readonly<Record<string, Misbehavio
 /** Modules with a course of their own. */
 export function run(flows: Flows, modules: Readonly<Record<string, (scene: Scene) => Promise<void>>>): void {
   each(flows, modules, async (flow, course) => {
-    await using scene = await begun(flow)
+    await using scene = await begin(flow)
     await course(scene)
   })
 }
@@ -42,14 +40,4 @@ function each<Row>(
 ): void {
   for (const [module, row] of Object.entries(modules))
     for (const [name, flow] of Object.entries(flows)) test(`${module} (${name})`, () => course(flow, row))
-}
-
-async function begun(flow: Flow): Promise<Scene & AsyncDisposable> {
-  const scene = await begin(flow)
-  return Object.assign(scene, {
-    async [Symbol.asyncDispose]() {
-      await scene.client.close()
-      await scene.sandbox.stop()
-    },
-  })
 }

@@ -1,16 +1,13 @@
 /** What somebody new gets wrong, and what they are told to do about it. */
 import type { Misbehaviour } from '@grantkit/sandbox'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createClient, discoverMetadata, readAuthorizationResponse } from '../../src/index.js'
 import { basic, fapi1, hybrid } from './flows.js'
-import { begin, type Flow, goOut, logIn, refusalOf, type Scene } from './scene.js'
-
-let scene: Scene
-afterEach(() => scene?.sandbox.stop())
+import { begin, type Flow, goOut, logIn, refusalOf } from './scene.js'
 
 const told = async (flow: Flow, misbehaviours: readonly Misbehaviour[] = []) => {
   const error = await refusalOf(async () => {
-    scene = await begin(flow, misbehaviours)
+    await using scene = await begin(flow, misbehaviours)
     await logIn(scene)
   })
   return (error as Error).message
@@ -35,7 +32,7 @@ describe('the registration', () => {
   })
 
   test('encryption, and no key', async () => {
-    scene = await begin(basic)
+    await using scene = await begin(basic)
     const { provider, id: clientId } = scene.client
     const metadata = { id_token_encrypted_response_alg: 'RSA-OAEP' }
     expect(() => createClient({ provider, clientId, metadata })).toThrow('decryptionKeys: is needed')
@@ -57,14 +54,14 @@ describe('the metadata', () => {
   })
 
   test('under an issuer with a slash too many', async () => {
-    scene = await begin(basic)
+    await using scene = await begin(basic)
     const { openid, sandbox } = scene
     const error = await refusalOf(() => discoverMetadata({ issuer: `${openid.issuer}/`, tls: { ca: sandbox.ca } }))
     expect((error as Error).message).toContain(`it says "${openid.issuer}", expected was "${openid.issuer}/"`)
   })
 
   test('somewhere else', async () => {
-    scene = await begin(basic)
+    await using scene = await begin(basic)
     const { openid, sandbox } = scene
     const error = await refusalOf(() =>
       discoverMetadata({ issuer: `${openid.issuer}/tenant`, tls: { ca: sandbox.ca } }),
@@ -85,7 +82,7 @@ describe('the clock', () => {
 
 describe('the answer', () => {
   const readWith = async (flow: Flow, change: (answer: URL) => unknown) => {
-    scene = await begin(flow)
+    await using scene = await begin(flow)
     const { transaction, answer } = await goOut(scene)
     const changed = change(new URL(String(answer)))
     const error = await refusalOf(() => readAuthorizationResponse(scene.client, transaction, changed as never))

@@ -2,7 +2,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type RequestOptions, request as send } from 'node:https'
 import { inspect } from 'node:util'
-import { type Misbehaviour, type Openid, type OpenidSettings, type Sandbox, startSandbox } from '@grantkit/sandbox'
+import {
+  type Misbehaviour,
+  type MisbehaviourOptions,
+  type Openid,
+  type OpenidSettings,
+  type Sandbox,
+  startSandbox,
+} from '@grantkit/sandbox'
 import { expect } from 'vitest'
 import {
   type AuthorizationAnswer,
@@ -28,17 +35,20 @@ import {
 } from '../../src/index.js'
 import { attach, parseOrigins } from '../../src/kit.js'
 
+/** What a client is made for. */
+type ServerOf = Pick<Scene, 'sandbox' | 'openid'>
+
 /** A kind of login: how the client is registered, and what it asks for. */
 export interface Flow {
   readonly settings?: Partial<OpenidSettings>
   readonly request?: Partial<AuthorizationRequestOptions>
   /** Signs the request with the client's registered key. */
   readonly signed?: boolean
-  readonly client?: (scene: Omit<Scene, 'client' | 'users'>) => Partial<ClientOptions>
+  readonly client?: (server: ServerOf) => Partial<ClientOptions>
 }
 
-/** A server, and a client that found it by discovery. */
-export interface Scene {
+/** A server, and a client that found it by discovery; both end with it. */
+export interface Scene extends AsyncDisposable {
   readonly sandbox: Sandbox
   readonly openid: Openid
   readonly flow: Flow
@@ -51,19 +61,37 @@ export async function begin(flow: Flow = {}, misbehaviours: readonly Misbehaviou
   const sandbox = await startSandbox()
   const { openid } = sandbox
   Object.assign(openid.settings, flow.settings)
-  for (const name of misbehaviours) openid.misbehave(name, { times: Number.POSITIVE_INFINITY })
+  for (const name of misbehaviours) openid.misbehave(name, always)
   try {
-    const client = await clientOf({ sandbox, openid, flow })
-    return { sandbox, openid, flow, client, users: createUserTokenSources({ client }) }
+    const client = await clientOf(flow, { sandbox, openid })
+    const end = async () => {
+      await client.close()
+      await sandbox.stop()
+    }
+    return { sandbox, openid, flow, client, users: createUserTokenSources({ client }), [Symbol.asyncDispose]: end }
   } catch (error) {
     await sandbox.stop()
     throw error
   }
 }
 
+/** The same with a server that begins to misbehave once the client has found it, and does not stop unless it is said. */
+export async function misbehaving(
+  flow: Flow,
+  misbehaviour: Misbehaviour,
+  options: MisbehaviourOptions = always,
+): Promise<Scene> {
+  const scene = await begin(flow)
+  scene.openid.misbehave(misbehaviour, options)
+  return scene
+}
+
+/** Until it is cancelled. */
+export const always = { times: Number.POSITIVE_INFINITY }
+
 /** As a program sets it up: discovery, then what is registered. */
-async function clientOf(scene: Omit<Scene, 'client' | 'users'>): Promise<Client> {
-  const { sandbox, openid, flow } = scene
+async function clientOf(flow: Flow, server: ServerOf): Promise<Client> {
+  const { sandbox, openid } = server
   const { settings } = openid
   const needsCertificate = settings.authMethod === 'tls_client_auth' || settings.senderConstrained === 'certificate'
   const tls = { ca: sandbox.ca, ...(needsCertificate && { certificate: clientCertificate(openid.certificate) }) }
@@ -79,7 +107,7 @@ async function clientOf(scene: Omit<Scene, 'client' | 'users'>): Promise<Client>
       authorization_signed_response_alg: settings.authorizationSignedResponseAlg,
       ...(settings.userinfoSignedResponseAlg && { userinfo_signed_response_alg: settings.userinfoSignedResponseAlg }),
     },
-    ...flow.client?.(scene),
+    ...flow.client?.(server),
   })
 }
 
@@ -96,7 +124,7 @@ export async function expectRefusedDiscovery(
 ): Promise<ValidationError> {
   await using sandbox = await startSandbox()
   const { openid, ca } = sandbox
-  openid.misbehave(misbehaviour, { times: Number.POSITIVE_INFINITY })
+  openid.misbehave(misbehaviour, always)
   const error = await refusalOf(() => discoverMetadata({ issuer: openid.issuer, tls: { ca } }))
   expectValidationError(error, check)
   expect(sentTo(openid)).toEqual(['discovery'])
