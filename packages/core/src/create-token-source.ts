@@ -4,7 +4,7 @@ import { type Grant, splitResource, splitScope } from './grants/grant.js'
 import { type Holdings, holdingsOf } from './lifecycle/holdings.js'
 import { byGrant } from './lifecycle/renewal.js'
 import { StoredLineage } from './lifecycle/stored.js'
-import { checkText, optionError } from './options.js'
+import { checkNumber, checkText, optionError } from './options.js'
 import { type Closable, openState } from './sources/open-state.js'
 import { checkGrant, checkSourceOptions, type SourceOptions } from './sources/options.js'
 import { type RenewingTokenSource, renewingSource } from './sources/renewing-source.js'
@@ -28,6 +28,11 @@ export interface UserTokenSourcesOptions extends SourceOptions {
    * @see RFC 8707 §2.2
    */
   readonly resource?: string | readonly string[] | undefined
+  /**
+   * How long a user's tokens are kept after they were last renewed, at most, in milliseconds: for subjects that nobody asks for
+   * any more, such as the id of a session that is over. Default: as long as the refresh token is good, which may be for ever.
+   */
+  readonly keepForMs?: number | undefined
 }
 
 /** An application's own tokens. */
@@ -71,15 +76,16 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
  * @throws TypeError naming the option
  */
 export function createUserTokenSources(options: UserTokenSourcesOptions): UserTokenSources {
-  checkSourceOptions('createUserTokenSources', options, 'scope', 'resource')
-  const { client, store } = options
+  checkSourceOptions('createUserTokenSources', options, 'scope', 'resource', 'keepForMs')
+  const { client, store, keepForMs } = options
+  if (keepForMs !== undefined) checkNumber('keepForMs', keepForMs, 1_000)
   const scope = splitScope(options.scope).join(' ') || undefined
   const resource = splitResource(options.resource)
   const holdings = holdingsOf(store)
   holdings.missed ??= lookedUpBy(client)
   const keyOf = userKeys(client, holdings.isShared)
   const currentKey = entryKeys(client, 'refresh_token', { scope, ...(resource && { resource: [...resource].sort() }) })
-  const opened = holdings.open(keyOf(''))
+  const opened = holdings.open(keyOf(''), keepForMs)
   const state = openState('The user token sources', () => holdings.release(opened))
   return {
     for(subject) {

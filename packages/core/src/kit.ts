@@ -27,6 +27,8 @@ export { checkSource, refuseSource } from './token-source.js'
 export { createSeal, type Seal, type SealedHeader, sealingKeyIdOf } from './sealing.js'
 export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'
+export type { BoundedStore } from './store/bounded-store.js'
+export { boundedStoreOf } from './lifecycle/holdings.js'
 export { isRepeatableBody } from './request-body.js'
 export {
   type Beginning,

@@ -3,9 +3,9 @@
  * requests all the same. Bounded; the store has the rest.
  */
 import { outOfContext } from '../context.js'
-import { boundedStore } from '../store/bounded-store.js'
+import { type BoundedStore, boundedStore } from '../store/bounded-store.js'
 import { memoryStore } from '../store/memory-store.js'
-import type { ChangeListener, TokenStore } from '../store/token-store.js'
+import { type ChangeListener, checkStore, type TokenStore } from '../store/token-store.js'
 import { type Entry, Lineage, type Place } from './lineage.js'
 import { type OpenSource, openSources } from './open-sources.js'
 
@@ -13,8 +13,14 @@ import { type OpenSource, openSources } from './open-sources.js'
 export interface Holdings {
   /** Whether the store was named by the user, so that its keys must mean the same in other processes. */
   readonly isShared: boolean
-  /** A source that is open until it is released. */
-  open(space: string): OpenSource
+  /** The store as everybody here asks it. */
+  readonly store: BoundedStore
+  /**
+   * A source that is open until it is released.
+   *
+   * @param keepForMs how long its records are kept after they were written last, at most; default: what they are worth
+   */
+  open(space: string, keepForMs?: number): OpenSource
   /** The entry under two keys of `token-key.ts`, made empty when there is none. */
   entry(lineageKey: string, entryKey: string, source?: OpenSource): Entry
   /** Lets go of a lineage whose tokens were forgotten, unless there are others: the store has what is left to be known. */
@@ -40,6 +46,17 @@ export function holdingsOf(store: TokenStore | undefined): Holdings {
   return holdings
 }
 
+/**
+ * A store as token sources ask it, for what else is kept there: one outside this process has a time limit, gets no more at
+ * once than it can answer, both together with the tokens, and rests once it failed.
+ *
+ * @throws TypeError where it is no store, or would keep records in the clear outside this process
+ */
+export function boundedStoreOf(store: TokenStore): BoundedStore {
+  checkStore(store)
+  return holdingsOf(store).store
+}
+
 const mostLineages = 100_000
 const copyMs = 10_000
 
@@ -49,11 +66,18 @@ function newHoldings(store: TokenStore, isShared: boolean): Holdings {
     for (const lineage of lineages.values()) lineage.stale()
   })
   const { open, close } = openSources()
-  const find = (key: string, space: string): Lineage => {
+  /** One for each limit, since a lineage of its own has no room for it. */
+  const keeping = new Map<number | undefined, Place>([[undefined, place]])
+  const placeKeeping = (keepForMs: number | undefined): Place => {
+    const kept = keeping.get(keepForMs) ?? { ...place, keepForMs }
+    keeping.set(keepForMs, kept)
+    return kept
+  }
+  const find = (key: string, { space, keepForMs }: OpenSource): Lineage => {
     let lineage = lineages.get(key)
     if (lineage === undefined) {
       if (lineages.size >= mostLineages) makeRoom(lineages)
-      lineage = new Lineage(key, space, place)
+      lineage = new Lineage(key, space, placeKeeping(keepForMs))
       lineages.set(key, lineage)
     }
     return lineage
@@ -65,10 +89,11 @@ function newHoldings(store: TokenStore, isShared: boolean): Holdings {
   }
   const holdings: Holdings = {
     isShared,
+    store: place.store,
     missed: undefined,
     open,
     letGo,
-    entry: (lineageKey, entryKey, { space } = { space: '' }) => find(lineageKey, space).entry(entryKey),
+    entry: (lineageKey, entryKey, source = { space: '' }) => find(lineageKey, source).entry(entryKey),
     async release(source) {
       if (!close(source)) return
       for (const lineage of lineages.values()) {

@@ -11,13 +11,15 @@ import { UnderWay, type Unsaved } from './under-way.js'
 import { isFirst, type Known, nothing } from './version.js'
 import { isMissing } from './worth.js'
 
-/** What all lineages of one store have in common. */
+/** What all lineages of one store, and of one limit, have in common. */
 export interface Place {
   readonly store: BoundedStore
   /** How long a copy may be used before the store is asked again, in milliseconds. */
   readonly copyMs: number
   /** Whether the store tells of changes. */
   readonly isToldOfChanges: boolean
+  /** How long a record is kept after it was written last, at most, in milliseconds. Default: what it is worth. */
+  readonly keepForMs?: number | undefined
 }
 
 /** A renewal under way. */

@@ -4,12 +4,14 @@
 export interface OpenSource {
   /** Whose tokens it may ask for: those of a client's users, or an application's by one grant. */
   readonly space: string
+  /** How long its records are kept after they were written last, at most, in milliseconds. Default: what they are worth. */
+  readonly keepForMs?: number | undefined
 }
 
 /** Those of one store. */
 export interface OpenSources {
   /** Counts a source as open, for as long as what is returned is in memory. */
-  open(space: string): OpenSource
+  open(space: string, keepForMs?: number): OpenSource
   /** Whether that was the last of its space; `false` when it was closed before. */
   close(source: OpenSource): boolean
 }
@@ -28,8 +30,8 @@ export function openSources(): OpenSources {
   const collected = new FinalizationRegistry<() => void>(forget => forget())
 
   return {
-    open(space) {
-      const source = { space }
+    open(space, keepForMs) {
+      const source: OpenSource = { space, keepForMs }
       const reference = new WeakRef(source)
       const open = spaces.get(space) ?? new Set()
       spaces.set(space, open.add(reference))

@@ -10,7 +10,7 @@ import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { RecordWithText } from './record-text.js'
 import type { Unsaved } from './under-way.js'
 import { firstVersion, isFirst, type Known, newVersion, nothing, ownVersion } from './version.js'
-import { isEmpty, isMissing, keepForMs } from './worth.js'
+import { isEmpty, isMissing, keepForMs as worthKeepingForMs } from './worth.js'
 
 /** Others may come first now and then, not every time: then the store is at fault, or its replicas disagree. */
 const mostTries = 20
@@ -212,7 +212,8 @@ export class StoredLineage {
   }
 
   #toKeep(known: Known & { version: string }): RecordWithText {
-    return new RecordWithText(known, keepForMs(known.record, this.#clock.now()))
+    const { keepForMs } = this.#lineage.place
+    return new RecordWithText(known, worthKeepingForMs(known.record, this.#clock.now(), keepForMs))
   }
 }
 

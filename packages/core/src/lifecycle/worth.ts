@@ -7,8 +7,17 @@ const dayMs = 24 * hourMs
 /** How long it is remembered which refresh tokens are used up. */
 const monthMs = 30 * dayMs
 
-/** How long a record is worth keeping; `undefined`: for ever, since a refresh token is in it. */
-export function keepForMs(record: LineageRecord, now: number): number | undefined {
+/**
+ * How long a record is to be kept; `undefined`: for ever, since a refresh token is in it.
+ *
+ * @param most what whoever reads it wants at most, in milliseconds. Default: what it is worth
+ */
+export function keepForMs(record: LineageRecord, now: number, most?: number): number | undefined {
+  const worth = worthForMs(record, now)
+  return most === undefined || (worth !== undefined && worth < most) ? worth : atLeast(most)
+}
+
+function worthForMs(record: LineageRecord, now: number): number | undefined {
   if (record.refreshToken !== undefined)
     return record.refreshTokenExpiresAt === undefined ? undefined : atLeast(record.refreshTokenExpiresAt + hourMs - now)
   const ends = Object.values(record.accessTokens).map(endOf)

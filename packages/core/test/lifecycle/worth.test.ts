@@ -29,6 +29,12 @@ describe('keepForMs', () => {
     expect(keepForMs(recordOf({ refreshTokenExpiresAt: now + dayMs }), now)).toBe(dayMs + hourMs)
   })
 
+  test('keeps nothing longer than whoever reads it wants, and what is worth less no longer for it', () => {
+    expect(keepForMs(recordOf({ expiresAt: now + 5 }), now, 2 * dayMs)).toBe(2 * dayMs)
+    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now + 3 * dayMs }), now, 2 * dayMs)).toBe(2 * dayMs)
+    expect(keepForMs(recordOf({ refreshTokenExpiresAt: now + dayMs }), now, 2 * dayMs)).toBe(dayMs + hourMs)
+  })
+
   test('keeps access tokens alone to the end of the last, or for a day when they have none', () => {
     const alone = { refreshToken: undefined, expiresAt: now + 5_000 }
     expect(keepForMs(recordOf(alone), now)).toBe(5_000)
