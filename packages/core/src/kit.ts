@@ -1,5 +1,6 @@
 /** For authors of providers, stores and integrations, by name, in the order of the modules: what users do not need. */
 export {
+  checkFunction,
   checkNumber,
   checkOptions,
   checkSecureUrl,
@@ -24,6 +25,8 @@ export { checkTls } from './certificate.js'
 export { httpsAgent, secureContext } from './tls.js'
 export { directAgent, type Undici } from './agents.js'
 export { checkSource, refuseSource } from './token-source.js'
+export { checkIsClient } from './endpoints/check-client.js'
+export { checkAuthorizationRequest } from './front-channel/authorization-request.js'
 export { createSeal, type Seal, type SealedHeader, sealingKeyIdOf } from './sealing.js'
 export type { ChangeListener, RecordToKeep, StoredRecord } from './store/token-store.js'
 export { type ChangeListeners, changeListeners } from './store/change-listeners.js'

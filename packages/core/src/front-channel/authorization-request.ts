@@ -69,12 +69,29 @@ export function createAuthorizationRequest(
   })
 }
 
-async function create(client: Client, options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
+/**
+ * Refuses what {@link createAuthorizationRequest} would, before there is anybody to be sent out: for an integration that is
+ * given its options long before its first login.
+ *
+ * @throws TypeError naming the option, or what the metadata lacks
+ */
+export function checkAuthorizationRequest(client: Client, options: AuthorizationRequestOptions): void {
+  readRequest(client, options)
+  authorizationEndpoint(client.provider)
+}
+
+/** What is asked for, once the options are found to be right. */
+function readRequest(client: Client, options: AuthorizationRequestOptions): AuthorizationParameters {
   checkIsClient(client, 'createAuthorizationRequest(client, options)')
   checkRequestOptions(client, options)
   const asked = authorizationParameters(options)
   // the ID token comes for a code that is used up by then
   if (asksForIdToken(asked)) checkHasKeys(client)
+  return asked
+}
+
+async function create(client: Client, options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
+  const asked = readRequest(client, options)
   const { codeVerifier, ...pkce } = createPkce()
   const parameters = withProtocol(client, asked, pkce)
   const transaction = transactionOf(client, options, { ...parameters, codeVerifier })

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
   type AuthorizationRequestOptions,
+  checkAuthorizationRequest,
   createAuthorizationRequest,
 } from '../../src/front-channel/authorization-request.js'
 import type { AuthorizationServerMetadata } from '../../src/metadata.js'
@@ -222,8 +223,12 @@ const wrong: readonly (readonly [option: string, options: object])[] = [
   ),
 ]
 for (const [option, options] of wrong)
-  test(`names ${option} when it is wrong in ${JSON.stringify(options)}`, async () => {
-    expect(await failure(requested(options))).toMatchObject({ name: 'TypeError', option })
+  test(`names ${option} when it is wrong in ${JSON.stringify(options)}, and before the first request`, async () => {
+    const wrong = { name: 'TypeError', option }
+    expect(await failure(requested(options))).toMatchObject(wrong)
+    expect(() => checkAuthorizationRequest(clientWith().client, { redirectUri, ...options })).toThrow(
+      expect.objectContaining(wrong),
+    )
   })
 
 describe('the authorization endpoint', () => {
@@ -235,8 +240,18 @@ describe('the authorization endpoint', () => {
     [`${authorizationEndpoint}?request_uri=https%3A%2F%2Fevil.example`],
     [`${authorizationEndpoint}?prompt=none`],
   ])('is named when it is %s', async endpoint => {
-    const refused = await failure(requested({}, { authorization_endpoint: endpoint }))
-    expect(refused).toMatchObject({ name: 'TypeError', option: 'authorization_endpoint' })
+    const wrong = { authorization_endpoint: endpoint }
+    const refused = { name: 'TypeError', option: 'authorization_endpoint' }
+    expect(await failure(requested({}, wrong))).toMatchObject(refused)
+    expect(() => checkAuthorizationRequest(clientWith(wrong).client, { redirectUri })).toThrow(
+      expect.objectContaining(refused),
+    )
+  })
+
+  test('is fine as it is, and asked nothing, where options alone are checked', () => {
+    const { client, requests } = clientWith()
+    checkAuthorizationRequest(client, { redirectUri, scope: 'openid', pushed: true })
+    expect(requests).toEqual([])
   })
 
   test('has a parameter of its own once', async () => {
