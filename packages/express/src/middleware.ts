@@ -1,4 +1,5 @@
 /** Express's middleware by its shape, so that the types of Express 4 and of Express 5 both fit. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Hands the request on, or an error to the error handlers. */
 export type Next = (error?: unknown) => void
@@ -8,3 +9,16 @@ export type Middleware = (request: object, response: object, next: Next) => void
 
 /** Told from other middleware by its four parameters. */
 export type ErrorMiddleware = (error: unknown, request: object, response: object, next: Next) => void
+
+/** What is used of a request: Node's, and what Express of each version adds. */
+export interface WebRequest extends IncomingMessage {
+  /** Path and query as they came, wherever the middleware is mounted. */
+  readonly originalUrl: string
+  /** What a body parser has made of the body, where there is one. */
+  readonly body?: unknown
+  /** The query, parsed. */
+  readonly query: Readonly<Record<string, unknown>>
+}
+
+/** What is used of a response: Node's alone. */
+export type WebResponse = ServerResponse

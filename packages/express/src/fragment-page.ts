@@ -1,0 +1,41 @@
+/** The page at the redirect URI that brings a fragment to the server, which no browser sends (OAuth 2.0 Multiple Response Types §2.1). */
+import { createHash } from 'node:crypto'
+import type { WebResponse } from './middleware.js'
+
+/** The form field that holds the fragment. */
+export const fragmentField = 'fragment'
+
+/** What came is gone from the address bar and the history before it is posted. */
+const script = `const { pathname, search, hash } = location
+history.replaceState(null, '', pathname + search)
+document.forms[0].elements.${fragmentField}.value = hash.slice(1)
+document.forms[0].submit()`
+
+const page = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="robots" content="noindex">
+<title>Logging in</title>
+<form method="post"><input type="hidden" name="${fragmentField}"></form>
+<noscript>To go on, this page needs JavaScript.</noscript>
+<script>${script}</script>
+`
+
+const policy = [
+  "default-src 'none'",
+  `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Answers with the page: it runs this one script, and can send nothing anywhere but here. */
+export function showFragmentPage(response: WebResponse): void {
+  response.statusCode = 200
+  response.setHeader('Content-Type', 'text/html; charset=utf-8')
+  response.setHeader('Content-Security-Policy', policy)
+  response.setHeader('Cache-Control', 'no-store')
+  response.setHeader('Referrer-Policy', 'no-referrer')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  response.end(page)
+}

@@ -1,0 +1,107 @@
+/** A login from its first request to the page one wanted: out to the server, and back with a code. */
+import { createAuthorizationRequest, readAuthorizationResponse, ValidationError } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
+import { showFragmentPage } from './fragment-page.js'
+import type { WebRequest, WebResponse } from './middleware.js'
+import type { LoginRequest, Settings } from './options.js'
+import { type Received, receivedAnswer } from './received-answer.js'
+import { pageOf } from './return-to.js'
+import type { Sessions } from './session.js'
+import { askFor, openWanted, sealWanted, type Wanted } from './step-up.js'
+import type { LoginTransaction, Transactions } from './transaction.js'
+
+/** What a login needs. */
+export interface LoginParts {
+  readonly settings: Settings
+  readonly transactions: Transactions
+  readonly sessions: Sessions
+}
+
+/** What one login is for. */
+export interface WantedLogin {
+  /** The page to come back to, an absolute URL. */
+  readonly returnTo: string
+  readonly wanted: Wanted
+}
+
+/**
+ * Sends the browser to the server, and has it keep what the answer is checked by.
+ *
+ * @throws TypeError naming the option; whatever `authorization`, the store or a pushed request throws
+ */
+export async function beginLogin(
+  { settings, sessions, transactions }: LoginParts,
+  request: WebRequest,
+  response: WebResponse,
+  { returnTo, wanted }: WantedLogin,
+): Promise<void> {
+  const { client, site } = settings
+  const usual = await settings.authorizationOf(request as LoginRequest)
+  const { options, askedFor } = askFor(client, usual, wanted, await sessions.load(request, response))
+  const { url, transaction } = await createAuthorizationRequest(client, { ...options, redirectUri: site.redirectUri })
+  await transactions.keep(request, response, { authorization: transaction, returnTo, askedFor })
+  redirect(response, url)
+}
+
+/** The parameter of the login route that holds what it is to ask for, sealed. */
+const wantedParameter = 'asks'
+
+/** `GET` of the login. A `returnTo` that leads elsewhere leads home: anybody may have made the link. */
+export async function login(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
+  const { seal, site, client } = parts.settings
+  const query = new URLSearchParams(request.originalUrl.split('?', 2)[1])
+  const sealed = query.get(wantedParameter) ?? undefined
+  const wanted = await openWanted(seal, site.id, sealed, client.clock.now())
+  return beginLogin(parts, request, response, { returnTo: pageOf(site, query.get('returnTo')) ?? site.home, wanted })
+}
+
+/**
+ * Where a browser begins such a login.
+ *
+ * @throws TypeError where the app has no such route
+ */
+export async function loginUrl({ settings }: LoginParts, { returnTo, wanted }: WantedLogin): Promise<string> {
+  const { seal, site, client } = settings
+  if (site.paths.login === undefined) throw optionError('paths.login', 'is false: this app has no login route')
+  const url = new URL(site.paths.login, site.origin)
+  const sealed = await sealWanted(seal, site.id, wanted, client.clock.now())
+  url.searchParams.set('returnTo', returnTo.slice(site.origin.length))
+  if (sealed !== undefined) url.searchParams.set(wantedParameter, sealed)
+  return url.href
+}
+
+/**
+ * The callback: checks the answer, redeems its code, begins the session, and sends the browser to the page it wanted.
+ *
+ * @throws what `readAuthorizationResponse()`, the token request, `onLogin` and the store throw
+ */
+export async function finishLogin(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
+  const received = await receivedAnswer(request)
+  if (received === undefined) return showFragmentPage(response)
+  let transaction: LoginTransaction | undefined
+  const grant = await readAuthorizationResponse(
+    parts.settings.client,
+    async state => {
+      transaction = await parts.transactions.take(request, response, state)
+      checkIsPosted(received, transaction)
+      return transaction.authorization
+    },
+    received.answer,
+  )
+  const { returnTo, askedFor } = transaction as unknown as LoginTransaction
+  await parts.sessions.begin(request, response, { grant, askedFor })
+  redirect(response, returnTo)
+}
+
+/** Which parameters came in a body is not to be seen in them. Errors may come another way: at WSO2 in the query. */
+function checkIsPosted({ channel }: Received, { authorization: { responseMode } }: LoginTransaction): void {
+  if (channel === 'form_post' && !responseMode.startsWith('form_post'))
+    throw new ValidationError('response_mode', `the answer came in a form; ${responseMode} was asked for`)
+}
+
+function redirect(response: WebResponse, url: string): void {
+  response.statusCode = 303
+  response.setHeader('Location', url)
+  response.setHeader('Cache-Control', 'no-store')
+  response.end()
+}

@@ -1,0 +1,116 @@
+/** The options of `grantkit()`, checked once, and what the other modules use of them. */
+import {
+  type AuthorizationRequestOptions,
+  type Client,
+  type IdTokenClaims,
+  memoryStore,
+  type SealingKey,
+  type TokenSet,
+  type TokenSource,
+  type TokenStore,
+} from '@grantkit/core'
+import {
+  checkAuthorizationRequest,
+  checkFunction,
+  checkIsClient,
+  checkOptions,
+  checkSource,
+  createSeal,
+  optionError,
+  type Seal,
+} from '@grantkit/core/kit'
+import type { WebRequest } from './middleware.js'
+import { createSite, type PathOptions, type Site } from './paths.js'
+import type { UserClaims } from './request.js'
+
+/** What each login asks for: as `createAuthorizationRequest()` takes it; the redirect URI is known already. */
+export type AuthorizationOptions = Omit<AuthorizationRequestOptions, 'redirectUri'>
+
+/** What is known once a user has logged in. */
+export interface FinishedLogin {
+  /** The claims of the ID token; `undefined` where none was asked for. */
+  readonly claims: IdTokenClaims | undefined
+  /** What the code was redeemed for. */
+  readonly tokenSet: TokenSet
+  /** The request of the callback. */
+  readonly request: LoginRequest
+}
+
+/** A request as functions among the options get it. */
+export type LoginRequest = WebRequest & Express.Request
+
+/** What {@link grantkit} takes. */
+export interface GrantKitOptions {
+  /** Who asks, and whom: what `createClient()` returned. */
+  readonly client: Client
+  /**
+   * Where the server sends the browser back to, to the letter as it is registered: https, or http to a loopback address.
+   * The app's origin, whether cookies are `Secure` and the path of the callback are taken from it.
+   */
+  readonly redirectUri: string
+  /** Seal the cookies: the first seals, all open. `openssl rand -base64 32` makes a key. */
+  readonly keys: readonly SealingKey[]
+  /** Keeps sessions and their tokens; the same for all processes of the app. Default: memory of this process. */
+  readonly store?: TokenStore | undefined
+  /** What each login asks for; or a function of the request, which may first have a consent made. Default: nothing but a code. */
+  readonly authorization?:
+    | AuthorizationOptions
+    | ((request: LoginRequest) => AuthorizationOptions | Promise<AuthorizationOptions>)
+    | undefined
+  /** The application's own tokens: on each request as `request.tokenSource` too. */
+  readonly application?: TokenSource | undefined
+  /** Called once for each login, before its session begins; may return the claims to be kept. What it throws refuses the login. */
+  readonly onLogin?: ((login: FinishedLogin) => UserClaims | undefined | Promise<UserClaims | undefined>) | undefined
+  /** The routes, as paths that a browser sees. */
+  readonly paths?: PathOptions | undefined
+  /** What a reverse proxy takes off the path before the app sees it, such as `/shop`. Default: nothing. */
+  readonly basePath?: string | undefined
+}
+
+/** The options, checked, with what is made of them once. */
+export interface Settings {
+  readonly client: Client
+  readonly site: Site
+  readonly seal: Seal
+  readonly store: TokenStore
+  readonly authorizationOf: (request: LoginRequest) => AuthorizationOptions | Promise<AuthorizationOptions>
+  readonly application: TokenSource | undefined
+  readonly onLogin: GrantKitOptions['onLogin']
+}
+
+const names = ['client', 'redirectUri', 'keys', 'store', 'authorization', 'application', 'onLogin', 'paths', 'basePath']
+
+/** @throws TypeError naming the option */
+export function readOptions(options: GrantKitOptions): Settings {
+  checkOptions('grantkit', options, names)
+  const { client, redirectUri, keys, application, onLogin, paths, basePath } = options
+  checkIsClient(client, 'grantkit({ client, … })')
+  if (application !== undefined) checkApplication(application)
+  if (onLogin !== undefined) checkFunction('onLogin', onLogin)
+  return {
+    client,
+    site: createSite(client, redirectUri, paths, basePath),
+    seal: createSeal(keys),
+    store: options.store ?? memoryStore(),
+    authorizationOf: authorizationOf(options),
+    application,
+    onLogin,
+  }
+}
+
+function checkApplication(application: TokenSource): void {
+  checkSource(application, 'grantkit({ application })')
+  if (typeof application === 'function') throw optionError('application', 'must be one token source, for every request')
+}
+
+function authorizationOf({ client, redirectUri, authorization = {} }: GrantKitOptions): Settings['authorizationOf'] {
+  if (typeof authorization === 'function') return authorization
+  refuseRedirectUri(authorization)
+  checkAuthorizationRequest(client, { ...authorization, redirectUri })
+  return () => authorization
+}
+
+function refuseRedirectUri(authorization: object): void {
+  if ('redirectUri' in Object(authorization))
+    throw optionError('authorization.redirectUri', 'is redirectUri of grantkit(): give it there alone')
+}

@@ -1,0 +1,110 @@
+/** A login under way: kept by the browser that began it, in a sealed cookie of its own, and taken once (RFC 9700 §4.7). */
+import { randomUUID } from 'node:crypto'
+import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
+import { cookiesOf, setCookie } from './cookie.js'
+import type { WebRequest, WebResponse } from './middleware.js'
+import type { Settings } from './options.js'
+import { shortHash } from './paths.js'
+import type { AskedFor } from './step-up.js'
+
+/** What is kept until the answer comes. */
+export interface LoginTransaction {
+  /** For `readAuthorizationResponse()`. */
+  readonly authorization: AuthorizationTransaction
+  /** Where to go afterwards, an absolute URL. */
+  readonly returnTo: string
+  /** For the session that comes of it. */
+  readonly askedFor: AskedFor
+}
+
+/** The logins of browsers. */
+export interface Transactions {
+  /** Has the browser keep a login, and the oldest ones let go. */
+  keep(request: WebRequest, response: WebResponse, transaction: LoginTransaction): Promise<void>
+  /**
+   * Takes a login: out of the browser, and in the store, so that no other process takes it.
+   *
+   * @throws ValidationError `transaction` where this browser has none of that `state`, `used_answer` where it was taken
+   */
+  take(request: WebRequest, response: WebResponse, state: string): Promise<LoginTransaction>
+  /** Has the browser let go of a login, whose answer could not be read. */
+  drop(request: WebRequest, response: WebResponse, state: string): void
+}
+
+/** Tabs in which somebody logs in at once. */
+const most = 5
+/** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
+const mostCharacters = 5_000
+
+export function createTransactions({ client, site, seal, store }: Settings): Transactions {
+  const prefix = `${site.isSecure ? '__Host-' : ''}grantkit-login-${site.id}-`
+  const nameOf = (state: string) => prefix + shortHash(state)
+  const headerOf = (name: string) => ({ use: 'login', cookie: name })
+  const attributesOf = (isPosted: boolean) =>
+    ({
+      path: '/',
+      httpOnly: true,
+      // a form that another site posts brings no other cookies (OAuth 2.0 Form Post Response Mode §4)
+      secure: site.isSecure || isPosted,
+      sameSite: isPosted ? 'none' : 'lax',
+    }) as const
+  const clear = (response: WebResponse, name: string) =>
+    setCookie(response, name, '', { ...attributesOf(false), maxAge: 0 })
+
+  async function open(request: WebRequest, name: string): Promise<LoginTransaction | undefined> {
+    const sealed = cookiesOf(request).get(name)
+    return sealed === undefined
+      ? undefined
+      : ((await seal.open(sealed, headerOf(name))) as LoginTransaction | undefined)
+  }
+
+  /** Those of this browser that can still be answered, the oldest first; what cannot is cleared. */
+  async function others(request: WebRequest, response: WebResponse) {
+    const found: { name: string; size: number; expiresAt: number }[] = []
+    for (const [name, sealed] of cookiesOf(request)) {
+      if (!name.startsWith(prefix)) continue
+      const { expiresAt } = (await open(request, name))?.authorization ?? { expiresAt: 0 }
+      if (expiresAt > client.clock.now()) found.push({ name, size: name.length + sealed.length, expiresAt })
+      else clear(response, name)
+    }
+    return found.sort((one, other) => one.expiresAt - other.expiresAt)
+  }
+
+  async function makeRoom(request: WebRequest, response: WebResponse, size: number): Promise<void> {
+    const kept = await others(request, response)
+    const isTooMuch = () => kept.length >= most || kept.reduce((sum, one) => sum + one.size, size) > mostCharacters
+    while (kept.length > 0 && isTooMuch()) clear(response, (kept.shift() as { name: string }).name)
+  }
+
+  /** Written before anything is asked of the server, and only for what this app has sealed: nobody fills a store with it. */
+  async function markUsed({ state, expiresAt }: AuthorizationTransaction): Promise<void> {
+    const keepForMs = Math.max(1, Math.ceil(expiresAt - client.clock.now()))
+    const record = { version: randomUUID(), value: 'used', keepForMs }
+    const isFirst = await store.compareAndSet(`login-${shortHash(`${site.id} ${state}`)}`, undefined, record)
+    if (!isFirst) throw new ValidationError('used_answer', 'the answer was taken before; it is good for one use')
+  }
+
+  return {
+    async keep(request, response, transaction) {
+      const { state, responseMode, expiresAt } = transaction.authorization
+      const name = nameOf(state)
+      const sealed = await seal.seal(JSON.parse(JSON.stringify(transaction)), headerOf(name))
+      await makeRoom(request, response, name.length + sealed.length)
+      const maxAge = Math.ceil((expiresAt - client.clock.now()) / 1000)
+      setCookie(response, name, sealed, { ...attributesOf(responseMode.startsWith('form_post')), maxAge })
+    },
+    async take(request, response, state) {
+      const name = nameOf(state)
+      const transaction = await open(request, name)
+      if (cookiesOf(request).has(name)) clear(response, name)
+      if (transaction === undefined)
+        throw new ValidationError('transaction', 'this browser has not begun this login, or has finished it')
+      await markUsed(transaction.authorization)
+      return transaction
+    },
+    drop(request, response, state) {
+      const name = nameOf(state)
+      if (cookiesOf(request).has(name)) clear(response, name)
+    },
+  }
+}

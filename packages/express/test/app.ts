@@ -1,0 +1,98 @@
+/** An app with a login, on a real port, behind a reverse proxy that ends TLS; and the sandbox's OpenID Provider. */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { type Client, type ClientOptions, createClient, defineProvider, discoverMetadata } from '@grantkit/core'
+import type { Openid, Sandbox } from '@grantkit/sandbox'
+import express5 from 'express'
+import express4 from 'express-4'
+import { Agent } from 'undici'
+import { type GrantKitMiddleware, type GrantKitOptions, grantkit } from '../src/index.js'
+import { Browser } from './browser.js'
+
+export const versions = [
+  ['Express 4', express4 as unknown as typeof express5],
+  ['Express 5', express5],
+] as const
+
+/** Where browsers find the app. */
+export const origin = 'https://app.example'
+export const redirectUri = `${origin}/callback`
+export const key = { id: 'one', key: randomBytes(32) }
+
+/** A client of the sandbox's OpenID Provider, by discovery. */
+export async function clientOf(sandbox: Sandbox, options: Partial<ClientOptions> = {}): Promise<Client> {
+  const { openid } = sandbox
+  const { ca, ...tls } = { ca: sandbox.ca, ...options.tls }
+  return createClient({
+    provider: defineProvider({
+      name: 'openid',
+      metadata: await discoverMetadata({ issuer: openid.issuer, tls: { ca } }),
+    }),
+    clientId: openid.clientId,
+    ...(options.auth === undefined && { clientSecret: openid.clientSecret }),
+    clock: sandbox,
+    metadata: metadataOf(openid),
+    ...options,
+    tls: { ca, ...tls },
+  })
+}
+
+function metadataOf({ settings }: Openid): ClientOptions['metadata'] {
+  return {
+    id_token_signed_response_alg: settings.idTokenSignedResponseAlg,
+    authorization_signed_response_alg: settings.authorizationSignedResponseAlg,
+  }
+}
+
+/** A running app. */
+export interface App extends AsyncDisposable {
+  /** Where it listens, behind the proxy. */
+  readonly address: string
+  /** What was handed to the error handlers. */
+  readonly errors: (Error & { readonly code?: string; readonly check?: string; readonly kind?: string })[]
+  readonly middleware: GrantKitMiddleware
+  /** A new browser. */
+  browser(): Browser
+}
+
+/** What differs from an app with one `grantkit()`. */
+export interface AppOptions extends Partial<Omit<GrantKitOptions, 'client'>> {
+  readonly client: Client
+  /** Has its say before `grantkit()`, or mounts it elsewhere. */
+  readonly mount?: (app: express5.Express, middleware: GrantKitMiddleware) => unknown
+}
+
+/** Starts one: `/me` shows who is logged in, errors are answered by their codes. */
+export async function startApp(
+  express: typeof express5,
+  { mount = (app, middleware) => app.use(middleware), ...options }: AppOptions,
+): Promise<App> {
+  const errors: App['errors'] = []
+  const middleware = grantkit({ redirectUri, keys: [key], authorization: { scope: 'openid accounts' }, ...options })
+  const app = express()
+  mount(app, middleware)
+  app.get(['/', '/me', '/accounts'], ({ grantkit }, response) => {
+    response.json({ sub: grantkit.user?.claims.sub ?? null })
+  })
+  app.use(((error, _request, response, _next) => {
+    errors.push(error)
+    response.status(500).json({ error: error.code, check: error.check })
+  }) as express5.ErrorRequestHandler)
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+  return {
+    address,
+    errors,
+    middleware,
+    browser: () => new Browser({ dispatcher, behind: { [origin]: address } }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await middleware.close()
+      await dispatcher.destroy()
+    },
+  }
+}
