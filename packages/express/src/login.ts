@@ -88,8 +88,8 @@ export async function finishLogin(parts: LoginParts, request: WebRequest, respon
     },
     received.answer,
   )
-  const { returnTo, askedFor } = transaction as unknown as LoginTransaction
-  await parts.sessions.begin(request, response, { grant, askedFor })
+  const { returnTo, askedFor, authorization } = transaction as unknown as LoginTransaction
+  await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims: authorization.expectedClaims })
   redirect(response, returnTo)
 }
 

@@ -32,6 +32,11 @@ export interface FinishedLogin {
   readonly claims: IdTokenClaims | undefined
   /** What the code was redeemed for. */
   readonly tokenSet: TokenSet
+  /**
+   * What the ID token was asked to say with one value, by name, whether it does or not: with `openbankingIntentId` the consent
+   * that the login was about is `openbanking_intent_id`.
+   */
+  readonly expectedClaims: Readonly<Record<string, string>>
   /** The request of the callback. */
   readonly request: LoginRequest
 }

@@ -22,7 +22,12 @@ export interface Sessions {
   begin(
     request: WebRequest,
     response: WebResponse,
-    login: { readonly grant: Grant; readonly askedFor: AskedFor },
+    login: {
+      readonly grant: Grant
+      readonly askedFor: AskedFor
+      /** For `onLogin`. */
+      readonly expectedClaims: Readonly<Record<string, string>> | undefined
+    },
   ): Promise<Session>
   end(request: WebRequest, response: WebResponse): Promise<{ readonly idToken: string | undefined }>
   tokenSource(session: Session): TokenSource
@@ -49,12 +54,13 @@ export function createSessions({ client, site, seal, store, onLogin }: Settings)
 
   return {
     load,
-    async begin(request, response, { grant, askedFor }) {
+    async begin(request, response, { grant, askedFor, expectedClaims = {} }) {
       await forget(await load(request))
       const id = randomBytes(32).toString('base64url')
       const tokenSet = await users.for(id).redeem(grant)
       const claims = tokenSet.idTokenClaims
-      const kept = (await onLogin?.({ claims, tokenSet, request: request as LoginRequest })) ?? claims ?? {}
+      const finished = { claims, tokenSet, expectedClaims, request: request as LoginRequest }
+      const kept = (await onLogin?.(finished)) ?? claims ?? {}
       const session: Session = { id, claims: kept, scope: tokenSet.scope, loggedInAt: client.clock.now(), askedFor }
       setCookie(response, name, await seal.seal(JSON.parse(JSON.stringify(session)), header), attributes)
       return session

@@ -21,4 +21,22 @@ describe.each(versions)('%s', (_, express) => {
     expect(page).toMatchObject({ status: 200, url: `${origin}/me?of=1#there`, text: '{"sub":"alice"}' })
     expect(browser.cookies().map(({ name }) => name)).toEqual([expect.stringMatching(/^__Host-grantkit-session-/)])
   })
+
+  test('tells onLogin which consent the login was about, whether the ID token does or not', async () => {
+    const told: unknown[] = []
+    await using app = await startApp(express, {
+      client: await clientOf(sandbox),
+      authorization: () => ({ scope: 'openid', openbankingIntentId: 'consent-1' }),
+      onLogin: ({ claims, expectedClaims }) => {
+        told.push([claims?.openbanking_intent_id, expectedClaims])
+        return undefined
+      },
+    })
+    sandbox.openid.misbehave('id-token: missing openbanking_intent_id')
+
+    await app.browser().open(`${origin}/login`)
+
+    expect(app.errors).toEqual([])
+    expect(told).toEqual([[undefined, { openbanking_intent_id: 'consent-1' }]])
+  })
 })
