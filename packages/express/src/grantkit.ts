@@ -1,6 +1,7 @@
 /** The join: an app's login, its sessions, and what its requests have of them. */
 import { applicationToken } from './application-token.js'
 import { beginLogin, finishLogin, type LoginParts, login, loginUrl, type WantedLogin } from './login.js'
+import { answerLookAhead, isLookAhead } from './look-ahead.js'
 import type { Middleware, Next, WebRequest, WebResponse } from './middleware.js'
 import { type GrantKitOptions, readOptions } from './options.js'
 import type { Route } from './paths.js'
@@ -9,6 +10,9 @@ import { checkedPage, pageOf } from './return-to.js'
 import { createSessions, type Session } from './session.js'
 import { wantedOf } from './step-up.js'
 import { createTransactions } from './transaction.js'
+
+/** Answers a request of a route. */
+type Answer = (request: WebRequest, response: WebResponse) => Promise<void>
 
 /** What `app.use()` takes. */
 export interface GrantKitMiddleware extends Middleware {
@@ -26,16 +30,19 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
   const settings = readOptions(options)
   const sessions = createSessions(settings)
   const parts: LoginParts = { settings, sessions, transactions: createTransactions(settings) }
-  const routes: Partial<Record<Route, (request: WebRequest, response: WebResponse) => Promise<void>>> = {
-    login: (request, response) => login(parts, request, response),
-    callback: (request, response) => finishLogin(parts, request, response),
+  const finish: Answer = (request, response) => finishLogin(parts, request, response)
+  const routes: Partial<Record<Route, Partial<Record<string, Answer>>>> = {
+    login: { GET: (request, response) => login(parts, request, response) },
+    callback: { GET: finish, POST: finish },
   }
   const putApplication = settings.application && applicationToken(settings.application)
 
   async function handle(request: WebRequest, response: WebResponse, next: Next): Promise<void> {
-    const name = settings.site.routeOf(request)
-    const route = name && routes[name]
-    if (route !== undefined) return route(request, response)
+    const route = settings.site.routeOf(request)
+    const answers = route && routes[route]
+    if (answers !== undefined && isLookAhead(request)) return answerLookAhead(request, response)
+    const answer = answers?.[String(request.method)]
+    if (answer !== undefined) return answer(request, response)
     equip(parts, request, response, await sessions.load(request, response))
     if (putApplication === undefined) return next()
     putApplication(request, response, next)

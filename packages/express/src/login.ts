@@ -2,9 +2,10 @@
 import { createAuthorizationRequest, readAuthorizationResponse, ValidationError } from '@grantkit/core'
 import { optionError } from '@grantkit/core/kit'
 import { showFragmentPage } from './fragment-page.js'
+import { checkIsNavigation } from './look-ahead.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { LoginRequest, Settings } from './options.js'
-import { type Received, receivedAnswer } from './received-answer.js'
+import { queryOf, type Received, receivedAnswer } from './received-answer.js'
 import { pageOf } from './return-to.js'
 import type { Sessions } from './session.js'
 import { askFor, openWanted, sealWanted, type Wanted } from './step-up.js'
@@ -49,7 +50,8 @@ const wantedParameter = 'asks'
 /** `GET` of the login. A `returnTo` that leads elsewhere leads home: anybody may have made the link. */
 export async function login(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
   const { seal, site, client } = parts.settings
-  const query = new URLSearchParams(request.originalUrl.split('?', 2)[1])
+  checkIsNavigation(request)
+  const query = new URLSearchParams(queryOf(request))
   const sealed = query.get(wantedParameter) ?? undefined
   const wanted = await openWanted(seal, site.id, sealed, client.clock.now())
   return beginLogin(parts, request, response, { returnTo: pageOf(site, query.get('returnTo')) ?? site.home, wanted })
@@ -71,26 +73,32 @@ export async function loginUrl({ settings }: LoginParts, { returnTo, wanted }: W
 }
 
 /**
- * The callback: checks the answer, redeems its code, begins the session, and sends the browser to the page it wanted.
+ * The callback: checks the answer, redeems its code, begins the session, and sends the browser to the page it wanted. The
+ * browser lets go of the login whatever comes of it.
  *
  * @throws what `readAuthorizationResponse()`, the token request, `onLogin` and the store throw
  */
 export async function finishLogin(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
   const received = await receivedAnswer(request)
   if (received === undefined) return showFragmentPage(response)
-  let transaction: LoginTransaction | undefined
-  const grant = await readAuthorizationResponse(
-    parts.settings.client,
-    async state => {
-      transaction = await parts.transactions.take(request, response, state)
-      checkIsPosted(received, transaction)
-      return transaction.authorization
-    },
-    received.answer,
-  )
-  const { returnTo, askedFor, authorization } = transaction as unknown as LoginTransaction
+  const { state } = received
+  // an answer that cannot be read is one, too; of a signed one the state is known once it is opened
+  if (state !== undefined) parts.transactions.drop(request, response, state)
+  const { grant, transaction } = await readAnswer(parts, request, response, received)
+  const { returnTo, askedFor, authorization } = transaction
   await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims: authorization.expectedClaims })
   redirect(response, returnTo)
+}
+
+async function readAnswer(parts: LoginParts, request: WebRequest, response: WebResponse, received: Received) {
+  let transaction: LoginTransaction | undefined
+  const take = async (state: string) => {
+    transaction = await parts.transactions.take(request, response, state)
+    checkIsPosted(received, transaction)
+    return transaction.authorization
+  }
+  const grant = await readAuthorizationResponse(parts.settings.client, take, received.answer)
+  return { grant, transaction: transaction as unknown as LoginTransaction }
 }
 
 /** Which parameters came in a body is not to be seen in them. Errors may come another way: at WSO2 in the query. */

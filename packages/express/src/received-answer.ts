@@ -1,5 +1,6 @@
 /** What a browser brings to the redirect URI: in the query, in a form, or in a fragment that our page has posted. */
 import { type AuthorizationAnswer, ValidationError } from '@grantkit/core'
+import { isAnswerParameter } from '@grantkit/core/kit'
 import { fragmentField } from './fragment-page.js'
 import type { WebRequest } from './middleware.js'
 
@@ -7,6 +8,8 @@ import type { WebRequest } from './middleware.js'
 export interface Received {
   readonly answer: AuthorizationAnswer
   readonly channel: 'query' | 'fragment' | 'form_post'
+  /** Of an answer that shows it: a signed one does not. */
+  readonly state: string | undefined
 }
 
 /** The code, an ID token and more, encrypted: far more than any server sends. */
@@ -19,19 +22,31 @@ const mostBytes = 131_072
  */
 export async function receivedAnswer(request: WebRequest): Promise<Received | undefined> {
   if (request.method === 'POST') return posted(await formOf(request))
-  const query = request.originalUrl.split('?', 2)[1] ?? ''
+  const query = queryOf(request)
   const names = [...new URLSearchParams(query).keys()]
-  return names.some(isOfAnswer) ? { answer: `?${query}`, channel: 'query' } : undefined
+  return names.some(isAnswerParameter) ? inUrl('query', query) : undefined
 }
 
-function isOfAnswer(name: string): boolean {
-  return ['code', 'state', 'iss', 'id_token', 'access_token', 'response', 'error', 'error_description'].includes(name)
+/** What stands behind the first question mark of the address. */
+export function queryOf({ originalUrl }: WebRequest): string {
+  const start = originalUrl.indexOf('?')
+  return start === -1 ? '' : originalUrl.slice(start + 1)
+}
+
+function inUrl(channel: 'query' | 'fragment', text: string): Received {
+  const answer = `${channel === 'query' ? '?' : '#'}${text}`
+  return { answer, channel, state: new URLSearchParams(text).get('state') ?? undefined }
 }
 
 function posted(form: URLSearchParams | object): Received {
-  const fragment = form instanceof URLSearchParams ? form.get(fragmentField) : Object(form)[fragmentField]
-  if (typeof fragment === 'string') return { answer: `#${fragment}`, channel: 'fragment' }
-  return { answer: form as AuthorizationAnswer, channel: 'form_post' }
+  const members = form instanceof URLSearchParams ? Object.fromEntries(form) : (form as Record<string, unknown>)
+  const { [fragmentField]: fragment, state } = members
+  if (typeof fragment === 'string') return inUrl('fragment', fragment)
+  return {
+    answer: form as AuthorizationAnswer,
+    channel: 'form_post',
+    state: typeof state === 'string' ? state : undefined,
+  }
 }
 
 /** The form, as a body parser has made it, or read here. */
@@ -49,7 +64,8 @@ async function formOf(request: WebRequest): Promise<URLSearchParams | object> {
 async function textOf(request: WebRequest): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // what is left of it stays unread, and the connection open for the answer
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length
     if (bytes > mostBytes) throw new ValidationError('response', 'the answer is too long to be one')
     chunks.push(chunk)

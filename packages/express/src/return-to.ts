@@ -11,7 +11,7 @@ const mostCharacters = 1_024
  * which would go round in circles.
  */
 export function pageOf(site: Site, returnTo: unknown): string | undefined {
-  if (typeof returnTo !== 'string' || !/^(?:\/|https?:)/i.test(returnTo)) return undefined
+  if (typeof returnTo !== 'string' || !/^(?:\/|https?:\/\/)/i.test(returnTo)) return undefined
   const url = parseUrl(returnTo, site.origin)
   if (url === undefined || url.origin !== site.origin || url.username !== '' || url.password !== '') return undefined
   if (url.href.length > mostCharacters || site.isOurs(url.pathname)) return undefined

@@ -27,7 +27,7 @@ export interface Transactions {
    * @throws ValidationError `transaction` where this browser has none of that `state`, `used_answer` where it was taken
    */
   take(request: WebRequest, response: WebResponse, state: string): Promise<LoginTransaction>
-  /** Has the browser let go of a login, whose answer could not be read. */
+  /** Has the browser let go of a login: at its answer, whatever that is. */
   drop(request: WebRequest, response: WebResponse, state: string): void
 }
 

@@ -1,5 +1,5 @@
 /** A browser in a few lines, for tests: cookies as it keeps them, redirects, forms that post themselves, and the fragment page. */
-import { type Dispatcher, fetch } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 /** A cookie as it is kept. */
 export interface KeptCookie {
@@ -31,6 +31,9 @@ export interface Visit {
   /** Where to stop: a URL that begins so is not asked for. Default: nowhere. */
   readonly until?: string
 }
+
+/** What every browser says of itself where it shows a page. */
+const navigation = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 
 /** What lies between a browser and the servers. */
 export interface Net {
@@ -84,15 +87,17 @@ export class Browser {
   async send(url: string, { method = 'GET', headers = {}, body, from }: Visit = {}): Promise<Page> {
     const target = new URL(url)
     const cookie = this.#cookieFor(target, method, from)
-    const response = await fetch(this.#routed(url.replace(/#.*$/s, '')), {
+    const response = await request(this.#routed(url.replace(/#.*$/s, '')), {
       method,
-      redirect: 'manual',
-      headers: { accept: 'text/html', 'sec-fetch-mode': 'navigate', ...(cookie && { cookie }), ...headers },
+      headers: { ...navigation, ...(cookie && { cookie }), ...headers },
       ...(body !== undefined && { body }),
       ...(this.#net.dispatcher && { dispatcher: this.#net.dispatcher }),
     })
-    for (const set of response.headers.getSetCookie()) this.#set(target, set)
-    return { status: response.status, url, headers: response.headers, text: await response.text() }
+    const answered = new Headers()
+    for (const [name, values] of Object.entries(response.headers))
+      for (const value of [values ?? []].flat()) answered.append(name, value)
+    for (const set of answered.getSetCookie()) this.#set(target, set)
+    return { status: response.statusCode, url, headers: answered, text: await response.body.text() }
   }
 
   #routed(url: string): string {
