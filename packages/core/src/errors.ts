@@ -255,6 +255,8 @@ export type LoginReason =
   | SessionEndReason
   /** The session lives, but an API wants a stronger login, or a more recent one (RFC 9470 §3). */
   | 'insufficient_user_authentication'
+  /** The session lives, but has not been granted a scope that is needed (RFC 6750 §3.1). Thrown by programs. */
+  | 'insufficient_scope'
   /** Nobody has agreed before the device code, or the request to the user, was over (RFC 8628 §3.5). */
   | 'expired_token'
 
@@ -268,6 +270,8 @@ export interface LoginRequiredErrorOptions extends GrantKitErrorOptions {
   readonly acrValues?: readonly string[] | undefined
   /** How long ago the login may have been, in seconds. */
   readonly maxAgeSeconds?: number | undefined
+  /** The scope that is needed and was not granted. */
+  readonly missingScope?: readonly string[] | undefined
 }
 
 /** Only the user can help: no refresh token, or a dead one, or an API wants another login. `code` is `ERR_LOGIN_REQUIRED`. */
@@ -286,6 +290,8 @@ export class LoginRequiredError extends GrantKitError {
   readonly acrValues: readonly string[] | undefined
   /** `max_age` for the authorization request, in seconds; `undefined` where nobody asked for one. */
   readonly maxAgeSeconds: number | undefined
+  /** Scope for the authorization request, beside what it asks for anyway; `undefined` where nobody asked for more. */
+  readonly missingScope: readonly string[] | undefined
 
   constructor(message: string, options: LoginRequiredErrorOptions = {}) {
     super('ERR_LOGIN_REQUIRED', message, options)
@@ -293,6 +299,7 @@ export class LoginRequiredError extends GrantKitError {
     this.reason = options.reason
     this.acrValues = options.acrValues
     this.maxAgeSeconds = options.maxAgeSeconds
+    this.missingScope = options.missingScope
   }
 }
 

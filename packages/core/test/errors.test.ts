@@ -80,6 +80,15 @@ test('keeps the cause, and has none where none was given', () => {
   expect('cause' in new LoginRequiredError('x')).toBe(false)
 })
 
+test('says what the next login has to ask for', () => {
+  const reason = 'insufficient_scope'
+  expect(new LoginRequiredError('x', { reason, missingScope: ['payments'] })).toMatchObject({
+    reason,
+    missingScope: ['payments'],
+  })
+  expect(new LoginRequiredError('x').missingScope).toBeUndefined()
+})
+
 test('says of every error whether its request never left, and of a closed source that there was none', () => {
   for (const [error] of all) expect(error.neverSent).toBe(['ERR_TRANSPORT_TLS', 'ERR_CLOSED'].includes(error.code))
   expect(new GrantKitError('ERR_CLIENT_AUTHENTICATION', 'x', { neverSent: true }).neverSent).toBe(true)
