@@ -25,7 +25,7 @@ export interface AskedFor {
 }
 
 /** Names of what a program may want of a login. */
-export const wantedNames = ['scope', 'acrValues', 'maxAgeSeconds', 'prompt', 'loginHint', 'uiLocales'] as const
+const wantedNames = ['scope', 'acrValues', 'maxAgeSeconds', 'prompt', 'loginHint', 'uiLocales'] as const
 
 /** As programs give it: text or lists. */
 export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedNames)[number]>
@@ -33,10 +33,12 @@ export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedName
 /**
  * What a program wants of a login.
  *
+ * @param maker whose options they are
+ * @param names those that it takes
  * @throws TypeError naming the option
  */
-export function wantedOf(maker: string, options: WantedOptions): Wanted {
-  checkOptions(maker, options, wantedNames)
+export function wantedOf(maker: string, options: WantedOptions, names: readonly string[] = wantedNames): Wanted {
+  checkOptions(maker, options, names)
   const { maxAgeSeconds, loginHint } = options
   if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
   if (loginHint !== undefined) checkText('loginHint', loginHint)

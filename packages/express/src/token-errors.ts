@@ -1,33 +1,57 @@
-/** Answers for requests that failed for want of a token. */
+/** Answers for requests that failed for want of a token or a login: one for the whole app. */
+import type { ServerResponse } from 'node:http'
 import { type GrantKitError, isGrantKitError } from '@grantkit/core'
-import type { ErrorMiddleware } from './middleware.js'
+import { checkFunction, checkOptions } from '@grantkit/core/kit'
+import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
+import { type LoginWay, loginWayOf } from './login-way.js'
+import type { ErrorMiddleware, WebResponse } from './middleware.js'
+import { isLoginRequired, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
+import { equipmentOf } from './request.js'
+import { wantsPage } from './request-kind.js'
 
-/** The parts of Express's response that are used. */
-interface Response {
-  readonly headersSent: boolean
-  set(name: string, value: string): Response
-  status(code: number): Response
-  json(body: unknown): unknown
+/** What {@link tokenErrors} takes. */
+export interface TokenErrorsOptions {
+  /**
+   * The app's own page: gets what there is to tell, the request and the response, and returns the page's HTML, or answers
+   * by itself, as by `response.render('problem', problem)`. Status and `Cache-Control: no-store` are set, and no policy: that
+   * is the app's. Default: a small page in English.
+   */
+  page?(problem: Problem, request: object, response: object): unknown
 }
 
 /**
- * Error middleware, mounted last: answers what this library threw, and hands on everything else.
+ * Error middleware, mounted last: answers what this library threw, also inside an HTTP client's own error, and hands on
+ * everything else. Without it Express answers most of that with 500.
  *
- * Without it Express answers 500 to each of them. Here a user who has to log in gets 401, what passes by itself 503 with
- * `Retry-After`, all else 502 (the authorization server's 401 to a wrong client secret is nothing your caller can mend);
- * the body names the error's `code` and nothing more.
+ * A user who has to log in is sent to the login that `grantkit()` knows of, unless that was done a moment ago; a script
+ * gets 401 (403 for want of a scope) and the `loginUrl`. What passes by itself is 503, with `Retry-After` where it is
+ * known; a login that is not under way here 400, one that was refused 403; all else 502, since the authorization server's
+ * 401 to a wrong client secret is nothing your caller can mend. A person gets a page, all others JSON that names the
+ * error's `code` and nothing more.
+ *
+ * @throws TypeError naming the option
  */
-export function tokenErrors(): ErrorMiddleware {
-  return (error, _request, response, next) => {
+export function tokenErrors(options: TokenErrorsOptions = {}): ErrorMiddleware {
+  checkOptions('tokenErrors', options, ['page'])
+  const { page } = options
+  if (page !== undefined) checkFunction('page', page)
+  return (error, request, response, next) => {
     const cause = causeOf(error)
-    if (cause === undefined || (response as Response).headersSent) return next(error)
-    answer(response as Response, cause)
+    if (cause === undefined || (response as WebResponse).headersSent) return next(error)
+    answer(cause, { request, response: response as Response, page }).catch(next)
   }
 }
 
-function answer(response: Response, cause: GrantKitError): void {
-  if (cause.retryAfterMs !== undefined) response.set('Retry-After', String(Math.ceil(cause.retryAfterMs / 1000)))
-  response.status(statusOf(cause)).json({ error: cause.code })
+/** What is used of Express's response. */
+interface Response extends ServerResponse {
+  json(body: unknown): unknown
+}
+
+/** A request, and what it is answered by. */
+interface Exchange {
+  readonly request: object
+  readonly response: Response
+  readonly page: ProblemPage | undefined
 }
 
 /** HTTP clients wrap what an integration throws. */
@@ -37,7 +61,58 @@ function causeOf(error: unknown): GrantKitError | undefined {
   return undefined
 }
 
-function statusOf({ code, retryable }: GrantKitError): number {
-  if (code === 'ERR_LOGIN_REQUIRED') return 401
-  return retryable ? 503 : 502
+async function answer(error: GrantKitError, exchange: Exchange): Promise<void> {
+  const way = isLoginRequired(error) ? loginWayOf(error, exchange.request) : undefined
+  if (!way?.isTaken) return tell(error, way, exchange)
+  try {
+    await way.login()
+  } catch (failure) {
+    const cause = causeOf(failure)
+    if (cause === undefined || exchange.response.headersSent) throw failure
+    await tell(cause, undefined, exchange)
+  }
+}
+
+async function tell(error: GrantKitError, way: LoginWay | undefined, exchange: Exchange): Promise<void> {
+  const { request, response, page } = exchange
+  const problem = await problemOf(error, way, request)
+  response.statusCode = problem.status
+  response.setHeader('Cache-Control', 'no-store')
+  if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1000))
+  if (!isForPeople(error, request)) return void response.json(bodyOf(error, way, problem))
+  const html = page === undefined ? plainPage(problem, response) : await page(problem, request, response)
+  if (typeof html === 'string') response.setHeader('Content-Type', 'text/html; charset=utf-8').end(html)
+}
+
+/** An app that logs its users in by itself knows better what to show to who has to log in. */
+function isForPeople(error: GrantKitError, request: object): boolean {
+  return wantsPage(request) && !(isLoginRequired(error) && equipmentOf(request) === undefined)
+}
+
+async function problemOf(error: GrantKitError, way: LoginWay | undefined, request: object): Promise<Problem> {
+  const kind = way?.isOpen === false ? 'not_granted' : problemKindOf(error)
+  const description = isRefusedLogin(error) ? error.error_description : undefined
+  return {
+    kind,
+    code: error.code,
+    ...problems[kind],
+    loginUrl: isLoginRequired(error) ? await way?.loginUrl() : await anotherLogin(kind, request),
+    descriptionHtml: description && escapeHtml(description),
+  }
+}
+
+/** For who has no session, or wants another than the one that is there. */
+async function anotherLogin(kind: ProblemKind, request: object): Promise<string | undefined> {
+  const equipment = equipmentOf(request)
+  const { grantkit, hasLoginRoute = false } = equipment ?? {}
+  const isOfUse = grantkit?.user === undefined || kind === 'denied' || kind === 'login_over'
+  return hasLoginRoute && isOfUse ? grantkit?.loginUrl() : undefined
+}
+
+/** A front end that goes to every `loginUrl` is given none where that would go round in circles. */
+function bodyOf(error: GrantKitError, way: LoginWay | undefined, { loginUrl }: Problem): object {
+  const { code } = error
+  if (!isLoginRequired(error) || way === undefined) return { error: code }
+  const { reason, missingScope, acrValues, maxAgeSeconds } = error
+  return { error: code, reason, missingScope, acrValues, maxAgeSeconds, loginUrl: way.isOpen ? loginUrl : undefined }
 }

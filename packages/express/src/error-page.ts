@@ -1,0 +1,61 @@
+/** The page that tells a person what went wrong. */
+import { createHash } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import type { ProblemKind } from './problem.js'
+
+/** What a page has to tell. Nothing of it is secret, and all of it can stand in HTML as it is. */
+export interface Problem {
+  /** What can be told apart, for words of your own. */
+  readonly kind: ProblemKind
+  /** Of the answer. */
+  readonly status: number
+  /** The error's `code`. */
+  readonly code: string
+  /** A few words for people, in English. */
+  readonly title: string
+  /** A sentence or two for people, in English. */
+  readonly text: string
+  /** Where a login begins anew, for a link; `undefined` where that would not help, or the app has no login route. */
+  readonly loginUrl: string | undefined
+  /** What the server said of a login that it refused, escaped for HTML; `undefined` where it said nothing. */
+  readonly descriptionHtml: string | undefined
+}
+
+/**
+ * An app's own page: returns its HTML, or answers by itself, as by `response.render('problem', problem)`. The status and
+ * `Cache-Control: no-store` are set.
+ */
+export type ProblemPage = (problem: Problem, request: object, response: object) => unknown
+
+const style = `body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}`
+
+const policy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** A small page that runs nothing, loads nothing and stands in no frame. */
+export function plainPage(problem: Problem, response: ServerResponse): string {
+  response.setHeader('Content-Security-Policy', policy)
+  response.setHeader('Referrer-Policy', 'no-referrer')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  const { title, text, loginUrl, descriptionHtml } = problem
+  return `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex">
+<title>${title}</title>
+<style>${style}</style>
+<h1>${title}</h1>
+<p>${text}</p>
+${descriptionHtml === undefined ? '' : `<p>The server says: ${descriptionHtml}</p>\n`}${loginUrl === undefined ? '' : `<p><a href="${escapeHtml(loginUrl)}">Log in</a></p>\n`}`
+}
+
+/** For text between tags, and in attributes with quotes. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"'`]/g, character => `&#${character.charCodeAt(0)};`)
+}

@@ -1,0 +1,89 @@
+/** Middleware before what is for users alone: who lacks something is sent to the login that brings it. */
+import { LoginRequiredError } from '@grantkit/core'
+import { checkNumber, optionError } from '@grantkit/core/kit'
+import { loginWayOf } from './login-way.js'
+import type { Middleware, Next } from './middleware.js'
+import { equipmentOf, type User } from './request.js'
+import { wantedOf } from './step-up.js'
+
+/** What a login has to be like. */
+export interface RequireLoginOptions {
+  /** `acr` values one of which the login has to have, the preferred one first: space-separated, or a list. Default: any. */
+  readonly acrValues?: string | readonly string[] | undefined
+  /** How long ago the user may have authenticated at the server, in seconds, at least 1. Default: any time. */
+  readonly maxAgeSeconds?: number | undefined
+}
+
+/**
+ * Lets a request through whose user is logged in, as strongly and as recently as is asked for (by `acr` and `auth_time` of
+ * the ID token, which takes `openid` in the scope).
+ *
+ * A browser that opens a page is sent to the login and comes back; any other request fails with a `LoginRequiredError`,
+ * which `tokenErrors()` answers: 401, and 403 where a login has just asked for the same in vain.
+ *
+ * @throws TypeError naming the option
+ * @see RFC 9470, OpenID Connect Core §3.1.2.1
+ */
+export function requireLogin(options: RequireLoginOptions = {}): Middleware {
+  const wanted = wantedOf('requireLogin', options, ['acrValues', 'maxAgeSeconds'])
+  if (wanted.maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', wanted.maxAgeSeconds, 1)
+  if (wanted.acrValues?.length === 0) throw optionError('acrValues', 'must name at least one')
+  const { acrValues, maxAgeSeconds } = wanted
+  return guard('requireLogin()', (user, now) => {
+    if (user === undefined) return new LoginRequiredError('The user must log in', { acrValues, maxAgeSeconds })
+    if (hasLevel(user, acrValues) && isRecent(user, maxAgeSeconds, now)) return undefined
+    const reason = 'insufficient_user_authentication'
+    return new LoginRequiredError('The user must log in anew', { reason, acrValues, maxAgeSeconds })
+  })
+}
+
+function hasLevel({ claims }: User, acrValues: readonly string[] | undefined): boolean {
+  return acrValues === undefined || (claims.acr !== undefined && acrValues.includes(claims.acr))
+}
+
+function isRecent({ claims }: User, maxAgeSeconds: number | undefined, now: number): boolean {
+  if (maxAgeSeconds === undefined) return true
+  return claims.auth_time !== undefined && now / 1000 - claims.auth_time <= maxAgeSeconds
+}
+
+/**
+ * Lets a request through whose user is logged in and has granted all of this scope. Others are sent to a login that asks
+ * for it beside what they have granted already, as by {@link requireLogin}; a script gets 403.
+ *
+ * @throws TypeError where no scope is named
+ * @see RFC 6750 §3.1, `insufficient_scope`
+ */
+export function requireScope(...scope: readonly [string, ...string[]]): Middleware {
+  const { scope: needed = [] } = wantedOf('requireScope', { scope })
+  if (needed.length === 0)
+    throw optionError('requireScope()', "takes the scope that is needed: requireScope('accounts')")
+  return guard('requireScope()', user => {
+    const granted = user?.scope?.split(' ') ?? []
+    const missingScope = needed.filter(one => !granted.includes(one))
+    if (user === undefined) return new LoginRequiredError('The user must log in', { missingScope })
+    if (missingScope.length === 0) return undefined
+    const reason = 'insufficient_scope'
+    return new LoginRequiredError(`The user has not granted ${missingScope.join(' ')}`, { reason, missingScope })
+  })
+}
+
+/** What a user lacks; `undefined` for one that lacks nothing. */
+type Shortcoming = (user: User | undefined, now: number) => LoginRequiredError | undefined
+
+function guard(name: string, shortcomingOf: Shortcoming): Middleware {
+  return (request, _response, next) => {
+    const equipment = equipmentOf(request)
+    if (equipment === undefined) return next(optionError(name, 'needs app.use(grantkit({ … })) before it'))
+    const error = shortcomingOf(equipment.grantkit.user, equipment.now())
+    if (error === undefined) return next()
+    refuse(error, request, next).catch(next)
+  }
+}
+
+/** With a status, by which Express answers where nobody has mounted `tokenErrors()`. */
+async function refuse(error: LoginRequiredError, request: object, next: Next): Promise<void> {
+  const way = loginWayOf(error, request)
+  if (way?.isTaken) return way.login()
+  const isForbidden = error.reason === 'insufficient_scope' || !way?.isOpen
+  next(Object.defineProperty(error, 'status', { value: isForbidden ? 403 : 401 }))
+}

@@ -1,0 +1,103 @@
+/** What went wrong, as it is told to callers and to people: a status and a few words for each kind. */
+import type { AuthorizationRefusedError, GrantKitError, LoginRequiredError, ValidationError } from '@grantkit/core'
+
+/** What can be told apart by whoever is told. */
+export type ProblemKind =
+  /** Nobody is logged in, or the user has to log in again. */
+  | 'login_required'
+  /** The user lacks a scope, or has just logged in and still lacks what is needed. */
+  | 'not_granted'
+  /** The user, or the server for them, has said no to a login. */
+  | 'denied'
+  /** An answer to a login that is not under way here: unknown, expired, finished before, or made up. */
+  | 'login_over'
+  /** A request that another site has made. */
+  | 'forged'
+  /** It passes by itself: the server, or the store, is away. */
+  | 'unavailable'
+  /** What the server sent does not hold, or it refuses what the app asks of it. */
+  | 'failed'
+  /** The app itself is set up in a way that cannot work. */
+  | 'misconfigured'
+
+/** What there is to tell. */
+interface Words {
+  readonly status: number
+  readonly title: string
+  readonly text: string
+}
+
+/** In words for people, whatever they wanted of the app. */
+export const problems: Readonly<Record<ProblemKind, Words>> = {
+  login_required: { status: 401, title: 'Please log in', text: 'To go on, you have to log in.' },
+  not_granted: {
+    status: 403,
+    title: 'Not permitted',
+    text: 'Your login does not permit this. It takes a further permission, or a stronger login.',
+  },
+  denied: {
+    status: 403,
+    title: 'The login was refused',
+    text: 'Access was not granted. Nothing has changed, and you can log in again.',
+  },
+  login_over: {
+    status: 400,
+    title: 'This login cannot go on',
+    text: 'It was begun too long ago or in another browser, or it was finished before. Please begin again.',
+  },
+  forged: { status: 403, title: 'Refused', text: 'This request did not come from a page of this app.' },
+  unavailable: {
+    status: 503,
+    title: 'Not available at the moment',
+    text: 'Something that this takes is not available. Please try again in a while.',
+  },
+  failed: {
+    status: 502,
+    title: 'Something went wrong',
+    text: 'The server that users log in at gave an answer that is of no use. If it happens again, please tell whoever runs this app.',
+  },
+  misconfigured: {
+    status: 500,
+    title: 'Something went wrong',
+    text: 'This app cannot keep you logged in. Please tell whoever runs it.',
+  },
+}
+
+/** Which kind an error of this library is. */
+export function problemKindOf(error: GrantKitError): ProblemKind {
+  if (isLoginRequired(error)) return error.reason === 'insufficient_scope' ? 'not_granted' : 'login_required'
+  if (error.retryable) return 'unavailable'
+  if (isRefusedLogin(error)) return refusals[error.kind] ?? 'failed'
+  if (isFailedCheck(error)) return checks[error.check] ?? 'failed'
+  return error.code === 'ERR_SESSION' ? 'misconfigured' : 'failed'
+}
+
+/** Whether only the user can help. */
+export function isLoginRequired(error: GrantKitError): error is LoginRequiredError {
+  return error.code === 'ERR_LOGIN_REQUIRED'
+}
+
+/** Whether a browser came back with an error. */
+export function isRefusedLogin(error: GrantKitError): error is AuthorizationRefusedError {
+  return error.code === 'ERR_AUTHORIZATION_REFUSED'
+}
+
+function isFailedCheck(error: GrantKitError): error is ValidationError {
+  return error.code === 'ERR_VALIDATION'
+}
+
+const refusals: Readonly<Record<string, ProblemKind>> = { denied: 'denied', interaction_required: 'login_required' }
+
+/** What anybody's browser can bring about is the caller's fault; all other checks are of what the server sent. */
+const checks: Readonly<Record<string, ProblemKind>> = {
+  transaction: 'login_over',
+  transaction_expired: 'login_over',
+  used_answer: 'login_over',
+  state: 'login_over',
+  redirect_uri: 'login_over',
+  response_mode: 'login_over',
+  client_id: 'login_over',
+  issuer: 'login_over',
+  login_link: 'login_over',
+  csrf: 'forged',
+}
