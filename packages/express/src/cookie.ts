@@ -31,10 +31,13 @@ export function cookiesOf(request: object): ReadonlyMap<string, string> {
 
 /** All cookies of one name, in the order of the request: another app of the same domain may have set one as well. */
 export function everyCookieOf(request: object, name: string): readonly string[] {
-  return headerOf(request)
-    .split(';')
-    .map(pair => parseCookie(pair)[name])
-    .filter(value => value !== undefined)
+  const first = cookiesOf(request).get(name)
+  if (first === undefined) return []
+  const header = headerOf(request)
+  const named = `${name}=`
+  if (header.indexOf(named) === header.lastIndexOf(named)) return [first]
+  const pairs = header.split(';').map(pair => parseCookie(pair)[name])
+  return pairs.filter(value => value !== undefined)
 }
 
 /** Node joins several headers to one. */
@@ -54,23 +57,19 @@ export function setCookie(response: object, name: string, value: string, attribu
   const { headersSent, getHeader } = response as ResponseWithCookies
   if (headersSent)
     throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
-  checkSize(name, value)
+  checkCookieSize(name, value)
   const set = [getHeader.call(response, 'Set-Cookie') ?? []].flat().map(String)
   const others = set.filter(cookie => !cookie.startsWith(`${name}=`))
   const header = stringifySetCookie({ ...attributes, name, value })
   ;(response as ResponseWithCookies).setHeader('Set-Cookie', [...others, header])
 }
 
-function checkSize(name: string, value: string): void {
+/** @throws SessionError `cookie_too_large` */
+export function checkCookieSize(name: string, value: string): void {
   const bytes = name.length + value.length
   if (bytes <= mostBytes) return
   throw new SessionError(
     'cookie_too_large',
-    `it would be ${bytes} bytes, and browsers drop what is over ${mostBytes}: let onLogin return fewer claims`,
+    `it would be ${bytes} bytes, and browsers drop what is over ${mostBytes}: let onLogin return fewer claims, and leave tokens in the store`,
   )
-}
-
-/** Has the browser drop a cookie: those of name, domain and path alike. */
-export function clearCookie(response: object, name: string, attributes: CookieAttributes): void {
-  setCookie(response, name, '', { ...attributes, maxAge: 0, expires: new Date(0) })
 }

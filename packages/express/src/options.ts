@@ -22,6 +22,7 @@ import {
 import type { WebRequest } from './middleware.js'
 import { createSite, type PathOptions, type Site } from './paths.js'
 import type { UserClaims } from './request.js'
+import { readSessionOptions, type SessionOptions, type SessionSettings } from './session-options.js'
 
 /** What each login asks for: as `createAuthorizationRequest()` takes it; the redirect URI is known already. */
 export type AuthorizationOptions = Omit<AuthorizationRequestOptions, 'redirectUri'>
@@ -66,6 +67,8 @@ export interface GrantKitOptions {
   readonly application?: TokenSource | undefined
   /** Called once for each login, before its session begins; may return the claims to be kept. What it throws refuses the login. */
   readonly onLogin?: ((login: FinishedLogin) => UserClaims | undefined | Promise<UserClaims | undefined>) | undefined
+  /** How long sessions last, and where they are kept. */
+  readonly session?: SessionOptions | undefined
   /** The routes, as paths that a browser sees. */
   readonly paths?: PathOptions | undefined
   /** What a reverse proxy takes off the path before the app sees it, such as `/shop`. Default: nothing. */
@@ -81,25 +84,41 @@ export interface Settings {
   readonly authorizationOf: (request: LoginRequest) => AuthorizationOptions | Promise<AuthorizationOptions>
   readonly application: TokenSource | undefined
   readonly onLogin: GrantKitOptions['onLogin']
+  readonly session: SessionSettings
+  readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
 }
 
-const names = ['client', 'redirectUri', 'keys', 'store', 'authorization', 'application', 'onLogin', 'paths', 'basePath']
+const names = [
+  'client',
+  'redirectUri',
+  'keys',
+  'store',
+  'authorization',
+  'application',
+  'onLogin',
+  'session',
+  'paths',
+  'basePath',
+]
 
 /** @throws TypeError naming the option */
 export function readOptions(options: GrantKitOptions): Settings {
   checkOptions('grantkit', options, names)
-  const { client, redirectUri, keys, application, onLogin, paths, basePath } = options
+  const { client, redirectUri, keys, application, onLogin, session, paths, basePath } = options
   checkIsClient(client, 'grantkit({ client, … })')
   if (application !== undefined) checkApplication(application)
   if (onLogin !== undefined) checkFunction('onLogin', onLogin)
+  const site = createSite(client, redirectUri, paths, basePath)
   return {
     client,
-    site: createSite(client, redirectUri, paths, basePath),
+    site,
     seal: createSeal(keys),
     store: options.store ?? memoryStore(),
     authorizationOf: authorizationOf(options),
     application,
     onLogin,
+    session: readSessionOptions(site, session),
+    logout: { revoke: false, atServer: false },
   }
 }
 

@@ -1,76 +1,181 @@
-/** Sessions: who is logged in, in a sealed cookie; and their tokens, by the session's id. */
+/** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
-import { createUserTokenSources, type Grant, type TokenSource, type UserTokenSource } from '@grantkit/core'
-import { cookiesOf, setCookie } from './cookie.js'
+import {
+  type Client,
+  type Grant,
+  type TokenSet,
+  type TokenSource,
+  type TokenStore,
+  ValidationError,
+} from '@grantkit/core'
+import type { Seal } from '@grantkit/core/kit'
 import type { WebRequest, WebResponse } from './middleware.js'
-import type { LoginRequest, Settings } from './options.js'
+import type { GrantKitOptions, LoginRequest } from './options.js'
+import type { Site } from './paths.js'
 import type { UserClaims } from './request.js'
+import { createSessionCookie, type Session } from './session-cookie.js'
+import { sessionsInCookie } from './session-in-cookie.js'
+import { sessionsInStore } from './session-in-store.js'
+import type { SessionSettings } from './session-options.js'
 import type { AskedFor } from './step-up.js'
 
-/** Who is logged in. */
-export interface Session {
-  readonly id: string
-  readonly claims: UserClaims
-  readonly scope: string | undefined
-  readonly loggedInAt: number
-  readonly askedFor: AskedFor
-}
+export type { Session } from './session-cookie.js'
 
 /** The sessions of one app. */
 export interface Sessions {
+  /**
+   * The session of a request, and keeps it from being idle; `undefined` where there is none, whatever the cookie holds.
+   *
+   * @throws TokenStoreError where the store cannot tell; SessionError `not_in_store`, `headers_sent`
+   */
   load(request: WebRequest, response: WebResponse): Promise<Session | undefined>
-  begin(
-    request: WebRequest,
-    response: WebResponse,
-    login: {
-      readonly grant: Grant
-      readonly askedFor: AskedFor
-      /** For `onLogin`. */
-      readonly expectedClaims: Readonly<Record<string, string>> | undefined
-    },
-  ): Promise<Session>
-  end(request: WebRequest, response: WebResponse): Promise<{ readonly idToken: string | undefined }>
+  /**
+   * Redeems a login into a session of its own: the one that was there is ended, and its tokens are forgotten.
+   *
+   * @throws what the token request, `onLogin` and the store throw; ValidationError `session_expiry` where the server says
+   *   that it is over already; SessionError `headers_sent`, `cookie_too_large`
+   */
+  begin(request: WebRequest, response: WebResponse, login: LoginToRedeem): Promise<Session>
+  /**
+   * Ends the session of a request, here and in the store, and lets go of its tokens.
+   *
+   * @throws TokenStoreError where it may live on for whoever has a copy of the cookie; this browser's is cleared all the same
+   */
+  end(request: WebRequest, response: WebResponse): Promise<EndedSession>
+  /** The user's tokens. */
   tokenSource(session: Session): TokenSource
+  /** Waits for the token requests under way. */
   close(): Promise<void>
 }
 
-export function createSessions({ client, site, seal, store, onLogin }: Settings): Sessions {
-  const users = createUserTokenSources({ client, store })
-  const name = `${site.isSecure ? '__Host-' : ''}grantkit-session-${site.id}`
-  const attributes = { path: '/', httpOnly: true, secure: site.isSecure, sameSite: 'lax' } as const
-  const header = { use: 'session', cookie: name }
+/** A login that has come back. */
+export interface LoginToRedeem {
+  readonly grant: Grant
+  readonly askedFor: AskedFor
+  /** For `onLogin`. */
+  readonly expectedClaims: Readonly<Record<string, string>> | undefined
+}
 
-  async function load(request: WebRequest): Promise<Session | undefined> {
-    const sealed = cookiesOf(request).get(name)
-    return sealed === undefined ? undefined : ((await seal.open(sealed, header)) as unknown as Session | undefined)
+/** What a logout at the server is asked for by. */
+export interface EndedSession {
+  /** As it came at the login, where it was kept. */
+  readonly idToken: string | undefined
+}
+
+/** What sessions are made by. */
+export interface SessionParts {
+  readonly client: Client
+  readonly site: Site
+  readonly seal: Seal
+  readonly store: TokenStore
+  readonly session: SessionSettings
+  readonly onLogin: GrantKitOptions['onLogin']
+  /** How a session's tokens go at its logout. */
+  readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
+}
+
+/** Sessions that this process has ended a moment ago; more of them are ended by the store alone. */
+const mostEnded = 1_000
+
+export function createSessions(parts: SessionParts): Sessions {
+  const { client, site, store, session: settings, onLogin, logout } = parts
+  const { absoluteMs } = settings
+  const inStore = { client, store, app: site.id, absoluteMs, keepsIdToken: logout.atServer }
+  const tokens = settings.tokensIn === 'store' ? sessionsInStore(inStore) : sessionsInCookie(client)
+  const ended = new Set<string>()
+  const cookie = createSessionCookie({ ...parts, hasEnded: ({ id }) => ended.has(id) })
+
+  async function end(session: Session): Promise<void> {
+    for (const oldest of ended) if (ended.size >= mostEnded) ended.delete(oldest)
+    ended.add(session.id)
+    await tokens.end(session)
   }
-  async function forget(session: Session | undefined) {
-    if (session === undefined) return undefined
-    const user: UserTokenSource = users.for(session.id)
-    const { idToken } = await user.getTokenSet().catch(() => ({ idToken: undefined }))
-    await user.forget()
-    return idToken
+
+  async function forget(session: Session): Promise<void> {
+    await end(session)
+    await tokens.forget(session)
+  }
+
+  /** Every session that a request has brought, alive or not. */
+  async function broughtBy(request: WebRequest): Promise<readonly Session[]> {
+    const opened = await Promise.all(cookie.valuesOf(request).map(cookie.open))
+    return opened.flatMap(brought => (brought === undefined ? [] : [brought.session]))
+  }
+
+  async function letGo(session: Session): Promise<void> {
+    // a server that is down keeps nobody logged in: what it does not revoke is forgotten
+    if (logout.revoke) await tokens.revoke(session).catch(() => {})
+    await tokens.forget(session)
+  }
+
+  async function claimsOf(
+    request: WebRequest,
+    tokenSet: TokenSet,
+    expectedClaims: LoginToRedeem['expectedClaims'] = {},
+  ): Promise<UserClaims> {
+    const { idTokenClaims: claims } = tokenSet
+    const own = await onLogin?.({ claims, tokenSet, expectedClaims, request: request as LoginRequest })
+    return own === undefined ? withoutProtocol(claims ?? {}) : JSON.parse(JSON.stringify(own))
   }
 
   return {
-    load,
-    async begin(request, response, { grant, askedFor, expectedClaims = {} }) {
-      await forget(await load(request))
-      const id = randomBytes(32).toString('base64url')
-      const tokenSet = await users.for(id).redeem(grant)
-      const claims = tokenSet.idTokenClaims
-      const finished = { claims, tokenSet, expectedClaims, request: request as LoginRequest }
-      const kept = (await onLogin?.(finished)) ?? claims ?? {}
-      const session: Session = { id, claims: kept, scope: tokenSet.scope, loggedInAt: client.clock.now(), askedFor }
-      setCookie(response, name, await seal.seal(JSON.parse(JSON.stringify(session)), header), attributes)
-      return session
+    async load(request, response) {
+      for (const value of cookie.valuesOf(request)) {
+        const brought = await cookie.open(value)
+        if (brought === undefined || !(await tokens.isAlive(brought.session))) continue
+        await brought.keep(response)
+        return brought.session
+      }
+      return undefined
+    },
+    async begin(request, response, { grant, askedFor, expectedClaims }) {
+      const id = randomBytes(24).toString('base64url')
+      const { tokenSet, token } = await tokens.redeem({ id }, grant)
+      try {
+        const now = client.clock.now()
+        const claims = await claimsOf(request, tokenSet, expectedClaims)
+        const endsAt = endOf(tokenSet, now, absoluteMs)
+        const session = { id, claims, scope: tokenSet.scope, loggedInAt: now, seenAt: now, endsAt, askedFor, token }
+        for (const before of await broughtBy(request)) await forget(before)
+        await tokens.begin(session, tokenSet)
+        await cookie.write(response, session)
+        return session
+      } catch (error) {
+        // nobody has its id
+        await tokens.forget({ id }).catch(() => {})
+        throw error
+      }
     },
     async end(request, response) {
-      const idToken = await forget(await load(request))
-      setCookie(response, name, '', { ...attributes, maxAge: 0 })
+      cookie.clear(response)
+      let idToken: string | undefined
+      for (const session of await broughtBy(request)) {
+        idToken ??= await tokens.idTokenOf(session)
+        await end(session)
+        await letGo(session)
+      }
       return { idToken }
     },
-    tokenSource: session => users.for(session.id),
-    close: () => users.close(),
+    tokenSource: session => tokens.sourceOf(session),
+    close: () => tokens.close(),
   }
+}
+
+/** What a login was checked by, and says nothing of the user. */
+const ofProtocol = new Set(['nonce', 'at_hash', 'c_hash', 's_hash', 'rt_hash'])
+
+function withoutProtocol(claims: UserClaims): UserClaims {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !ofProtocol.has(name)))
+}
+
+/**
+ * @throws ValidationError where the session would be over before it begins: the browser would be sent to log in again
+ * @see IPSIE SL1 OpenID Connect Profile 1.0, `session_expiry`: seconds since the epoch
+ */
+function endOf({ idTokenClaims }: TokenSet, now: number, absoluteMs: number): number {
+  const expiry = idTokenClaims?.session_expiry
+  if (expiry === undefined) return now + absoluteMs
+  if (typeof expiry !== 'number') throw new ValidationError('session_expiry', 'of the ID token is no number')
+  if (expiry * 1000 <= now) throw new ValidationError('session_expiry', 'of the ID token is over already')
+  return Math.min(now + absoluteMs, expiry * 1000)
 }

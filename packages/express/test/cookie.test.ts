@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clearCookie, cookiesOf, everyCookieOf, setCookie } from '../src/cookie.js'
+import { cookiesOf, everyCookieOf, setCookie } from '../src/cookie.js'
 import { answerOf } from './answer-of.js'
 
 const requestWith = (cookie: string | undefined) => ({ headers: { cookie } })
@@ -45,16 +45,6 @@ describe('a cookie that is set', () => {
       'theirs=1; Path=/',
       'ours2=x; Path=/; HttpOnly; Secure; SameSite=Lax',
       'ours=a.b-c_d; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax',
-    ])
-  })
-
-  test('is cleared with the attributes it has', async () => {
-    const { headers } = await answerOf((_request, response) => {
-      clearCookie(response, 'ours', attributes)
-      response.end()
-    })
-    expect(headers.getSetCookie()).toEqual([
-      'ours=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; SameSite=Lax',
     ])
   })
 

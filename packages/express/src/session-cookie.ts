@@ -1,0 +1,140 @@
+/** A session as its cookie has it: sealed, read at each request, and issued anew now and then as it is used. */
+import type { Clock, JsonValue } from '@grantkit/core'
+import { type Seal, sealingKeyIdOf } from '@grantkit/core/kit'
+import onHeaders from 'on-headers'
+import { checkCookieSize, everyCookieOf, setCookie } from './cookie.js'
+import type { WebRequest, WebResponse } from './middleware.js'
+import type { Site } from './paths.js'
+import type { UserClaims } from './request.js'
+import { SessionError } from './session-error.js'
+import type { SessionSettings } from './session-options.js'
+import type { AskedFor } from './step-up.js'
+
+/** Who is logged in. */
+export interface Session {
+  /** Made anew at each login. It opens nothing by itself: the cookie is sealed. */
+  readonly id: string
+  readonly claims: UserClaims
+  /** As granted at the login. */
+  readonly scope?: string | undefined
+  /** When it began, in epoch milliseconds. */
+  readonly loggedInAt: number
+  /** When it was last known to be used, in epoch milliseconds, to a tenth of what it may be idle for. */
+  readonly seenAt: number
+  /** When it is over whatever is done in it, in epoch milliseconds. */
+  readonly endsAt: number
+  /** What its login has asked for. */
+  readonly askedFor: AskedFor
+  /** The access token, where the cookie is the only place for it. */
+  readonly token?: TokenInCookie | undefined
+}
+
+/** An access token in a cookie. */
+export interface TokenInCookie {
+  readonly accessToken: string
+  readonly jkt?: string | undefined
+  readonly obtainedAt: number
+  readonly expiresAt?: number | undefined
+}
+
+/** A session that a request has brought. */
+export interface BroughtSession {
+  readonly session: Session
+  /** Has the cookie issued anew where that is due: without it a session that is used would be over all the same. */
+  keep(response: WebResponse): Promise<void>
+}
+
+/** The session's cookie in the requests and answers of one app. */
+export interface SessionCookie {
+  /** Every value that a request has brought, the likelier first. */
+  valuesOf(request: WebRequest): readonly string[]
+  /** The session that a value is of; `undefined` for what this app has not sealed, and for one that is over. */
+  open(value: string): Promise<BroughtSession | undefined>
+  /** @throws SessionError `headers_sent`, `cookie_too_large` */
+  write(response: WebResponse, session: Session): Promise<void>
+  /** @throws SessionError `headers_sent` */
+  clear(response: WebResponse): void
+}
+
+/** What a cookie is made by. */
+export interface SessionCookieParts {
+  readonly client: { readonly clock: Clock }
+  readonly site: Pick<Site, 'id'>
+  readonly seal: Seal
+  readonly session: SessionSettings
+  /** Whether a session was ended by this process: an answer that was begun before must not bring its cookie back. */
+  readonly hasEnded: (session: Session) => boolean
+}
+
+/** Others of the same name can be set by whoever has a neighbouring domain: not so many that it takes time to read them. */
+const mostOfOneName = 5
+
+/** Of the time that a session may be idle: its cookie is issued anew once in that time. */
+const tenth = 0.1
+
+export function createSessionCookie({
+  client,
+  site,
+  seal,
+  session: settings,
+  hasEnded,
+}: SessionCookieParts): SessionCookie {
+  const { cookieName: name, idleMs } = settings
+  const header = { use: 'session', app: site.id }
+  /** Answers whose cookie says what it has to say already. */
+  const decided = new WeakSet<WebResponse>()
+
+  const sealed = (session: Session) => seal.seal(session as unknown as JsonValue, header)
+  const set = (response: WebResponse, value: string, { endsAt, seenAt }: Session) => {
+    const maxAge = Math.max(1, Math.ceil(Math.min(idleMs, endsAt - seenAt) / 1000))
+    setCookie(response, name, value, { ...settings.attributes, maxAge })
+  }
+
+  async function open(value: string): Promise<BroughtSession | undefined> {
+    const session: unknown = await seal.open(value, header)
+    const now = client.clock.now()
+    if (!isSession(session) || now >= session.endsAt || now - session.seenAt >= idleMs) return undefined
+    const isDue = now - session.seenAt >= idleMs * tenth || sealingKeyIdOf(value) !== seal.keyIds[0]
+    return { session, keep: response => keep(response, session, isDue ? now : undefined) }
+  }
+
+  async function keep(response: WebResponse, session: Session, seenAt: number | undefined): Promise<void> {
+    if (response.headersSent)
+      throw new SessionError('headers_sent', 'the answer has begun before grantkit(): mount it before what begins it')
+    if (seenAt === undefined) return
+    const renewed = { ...session, seenAt }
+    const value = await sealed(renewed)
+    checkCookieSize(name, value)
+    onHeaders(response, () => {
+      if (decided.has(response) || hasEnded(session) || isShared(response)) return
+      // without a word about it a cache may keep an answer for everybody, cookie and all (RFC 9111 §4.2.2, §7.3)
+      if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'private')
+      set(response, value, renewed)
+    })
+  }
+
+  return {
+    valuesOf: request => everyCookieOf(request, name).slice(0, mostOfOneName),
+    open,
+    async write(response, session) {
+      set(response, await sealed(session), session)
+      decided.add(response)
+    },
+    clear(response) {
+      decided.add(response)
+      setCookie(response, name, '', { ...settings.attributes, maxAge: 0, expires: new Date(0) })
+    },
+  }
+}
+
+/** Another release may have sealed it, which keeps something else. */
+function isSession(value: unknown): value is Session {
+  const { id, claims, askedFor, loggedInAt, seenAt, endsAt } = Object(value) as Partial<Session>
+  const areTimes = [loggedInAt, seenAt, endsAt].every(Number.isFinite)
+  return areTimes && typeof id === 'string' && [claims, askedFor].every(one => typeof one === 'object' && one !== null)
+}
+
+/** With a cookie in it, everybody who is given such an answer would be this user. */
+function isShared(response: WebResponse): boolean {
+  return /\b(?:public|s-maxage)\b/i.test(String(response.getHeader('Cache-Control') ?? ''))
+}

@@ -1,0 +1,59 @@
+/** Sessions whose tokens are in a store, where all processes of the app find them: renewed once for all, gone at a logout. */
+import { type Client, createUserTokenSources, type TokenStore } from '@grantkit/core'
+import type { Session } from './session-cookie.js'
+import { SessionError } from './session-error.js'
+import { recordNameOf, sessionRecords } from './session-record.js'
+import type { SessionTokens } from './session-tokens.js'
+
+/** What sessions in a store are made by. */
+export interface SessionsInStoreParts {
+  readonly client: Client
+  readonly store: TokenStore
+  /** What tells the app's sessions from those of another. */
+  readonly app: string
+  /** How long a session lasts at most, in milliseconds. */
+  readonly absoluteMs: number
+  /** Whether the ID token is kept for the logout at the server. */
+  readonly keepsIdToken: boolean
+}
+
+/** How long a browser takes, at most, from a login to the next request: what the store does not have by then it has lost. */
+const recentMs = 60_000
+
+export function sessionsInStore({ client, store, app, absoluteMs, keepsIdToken }: SessionsInStoreParts): SessionTokens {
+  const users = createUserTokenSources({ client, store, keepForMs: absoluteMs })
+  const records = sessionRecords(store)
+  const { clock } = client
+  const startedAt = clock.now()
+  const nameOf = ({ id }: Pick<Session, 'id'>) => recordNameOf(app, id)
+
+  /** A process that has been there since before the login, and is asked for the session a moment after it, should have it. */
+  function checkIsOver({ loggedInAt }: Session): void {
+    const agoMs = clock.now() - loggedInAt
+    if (loggedInAt < startedAt || agoMs >= recentMs) return
+    throw new SessionError(
+      'not_in_store',
+      `the session was begun ${Math.round(agoMs / 1000)} s ago, and the store does not have it: it is the memory of one process, perhaps, and there are several; give grantkit() a store that all of them share`,
+    )
+  }
+
+  return {
+    redeem: async (session, grant) => ({ tokenSet: await users.for(nameOf(session)).redeem(grant) }),
+    begin: (session, { idToken }) =>
+      records.begin(nameOf(session), {
+        keepForMs: session.endsAt - clock.now(),
+        idToken: keepsIdToken ? idToken : undefined,
+      }),
+    async isAlive(session) {
+      const { state } = await records.find(nameOf(session))
+      if (state === 'unknown') checkIsOver(session)
+      return state === 'live'
+    },
+    sourceOf: session => users.for(nameOf(session)),
+    idTokenOf: async session => (await records.find(nameOf(session))).idToken,
+    end: session => records.end(nameOf(session), session.loggedInAt + recentMs - clock.now()),
+    forget: session => users.for(nameOf(session)).forget(),
+    revoke: session => users.for(nameOf(session)).revoke(),
+    close: () => users.close(),
+  }
+}

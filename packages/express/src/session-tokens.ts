@@ -1,0 +1,35 @@
+/** What a session has beside its cookie, wherever that is: the word that it lives, and the user's tokens. */
+import type { Grant, TokenSet, TokenSource } from '@grantkit/core'
+import type { Session, TokenInCookie } from './session-cookie.js'
+
+/** What was redeemed. */
+export interface Redeemed {
+  readonly tokenSet: TokenSet
+  /** What the cookie has to hold of it; `undefined` where it need not. */
+  readonly token?: TokenInCookie | undefined
+}
+
+/** The tokens of an app's sessions. */
+export interface SessionTokens {
+  /** Redeems a grant for a session that is about to begin. */
+  redeem(session: Pick<Session, 'id'>, grant: Grant): Promise<Redeemed>
+  /** The session begins. */
+  begin(session: Session, tokenSet: TokenSet): Promise<void>
+  /**
+   * Whether a session lives whose cookie says so.
+   *
+   * @throws TokenStoreError where that cannot be told, SessionError `not_in_store`
+   */
+  isAlive(session: Session): Promise<boolean>
+  sourceOf(session: Session): TokenSource
+  /** The ID token of the login, where it is still there. */
+  idTokenOf(session: Session): Promise<string | undefined>
+  /** The session is over, whatever becomes of its tokens. */
+  end(session: Session): Promise<void>
+  /** Forgets a session's tokens. */
+  forget(session: Pick<Session, 'id'>): Promise<void>
+  /** Revokes a session's tokens at the server, and forgets them where that could be done. */
+  revoke(session: Session): Promise<void>
+  /** Waits for what is under way. */
+  close(): Promise<void>
+}
