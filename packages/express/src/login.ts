@@ -76,24 +76,41 @@ export async function loginUrl({ settings }: LoginParts, { returnTo, wanted }: W
  * The callback: checks the answer, redeems its code, begins the session, and sends the browser to the page it wanted. The
  * browser lets go of the login whatever comes of it.
  *
+ * @param whenKnown told which login it is, before anything else can fail
  * @throws what `readAuthorizationResponse()`, the token request, `onLogin` and the store throw
  */
-export async function finishLogin(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
+export async function finishLogin(
+  parts: LoginParts,
+  request: WebRequest,
+  response: WebResponse,
+  whenKnown: (transaction: LoginTransaction) => void,
+): Promise<void> {
   const received = await receivedAnswer(request)
   if (received === undefined) return showFragmentPage(response)
   const { state } = received
   // an answer that cannot be read is one, too; of a signed one the state is known once it is opened
   if (state !== undefined) parts.transactions.drop(request, response, state)
-  const { grant, transaction } = await readAnswer(parts, request, response, received)
+  const { grant, transaction } = await readAnswer(parts, request, response, { received, whenKnown })
   const { returnTo, askedFor, authorization } = transaction
   await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims: authorization.expectedClaims })
   redirect(response, returnTo)
 }
 
-async function readAnswer(parts: LoginParts, request: WebRequest, response: WebResponse, received: Received) {
+interface Coming {
+  readonly received: Received
+  readonly whenKnown: (transaction: LoginTransaction) => void
+}
+
+async function readAnswer(
+  parts: LoginParts,
+  request: WebRequest,
+  response: WebResponse,
+  { received, whenKnown }: Coming,
+) {
   let transaction: LoginTransaction | undefined
   const take = async (state: string) => {
     transaction = await parts.transactions.take(request, response, state)
+    whenKnown(transaction)
     checkIsPosted(received, transaction)
     return transaction.authorization
   }

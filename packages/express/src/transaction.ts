@@ -1,6 +1,7 @@
 /** A login under way: kept by the browser that began it, in a sealed cookie of its own, and taken once (RFC 9700 §4.7). */
 import { randomUUID } from 'node:crypto'
 import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
+import { boundedStoreOf } from '@grantkit/core/kit'
 import { cookiesOf, setCookie } from './cookie.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Settings } from './options.js'
@@ -37,6 +38,7 @@ const most = 5
 const mostCharacters = 5_000
 
 export function createTransactions({ client, site, seal, store }: Settings): Transactions {
+  const marks = boundedStoreOf(store)
   const prefix = `${site.isSecure ? '__Host-' : ''}grantkit-login-${site.id}-`
   const nameOf = (state: string) => prefix + shortHash(state)
   const headerOf = (name: string) => ({ use: 'login', cookie: name })
@@ -80,7 +82,7 @@ export function createTransactions({ client, site, seal, store }: Settings): Tra
   async function markUsed({ state, expiresAt }: AuthorizationTransaction): Promise<void> {
     const keepForMs = Math.max(1, Math.ceil(expiresAt - client.clock.now()))
     const record = { version: randomUUID(), value: 'used', keepForMs }
-    const isFirst = await store.compareAndSet(`login-${shortHash(`${site.id} ${state}`)}`, undefined, record)
+    const isFirst = await marks.compareAndSet(`login-${shortHash(`${site.id} ${state}`)}`, undefined, record)
     if (!isFirst) throw new ValidationError('used_answer', 'the answer was taken before; it is good for one use')
   }
 

@@ -7,8 +7,14 @@ import type { Openid, Sandbox } from '@grantkit/sandbox'
 import express5 from 'express'
 import express4 from 'express-4'
 import { Agent } from 'undici'
-import { type GrantKitMiddleware, type GrantKitOptions, grantkit } from '../src/index.js'
-import { Browser } from './browser.js'
+import {
+  type ErrorMiddleware,
+  type GrantKitMiddleware,
+  type GrantKitOptions,
+  grantkit,
+  requireLogin,
+} from '../src/index.js'
+import { Browser, type Net } from './browser.js'
 
 export const versions = [
   ['Express 4', express4 as unknown as typeof express5],
@@ -52,6 +58,8 @@ export interface App extends AsyncDisposable {
   /** What was handed to the error handlers. */
   readonly errors: (Error & { readonly code?: string; readonly check?: string; readonly kind?: string })[]
   readonly middleware: GrantKitMiddleware
+  /** How browsers get there. */
+  readonly net: Net
   /** A new browser. */
   browser(): Browser
 }
@@ -61,12 +69,14 @@ export interface AppOptions extends Partial<Omit<GrantKitOptions, 'client'>> {
   readonly client: Client
   /** Has its say before `grantkit()`, or mounts it elsewhere. */
   readonly mount?: (app: express5.Express, middleware: GrantKitMiddleware) => unknown
+  /** Answers errors. Default: by their codes alone. */
+  readonly last?: ErrorMiddleware
 }
 
 /** Starts one: `/me` shows who is logged in, errors are answered by their codes. */
 export async function startApp(
   express: typeof express5,
-  { mount = (app, middleware) => app.use(middleware), ...options }: AppOptions,
+  { mount = (app, middleware) => app.use(middleware), last, ...options }: AppOptions,
 ): Promise<App> {
   const errors: App['errors'] = []
   const middleware = grantkit({ redirectUri, keys: [key], authorization: { scope: 'openid accounts' }, ...options })
@@ -75,6 +85,8 @@ export async function startApp(
   app.get(['/', '/me', '/accounts'], ({ grantkit }, response) => {
     response.json({ sub: grantkit.user?.claims.sub ?? null })
   })
+  app.get('/secret', requireLogin(), (_request, response) => response.json('secret'))
+  if (last !== undefined) app.use(last)
   app.use(((error, _request, response, _next) => {
     errors.push(error)
     response.status(500).json({ error: error.code, check: error.check })
@@ -83,11 +95,13 @@ export async function startApp(
   await once(server, 'listening')
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+  const net = { dispatcher, behind: { [origin]: address } }
   return {
     address,
     errors,
     middleware,
-    browser: () => new Browser({ dispatcher, behind: { [origin]: address } }),
+    net,
+    browser: () => new Browser(net),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -59,12 +59,12 @@ export class Browser {
 
   /** Has it keep a cookie, as by somebody else. */
   keep(host: string, setCookie: string): void {
-    this.#set(new URL(`http://${host}/`), setCookie)
+    this.#set(new URL(`https://${host}/`), setCookie)
   }
 
-  /** Another browser with the same cookies. */
-  copy(): Browser {
-    const other = new Browser(this.#net)
+  /** Another browser with the same cookies: of whoever has got hold of them. */
+  copy(net: Net = this.#net): Browser {
+    const other = new Browser(net)
     for (const [key, cookie] of this.#cookies) other.#cookies.set(key, cookie)
     return other
   }

@@ -1,0 +1,56 @@
+/** What a request of the app gets: its user, and the ways in and out. */
+import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login.js'
+import type { WebRequest, WebResponse } from './middleware.js'
+import { equipRequest, type LoginOptions } from './request.js'
+import { mayGoElsewhere } from './request-kind.js'
+import { checkedPage, pageOf } from './return-to.js'
+import type { Session } from './session.js'
+import { wantedOf } from './step-up.js'
+import type { LoginTransaction } from './transaction.js'
+
+/** What is known of who asks. */
+export interface Known {
+  readonly session?: Session | undefined
+  /** Of a login that is just coming to its end, one way or the other. */
+  readonly transaction?: LoginTransaction | undefined
+}
+
+/** Puts `request.grantkit` there, for handlers, guards and error pages. */
+export function equip(parts: LoginParts, request: WebRequest, response: WebResponse, known: Known): void {
+  const { sessions, settings } = parts
+  const { client, site, application } = settings
+  const { session, transaction } = known
+  const wanted = (options: LoginOptions = {}) => wantedLogin(parts, request, options, transaction)
+  const grantkit = {
+    user: session && userOf(session, parts),
+    application,
+    login: async (options?: LoginOptions) => beginLogin(parts, request, response, wanted(options)),
+    loginUrl: async (options?: LoginOptions) => loginUrl(parts, wanted(options)),
+    async logout() {
+      await sessions.end(request, response)
+      response.writeHead(303, { location: site.home }).end()
+    },
+  }
+  const now = () => client.clock.now()
+  // what this very login has asked for is not asked for again by its failure
+  const lastLogin = session ?? (transaction && { ...transaction, loggedInAt: now() })
+  equipRequest(request, grantkit, { lastLogin, hasLoginRoute: site.paths.login !== undefined, now })
+}
+
+function userOf(session: Session, { sessions }: LoginParts) {
+  const { claims, scope, loggedInAt } = session
+  return { claims, scope, loggedInAt, tokenSource: sessions.tokenSource(session) }
+}
+
+/** @throws TypeError naming the option */
+function wantedLogin(
+  { settings: { site } }: LoginParts,
+  request: WebRequest,
+  { returnTo, ...wanted }: LoginOptions,
+  transaction: LoginTransaction | undefined,
+): WantedLogin {
+  // a script asks for data: its user is to come back to the page
+  const asked = () => pageOf(site, mayGoElsewhere(request) ? site.addressOf(request) : request.headers.referer)
+  const page = returnTo === undefined ? (transaction?.returnTo ?? asked()) : checkedPage(site, returnTo)
+  return { returnTo: page ?? site.home, wanted: wantedOf('login', wanted) }
+}
