@@ -1,5 +1,5 @@
 /** Values that others keep and must neither read nor change: a compact JWE, `dir` with `A256GCM` (RFC 7516, RFC 7518). */
-import { type KeyObject, webcrypto } from 'node:crypto'
+import { createDecipheriv, createSecretKey, type KeyObject, webcrypto } from 'node:crypto'
 import { isDeepStrictEqual, types } from 'node:util'
 import type { JsonValue } from './additional.js'
 import { outOfContext } from './context.js'
@@ -57,7 +57,7 @@ export function createSeal(keys: readonly SealingKey[]): Seal {
     async open(sealed, header) {
       const id = sealingKeyIdOf(sealed)
       const key = [first, ...others].find(key => key.id === id)
-      return key && decrypt(await jose, key, sealed, header)
+      return key && decrypt(key, sealed, header)
     },
   }
 }
@@ -74,10 +74,13 @@ export function sealingKeyIdOf(sealed: string): string | undefined {
 
 type Jose = typeof import('jose')
 
-/** A key as it is kept: what it is made of cannot be had from it, and no use of it makes a copy. */
+/** A key as it is kept: nothing that shows it shows what it is made of, and no use of it makes a copy. */
 interface ImportedKey {
   readonly id: string
+  /** Seals. */
   readonly key: Promise<webcrypto.CryptoKey>
+  /** Opens. */
+  readonly secret: KeyObject
 }
 
 type ImportedKeys = readonly [ImportedKey, ...ImportedKey[]]
@@ -103,7 +106,7 @@ function importKey(sealingKey: SealingKey, index: number): ImportedKey {
   const imported = outOfContext(() =>
     webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']),
   )
-  return { id, key: imported }
+  return { id, key: imported, secret: createSecretKey(bytes) }
 }
 
 const howToMakeOne = 'openssl rand -base64 32 makes a key'
@@ -149,18 +152,31 @@ async function encrypt(
 
 const encryption = { alg: 'dir', enc: 'A256GCM' }
 
-async function decrypt(
-  { compactDecrypt }: Jose,
-  { id, key }: ImportedKey,
-  sealed: string,
-  header: SealedHeader,
-): Promise<JsonValue | undefined> {
-  const algorithms = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }
+/**
+ * By Node's cipher: a session's cookie is opened with every request, and Web Crypto, which jose stands on, takes each
+ * through its threads, which is seven times as long for a few hundred bytes.
+ */
+function decrypt({ id, secret }: ImportedKey, sealed: string, header: SealedHeader): JsonValue | undefined {
+  const [protectedHeader = '', encryptedKey, iv = '', ciphertext = '', tag = '', ...more] = sealed.split('.')
+  if (encryptedKey !== '' || more.length > 0) return undefined
   try {
-    const { plaintext, protectedHeader } = await compactDecrypt(sealed, await key, algorithms)
-    const isForThis = isDeepStrictEqual({ ...protectedHeader }, { ...header, ...encryption, kid: id })
-    return isForThis ? JSON.parse(new TextDecoder().decode(plaintext)) : undefined
+    const said = JSON.parse(decode(protectedHeader).toString())
+    if (!isDeepStrictEqual(said, { ...header, ...encryption, kid: id })) return undefined
+    const decipher = createDecipheriv('aes-256-gcm', secret, ofLength(12, iv), { authTagLength: 16 })
+    decipher.setAAD(Buffer.from(protectedHeader)).setAuthTag(ofLength(16, tag))
+    return JSON.parse(Buffer.concat([decipher.update(decode(ciphertext)), decipher.final()]).toString())
   } catch {
     return undefined
   }
+}
+
+function decode(part: string): Buffer {
+  return Buffer.from(part, 'base64url')
+}
+
+/** @throws Error: GCM takes shorter ones, which are easier to guess */
+function ofLength(bytes: number, part: string): Buffer {
+  const decoded = decode(part)
+  if (decoded.length !== bytes) throw new Error(`must be ${bytes} bytes`)
+  return decoded
 }

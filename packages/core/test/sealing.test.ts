@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { CompactEncrypt, decodeProtectedHeader } from 'jose'
+import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createSeal, sealingKeyIdOf } from '../src/sealing.js'
 
@@ -45,6 +45,29 @@ describe('a seal', () => {
     const seal = createSeal([newKey('k1')])
     const sealed = await seal.seal('value', { alg: 'none', enc: 'none', kid: 'k2' })
     expect(decodeProtectedHeader(sealed)).toEqual({ alg: 'dir', enc: 'A256GCM', kid: 'k1' })
+  })
+
+  test('is what jose opens, and opens what jose has sealed with the same header', async () => {
+    const { id, key } = newKey('k1')
+    const seal = createSeal([{ id, key }])
+    const { plaintext } = await compactDecrypt(await seal.seal({ sub: 'ü' }, header), key)
+    expect(JSON.parse(new TextDecoder().decode(plaintext))).toEqual({ sub: 'ü' })
+    const foreign = new CompactEncrypt(new TextEncoder().encode('{"sub":"ü"}'))
+    foreign.setProtectedHeader({ kid: id, ...header, enc: 'A256GCM', alg: 'dir' })
+    expect(await seal.open(await foreign.encrypt(key), header)).toEqual({ sub: 'ü' })
+  })
+
+  test('takes no tag or initialization vector that is shorter, and no part more', async () => {
+    const key = newKey('k1')
+    const seal = createSeal([key])
+    const [head = '', , iv = '', ciphertext, tag = ''] = (await seal.seal('value', header)).split('.')
+    const cut = (part: string, bytes: number) => Buffer.from(part, 'base64url').subarray(0, bytes).toString('base64url')
+    // any of these tags is right as far as it goes, and Node takes them unless it is told the length
+    const shorter = [4, 8, 12, 13, 14, 15].map(bytes => [head, '', iv, ciphertext, cut(tag, bytes)])
+    const others = [...shorter, [head, '', cut(iv, 11), ciphertext, tag], [head, 'a', iv, ciphertext, tag]]
+    for (const parts of [...others, [head, '', iv, ciphertext, tag, '']])
+      expect(await seal.open(parts.join('.'), header)).toBeUndefined()
+    expect(await seal.open([head, '', iv, ciphertext, tag].join('.'), header)).toBe('value')
   })
 
   test('opens nothing that was changed, cut or made elsewhere, and throws at none of it', async () => {
