@@ -14,7 +14,7 @@ export function answerAuthorizationRequest(provider: OpenidProvider, request: Re
   const draft = responseDraft(provider, asked)
   provider.misbehaviours.apply('authorization-response', 'authorization', draft, provider)
   const parameters = draft.signed ? signedParameters(provider, draft) : draft.parameters
-  return placed(provider.redirectUri, draft, parameters)
+  return placed(asked.redirect_uri as string, draft, parameters)
 }
 
 function responseDraft(provider: OpenidProvider, asked: AuthorizationParameters): AuthorizationResponseDraft {

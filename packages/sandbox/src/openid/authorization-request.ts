@@ -67,11 +67,12 @@ function textMembers(claims: Readonly<Record<string, unknown>>): AuthorizationPa
 
 /** What is told to the user and not to the client, since it may not be the client's (RFC 6749 §4.1.2.1), and the rest. */
 function checkParameters(
-  { clientId, redirectUri, settings }: OpenidProvider,
+  { clientId, redirectUris, settings }: OpenidProvider,
   parameters: AuthorizationParameters,
 ): void {
   if (parameters.client_id !== clientId) refuse(400, 'unauthorized_client', 'the client is not known')
-  if (parameters.redirect_uri !== redirectUri) refuse(400, 'invalid_request', 'the redirect_uri is not registered')
+  if (!redirectUris.includes(parameters.redirect_uri ?? ''))
+    refuse(400, 'invalid_request', 'the redirect_uri is not registered')
   if (!['code', 'code id_token'].includes(parameters.response_type ?? ''))
     refuse(400, 'unsupported_response_type', 'code or code id_token')
   const isS256 = parameters.code_challenge !== undefined && parameters.code_challenge_method === 'S256'

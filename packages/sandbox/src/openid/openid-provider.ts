@@ -38,7 +38,7 @@ export interface OpenidProvider {
   readonly clientKeys: SigningKeys
   readonly clientKid: string
   readonly certificateThumbprint: string
-  readonly redirectUri: string
+  readonly redirectUris: string[]
   readonly postLogoutRedirectUri: string
   /** Also the origin of its endpoints. */
   issuer: string

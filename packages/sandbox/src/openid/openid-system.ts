@@ -25,8 +25,10 @@ export interface Openid extends System<OpenidSettings> {
   readonly name: 'openid'
   /** `iss`; the discovery document is under it. */
   readonly issuer: string
-  /** The one registered `redirect_uri`. */
+  /** The `redirect_uri` that is registered from the start. */
   readonly redirectUri: string
+  /** All that are registered; push another to register it. */
+  readonly redirectUris: string[]
   /** The one registered `post_logout_redirect_uri`. */
   readonly postLogoutRedirectUri: string
   /** Assign to rotate it. */
@@ -74,7 +76,8 @@ export async function startOpenid(context: SystemContext): Promise<StartedSystem
     apiUrl: `${issuer}/accounts`,
     connectTo: { host: context.host, port },
     clientId: provider.clientId,
-    redirectUri: provider.redirectUri,
+    redirectUri: provider.redirectUris[0] as string,
+    redirectUris: provider.redirectUris,
     postLogoutRedirectUri: provider.postLogoutRedirectUri,
     signingKey: provider.clientKeys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     kid: provider.clientKid,
@@ -109,7 +112,7 @@ async function createProvider(
     clientKeys: await signingKeysFor('client'),
     clientKid: 'client-1',
     certificateThumbprint: certificateThumbprint(new X509Certificate(certificates.client.cert).raw),
-    redirectUri: 'https://app.example/callback',
+    redirectUris: ['https://app.example/callback'],
     postLogoutRedirectUri: 'https://app.example/logged-out',
     issuer: '',
     mtlsOrigin: '',
