@@ -1,6 +1,7 @@
 /** An app with a login, on a real port, behind a reverse proxy that ends TLS; and the sandbox's OpenID Provider. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Client, type ClientOptions, createClient, defineProvider, discoverMetadata } from '@grantkit/core'
 import type { Openid, Sandbox } from '@grantkit/sandbox'
@@ -71,12 +72,14 @@ export interface AppOptions extends Partial<Omit<GrantKitOptions, 'client'>> {
   readonly mount?: (app: express5.Express, middleware: GrantKitMiddleware) => unknown
   /** Answers errors. Default: by their codes alone. */
   readonly last?: ErrorMiddleware
+  /** Listens already. Default: a new one. */
+  readonly server?: Server
 }
 
 /** Starts one: `/me` shows who is logged in, errors are answered by their codes. */
 export async function startApp(
   express: typeof express5,
-  { mount = (app, middleware) => app.use(middleware), last, ...options }: AppOptions,
+  { mount = (app, middleware) => app.use(middleware), last, server = createServer(), ...options }: AppOptions,
 ): Promise<App> {
   const errors: App['errors'] = []
   const middleware = grantkit({ redirectUri, keys: [key], authorization: { scope: 'openid accounts' }, ...options })
@@ -91,8 +94,8 @@ export async function startApp(
     errors.push(error)
     response.status(500).json({ error: error.code, check: error.check })
   }) as express5.ErrorRequestHandler)
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  server.on('request', app)
+  if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
   const net = { dispatcher, behind: { [origin]: address } }
