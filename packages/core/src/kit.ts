@@ -77,3 +77,4 @@ export {
   attachmentFor,
   hasHeader,
 } from './trip.js'
+export { type HeadersFor, headersForOf } from './sources/headers-for.js'

@@ -1,5 +1,4 @@
 /** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
-import { attachAwaited } from '../attach.js'
 import type { Client } from '../client.js'
 import { checkMayRevoke, type RevocationOptions } from '../endpoints/revocation.js'
 import { Reading } from '../lifecycle/cached.js'
@@ -10,10 +9,10 @@ import { forgotten } from '../lifecycle/record.js'
 import type { Renew } from '../lifecycle/renewal.js'
 import { revokeHeld } from '../lifecycle/revoke.js'
 import { StoredLineage } from '../lifecycle/stored.js'
-import { checkOptions, checkText, optionError, toBeAwaited } from '../options.js'
-import { type Origins, parseOrigins } from '../origins.js'
+import { checkOptions, checkText, toBeAwaited } from '../options.js'
 import { unawaited } from '../token-set.js'
 import { type TokenSource, tellHeld } from '../token-source.js'
+import { headersForOf } from './headers-for.js'
 import type { OpenState } from './open-state.js'
 import type { SourceOptions } from './options.js'
 
@@ -68,23 +67,12 @@ export interface Parts {
   readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
 }
 
-/** What programs without types make of the promise of headers. */
-const ofHeaders = { members: ['authorization'], enumerable: true }
-
 /** The source of these parts; its options were checked. */
 export function renewingSource(options: SourceOptions, parts: Parts): RenewingTokenSource {
   const { client, origins } = options
   const { subject, holdings, entry, renew, state, tellWhatIsDue } = parts
   const { started, check: checkOpen } = state
   const reading = new Reading({ client, subject, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
-  let allowed: Origins | undefined
-  const headersFor: RenewingTokenSource['headersFor'] = async (method, url, { signal } = {}) => {
-    if (origins === undefined)
-      throw optionError('origins', 'is needed for headersFor(): name where the token may be sent')
-    allowed ??= parseOrigins(origins)
-    const { headers } = await attachAwaited(source, allowed, { method, url, signal })
-    return headers
-  }
   const getTokenSet: TokenSource['getTokenSet'] = options =>
     toBeAwaited(
       state.isOpen() ? reading.getTokenSet(options) : Promise.reject(state.error()),
@@ -98,7 +86,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
     subject,
     identity: parts.identity,
     getTokenSet,
-    headersFor: (method, url, options) => toBeAwaited(headersFor(method, url, options), 'headersFor()', ofHeaders),
+    headersFor: headersForOf(() => source, origins),
     async drop(rejected) {
       checkOpen()
       checkText('rejected', rejected)
