@@ -3,7 +3,7 @@ import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login-way.js'
 import type { Middleware, Next } from './middleware.js'
-import { equipmentOf, type User } from './request.js'
+import { type Equipment, equipmentOf, type LastLogin } from './request.js'
 import { wantedOf } from './step-up.js'
 
 /** What a login has to be like. */
@@ -29,21 +29,23 @@ export function requireLogin(options: RequireLoginOptions = {}): Middleware {
   if (wanted.maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', wanted.maxAgeSeconds, 1)
   if (wanted.acrValues?.length === 0) throw optionError('acrValues', 'must name at least one')
   const { acrValues, maxAgeSeconds } = wanted
-  return guard('requireLogin()', (user, now) => {
-    if (user === undefined) return new LoginRequiredError('The user must log in', { acrValues, maxAgeSeconds })
-    if (hasLevel(user, acrValues) && isRecent(user, maxAgeSeconds, now)) return undefined
+  return guard('requireLogin()', ({ grantkit, lastLogin = never, now }) => {
+    if (grantkit.user === undefined) return new LoginRequiredError('The user must log in', { acrValues, maxAgeSeconds })
+    if (hasLevel(lastLogin, acrValues) && isRecent(lastLogin, maxAgeSeconds, now())) return undefined
     const reason = 'insufficient_user_authentication'
     return new LoginRequiredError('The user must log in anew', { reason, acrValues, maxAgeSeconds })
   })
 }
 
-function hasLevel({ claims }: User, acrValues: readonly string[] | undefined): boolean {
-  return acrValues === undefined || (claims.acr !== undefined && acrValues.includes(claims.acr))
+const never: LastLogin = { loggedInAt: Number.NEGATIVE_INFINITY }
+
+function hasLevel({ acr }: LastLogin, acrValues: readonly string[] | undefined): boolean {
+  return acrValues === undefined || (acr !== undefined && acrValues.includes(acr))
 }
 
-function isRecent({ claims }: User, maxAgeSeconds: number | undefined, now: number): boolean {
+function isRecent({ authTime }: LastLogin, maxAgeSeconds: number | undefined, now: number): boolean {
   if (maxAgeSeconds === undefined) return true
-  return claims.auth_time !== undefined && now / 1000 - claims.auth_time <= maxAgeSeconds
+  return authTime !== undefined && now / 1000 - authTime <= maxAgeSeconds
 }
 
 /**
@@ -57,7 +59,7 @@ export function requireScope(...scope: readonly [string, ...string[]]): Middlewa
   const { scope: needed = [] } = wantedOf('requireScope', { scope })
   if (needed.length === 0)
     throw optionError('requireScope()', "takes the scope that is needed: requireScope('accounts')")
-  return guard('requireScope()', user => {
+  return guard('requireScope()', ({ grantkit: { user } }) => {
     const granted = user?.scope?.split(' ') ?? []
     const missingScope = needed.filter(one => !granted.includes(one))
     if (user === undefined) return new LoginRequiredError('The user must log in', { missingScope })
@@ -68,13 +70,13 @@ export function requireScope(...scope: readonly [string, ...string[]]): Middlewa
 }
 
 /** What a user lacks; `undefined` for one that lacks nothing. */
-type Shortcoming = (user: User | undefined, now: number) => LoginRequiredError | undefined
+type Shortcoming = (equipment: Equipment) => LoginRequiredError | undefined
 
 function guard(name: string, shortcomingOf: Shortcoming): Middleware {
   return (request, _response, next) => {
     const equipment = equipmentOf(request)
     if (equipment === undefined) return next(optionError(name, 'needs app.use(grantkit({ … })) before it'))
-    const error = shortcomingOf(equipment.grantkit.user, equipment.now())
+    const error = shortcomingOf(equipment)
     if (error === undefined) return next()
     refuse(error, request, next).catch(next)
   }

@@ -17,6 +17,7 @@ import {
   checkSource,
   createSeal,
   optionError,
+  parseOrigins,
   type Seal,
 } from '@grantkit/core/kit'
 import type { WebRequest } from './middleware.js'
@@ -67,6 +68,11 @@ export interface GrantKitOptions {
   readonly application?: TokenSource | undefined
   /** Called once for each login, before its session begins; may return the claims to be kept. What it throws refuses the login. */
   readonly onLogin?: ((login: FinishedLogin) => UserClaims | undefined | Promise<UserClaims | undefined>) | undefined
+  /**
+   * Where users' tokens may be sent: scheme, host and port. Default for every HTTP client that they are given to, needed for
+   * `headersFor()`.
+   */
+  readonly origins?: readonly string[] | undefined
   /** How long sessions last, and where they are kept. */
   readonly session?: SessionOptions | undefined
   /** The routes, as paths that a browser sees. */
@@ -84,6 +90,7 @@ export interface Settings {
   readonly authorizationOf: (request: LoginRequest) => AuthorizationOptions | Promise<AuthorizationOptions>
   readonly application: TokenSource | undefined
   readonly onLogin: GrantKitOptions['onLogin']
+  readonly origins: readonly string[] | undefined
   readonly session: SessionSettings
   readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
 }
@@ -96,6 +103,7 @@ const names = [
   'authorization',
   'application',
   'onLogin',
+  'origins',
   'session',
   'paths',
   'basePath',
@@ -104,10 +112,11 @@ const names = [
 /** @throws TypeError naming the option */
 export function readOptions(options: GrantKitOptions): Settings {
   checkOptions('grantkit', options, names)
-  const { client, redirectUri, keys, application, onLogin, session, paths, basePath } = options
+  const { client, redirectUri, keys, application, onLogin, origins, session, paths, basePath } = options
   checkIsClient(client, 'grantkit({ client, … })')
   if (application !== undefined) checkApplication(application)
   if (onLogin !== undefined) checkFunction('onLogin', onLogin)
+  if (origins !== undefined) parseOrigins(origins)
   const site = createSite(client, redirectUri, paths, basePath)
   return {
     client,
@@ -117,6 +126,7 @@ export function readOptions(options: GrantKitOptions): Settings {
     authorizationOf: authorizationOf(options),
     application,
     onLogin,
+    origins,
     session: readSessionOptions(site, session),
     logout: { revoke: false, atServer: false },
   }

@@ -1,5 +1,5 @@
 /** What a request of an app with `grantkit()` has: its user, and the ways in and out. */
-import type { AuthorizationRequestOptions, IdTokenClaims, TokenSource } from '@grantkit/core'
+import type { AuthorizationRequestOptions, IdTokenClaims, RenewingTokenSource, TokenSource } from '@grantkit/core'
 import type { AskedFor } from './step-up.js'
 
 declare global {
@@ -45,12 +45,15 @@ export interface User {
   /** What the ID token of the login said, checked; or what `onLogin` has made of it. Without `openid` in the scope it is empty. */
   readonly claims: UserClaims
   /** The user's tokens, for any HTTP client; renewed by itself. */
-  readonly tokenSource: TokenSource
+  readonly tokenSource: UserTokens
   /** What was granted at the login, single blanks between its values; `undefined` where neither side named any. */
   readonly scope: string | undefined
   /** When the session began, in epoch milliseconds. */
   readonly loggedInAt: number
 }
+
+/** A user's tokens. `headersFor()` takes `grantkit({ origins })`. */
+export interface UserTokens extends TokenSource, Pick<RenewingTokenSource, 'headersFor'> {}
 
 /** Claims of a user, by their names in the ID token. */
 export type UserClaims = Readonly<Partial<IdTokenClaims>>
@@ -76,12 +79,23 @@ export interface LogoutOptions {
 
 /** What guards and error pages have to know of a request beside what a handler has. */
 export interface RequestState {
-  /** What the last login asked for, and when that was; `undefined` where nobody is logged in. */
-  readonly lastLogin: { readonly askedFor: AskedFor | undefined; readonly loggedInAt: number } | undefined
+  /** What is known of the last login; `undefined` where nobody is logged in. */
+  readonly lastLogin: LastLogin | undefined
   /** Whether there is a route that a browser can be sent to. */
   readonly hasLoginRoute: boolean
   /** In epoch milliseconds. */
   now(): number
+}
+
+/** A login that a session has come of. */
+export interface LastLogin {
+  /** When it came back, in epoch milliseconds. */
+  readonly loggedInAt: number
+  readonly askedFor?: AskedFor | undefined
+  /** `acr` of its ID token. */
+  readonly acr?: string | undefined
+  /** `auth_time` of its ID token, in seconds since the epoch. */
+  readonly authTime?: number | undefined
 }
 
 const states = new WeakMap<RequestGrantKit, RequestState>()
@@ -92,8 +106,13 @@ export function equipRequest(request: object, grantkit: RequestGrantKit, state: 
   ;(request as Express.Request).grantkit = grantkit
 }
 
+/** All that is known of a request. */
+export interface Equipment extends RequestState {
+  readonly grantkit: RequestGrantKit
+}
+
 /** What `grantkit()` has put on a request; `undefined` where none has seen it. */
-export function equipmentOf(request: object): (RequestState & { readonly grantkit: RequestGrantKit }) | undefined {
+export function equipmentOf(request: object): Equipment | undefined {
   const { grantkit } = request as Partial<Express.Request>
   const state = grantkit && states.get(grantkit)
   return state && { ...state, grantkit }

@@ -17,6 +17,10 @@ export interface Session {
   readonly claims: UserClaims
   /** As granted at the login. */
   readonly scope?: string | undefined
+  /** By what means the user has authenticated at the server, as the ID token said: `onLogin` may have left it out of the claims. */
+  readonly acr?: string | undefined
+  /** When that was, in seconds since the epoch, as the ID token said. */
+  readonly authTime?: number | undefined
   /** When it began, in epoch milliseconds. */
   readonly loggedInAt: number
   /** When it was last known to be used, in epoch milliseconds, to a tenth of what it may be idle for. */

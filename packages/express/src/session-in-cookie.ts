@@ -1,16 +1,22 @@
 /** Sessions without a store: their cookie holds the access token. What is in a browser has no refresh token in it. */
-import {
-  type Client,
-  LoginRequiredError,
-  requestTokenSet,
-  revokeToken,
-  TokenSet,
-  type TokenSource,
-} from '@grantkit/core'
+import { type Client, LoginRequiredError, requestTokenSet, revokeToken, TokenSet } from '@grantkit/core'
+import { headersForOf } from '@grantkit/core/kit'
+import type { UserTokens } from './request.js'
 import type { Session } from './session-cookie.js'
+import { recordNameOf } from './session-record.js'
 import type { SessionTokens } from './session-tokens.js'
 
-export function sessionsInCookie(client: Client): SessionTokens {
+/** What sessions in a cookie are made by. */
+export interface SessionsInCookieParts {
+  readonly client: Client
+  /** What tells the app's sessions from those of another. */
+  readonly app: string
+  /** Where the tokens may be sent. */
+  readonly origins: readonly string[] | undefined
+}
+
+export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
+  const { client } = parts
   return {
     async redeem(_session, grant) {
       const tokenSet = await requestTokenSet(client, grant)
@@ -19,7 +25,7 @@ export function sessionsInCookie(client: Client): SessionTokens {
     },
     begin: async () => {},
     isAlive: async () => true,
-    sourceOf: session => sourceOf(client, session),
+    sourceOf: session => sourceOf(parts, session),
     idTokenOf: async () => undefined,
     end: async () => {},
     forget: async () => {},
@@ -34,17 +40,23 @@ export function sessionsInCookie(client: Client): SessionTokens {
 const marginMs = 10_000
 
 /** One token, until its end. */
-function sourceOf(client: Client, { token, scope }: Session): TokenSource {
-  return {
+function sourceOf({ client, app, origins }: SessionsInCookieParts, { id, token, scope }: Session): UserTokens {
+  const subject = recordNameOf(app, id)
+  const source: UserTokens = {
     client,
+    origins,
+    subject,
     async getTokenSet({ signal, force = false, rejected } = {}) {
       signal?.throwIfAborted()
-      if (token === undefined || force || rejected === token.accessToken || isOver(client, token)) throw isGone(client)
+      if (token === undefined || force || rejected === token.accessToken || isOver(client, token))
+        throw isGone(client, subject)
       const { accessToken, jkt, obtainedAt, expiresAt } = token
       const tokenType = jkt === undefined ? 'Bearer' : 'DPoP'
       return new TokenSet({ accessToken, tokenType, jkt, obtainedAt, expiresAt, scope })
     },
+    headersFor: headersForOf(() => source, origins),
   }
+  return source
 }
 
 function isOver({ clock }: Client, { obtainedAt, expiresAt }: NonNullable<Session['token']>): boolean {
@@ -52,9 +64,10 @@ function isOver({ clock }: Client, { obtainedAt, expiresAt }: NonNullable<Sessio
   return clock.now() >= expiresAt - Math.min(marginMs, (expiresAt - obtainedAt) / 10)
 }
 
-function isGone({ provider }: Client): LoginRequiredError {
+function isGone({ provider }: Client, subject: string): LoginRequiredError {
   return new LoginRequiredError('the access token is over, and the cookie holds nothing to renew it by', {
     reason: 'no_refresh_token',
+    subject,
     provider: provider.name,
   })
 }

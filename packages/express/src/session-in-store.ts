@@ -11,6 +11,8 @@ export interface SessionsInStoreParts {
   readonly store: TokenStore
   /** What tells the app's sessions from those of another. */
   readonly app: string
+  /** Where the tokens may be sent. */
+  readonly origins: readonly string[] | undefined
   /** How long a session lasts at most, in milliseconds. */
   readonly absoluteMs: number
   /** Whether the ID token is kept for the logout at the server. */
@@ -20,8 +22,9 @@ export interface SessionsInStoreParts {
 /** How long a browser takes, at most, from a login to the next request: what the store does not have by then it has lost. */
 const recentMs = 60_000
 
-export function sessionsInStore({ client, store, app, absoluteMs, keepsIdToken }: SessionsInStoreParts): SessionTokens {
-  const users = createUserTokenSources({ client, store, keepForMs: absoluteMs })
+export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
+  const { client, store, app, origins, absoluteMs, keepsIdToken } = parts
+  const users = createUserTokenSources({ client, store, origins, keepForMs: absoluteMs })
   const records = sessionRecords(store)
   const { clock } = client
   const startedAt = clock.now()

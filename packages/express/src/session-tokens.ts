@@ -1,5 +1,6 @@
 /** What a session has beside its cookie, wherever that is: the word that it lives, and the user's tokens. */
-import type { Grant, TokenSet, TokenSource } from '@grantkit/core'
+import type { Grant, TokenSet } from '@grantkit/core'
+import type { UserTokens } from './request.js'
 import type { Session, TokenInCookie } from './session-cookie.js'
 
 /** What was redeemed. */
@@ -21,7 +22,7 @@ export interface SessionTokens {
    * @throws TokenStoreError where that cannot be told, SessionError `not_in_store`
    */
   isAlive(session: Session): Promise<boolean>
-  sourceOf(session: Session): TokenSource
+  sourceOf(session: Session): UserTokens
   /** The ID token of the login, where it is still there. */
   idTokenOf(session: Session): Promise<string | undefined>
   /** The session is over, whatever becomes of its tokens. */

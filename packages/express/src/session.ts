@@ -1,18 +1,11 @@
 /** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
-import {
-  type Client,
-  type Grant,
-  type TokenSet,
-  type TokenSource,
-  type TokenStore,
-  ValidationError,
-} from '@grantkit/core'
+import { type Client, type Grant, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
 import type { Seal } from '@grantkit/core/kit'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { GrantKitOptions, LoginRequest } from './options.js'
 import type { Site } from './paths.js'
-import type { UserClaims } from './request.js'
+import type { UserClaims, UserTokens } from './request.js'
 import { createSessionCookie, type Session } from './session-cookie.js'
 import { sessionsInCookie } from './session-in-cookie.js'
 import { sessionsInStore } from './session-in-store.js'
@@ -43,7 +36,7 @@ export interface Sessions {
    */
   end(request: WebRequest, response: WebResponse): Promise<EndedSession>
   /** The user's tokens. */
-  tokenSource(session: Session): TokenSource
+  tokenSource(session: Session): UserTokens
   /** Waits for the token requests under way. */
   close(): Promise<void>
 }
@@ -70,6 +63,8 @@ export interface SessionParts {
   readonly store: TokenStore
   readonly session: SessionSettings
   readonly onLogin: GrantKitOptions['onLogin']
+  /** Where users' tokens may be sent. */
+  readonly origins?: readonly string[] | undefined
   /** How a session's tokens go at its logout. */
   readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
 }
@@ -80,8 +75,11 @@ const mostEnded = 1_000
 export function createSessions(parts: SessionParts): Sessions {
   const { client, site, store, session: settings, onLogin, logout } = parts
   const { absoluteMs } = settings
-  const inStore = { client, store, app: site.id, absoluteMs, keepsIdToken: logout.atServer }
-  const tokens = settings.tokensIn === 'store' ? sessionsInStore(inStore) : sessionsInCookie(client)
+  const ofApp = { client, app: site.id, origins: parts.origins }
+  const tokens =
+    settings.tokensIn === 'store'
+      ? sessionsInStore({ ...ofApp, store, absoluteMs, keepsIdToken: logout.atServer })
+      : sessionsInCookie(ofApp)
   const ended = new Set<string>()
   const cookie = createSessionCookie({ ...parts, hasEnded: ({ id }) => ended.has(id) })
 
@@ -135,7 +133,9 @@ export function createSessions(parts: SessionParts): Sessions {
         const now = client.clock.now()
         const claims = await claimsOf(request, tokenSet, expectedClaims)
         const endsAt = endOf(tokenSet, now, absoluteMs)
-        const session = { id, claims, scope: tokenSet.scope, loggedInAt: now, seenAt: now, endsAt, askedFor, token }
+        const { acr, auth_time: authTime } = tokenSet.idTokenClaims ?? {}
+        const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor }
+        const session = { id, claims, ...login, seenAt: now, endsAt, token }
         for (const before of await broughtBy(request)) await forget(before)
         await tokens.begin(session, tokenSet)
         await cookie.write(response, session)

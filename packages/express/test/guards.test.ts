@@ -1,9 +1,9 @@
 /** Guards and `tokenErrors()` on a request as `grantkit()` leaves it; what they make of a real login is in `step-up-login.test.ts`. */
-import { LoginRequiredError, type TokenSource } from '@grantkit/core'
+import { LoginRequiredError } from '@grantkit/core'
 import express5 from 'express'
 import express4 from 'express-4'
 import { describe, expect, test, vi } from 'vitest'
-import { type LoginOptions, requireLogin, requireScope, tokenErrors, type User } from '../src/index.js'
+import { type LoginOptions, requireLogin, requireScope, tokenErrors, type User, type UserTokens } from '../src/index.js'
 import { equipRequest, type RequestState } from '../src/request.js'
 import { type Asking, askWith, navigation, script } from './asking.js'
 
@@ -16,7 +16,8 @@ const now = 1_000_000_000
 
 /** Somebody who logged in an hour ago. */
 function userOf(user: Partial<User> = {}): User {
-  const tokenSource: TokenSource = { subject: 'session-1', getTokenSet: () => Promise.reject(new Error('not asked')) }
+  const notAsked = () => Promise.reject(new Error('not asked'))
+  const tokenSource: UserTokens = { subject: 'session-1', getTokenSet: notAsked, headersFor: notAsked }
   return { claims: { sub: 'alice' }, scope: 'openid accounts', loggedInAt: now - 3_600_000, tokenSource, ...user }
 }
 
@@ -34,7 +35,8 @@ function equip({ user, askedFor, ...state }: Setting, logins: LoginOptions[] = [
     }
     const loginUrl = async (options: LoginOptions = {}) =>
       `https://app.example/login?for=${encodeURIComponent(JSON.stringify(options))}`
-    const lastLogin = user && { askedFor, loggedInAt: user.loggedInAt }
+    const { acr, auth_time: authTime } = user?.claims ?? {}
+    const lastLogin = user && { askedFor, acr, authTime, loggedInAt: user.loggedInAt }
     equipRequest(
       request,
       { user, application: undefined, login, loginUrl, logout: async () => {} },
