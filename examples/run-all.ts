@@ -1,7 +1,11 @@
 /** Runs every example as its own process against the sandbox, as a user would run it: by environment variables. */
 import { type ChildProcess, execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { get as httpsGet } from 'node:https'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -52,6 +56,18 @@ const login = {
   SIGNING_KEY_FILE: await file('openid.key', openid.signingKey),
   API_URL: openid.apiUrl,
 }
+const port = await freePort()
+const REDIRECT_URI = `http://127.0.0.1:${port}/callback`
+openid.redirectUris.push(REDIRECT_URI)
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
 /** What a platform would put into the file. */
 const workloadToken = signer({ key: openid.signingKey, alg: 'PS256', kid: openid.kid }).signJwt(
   {},
@@ -94,6 +110,7 @@ const examples: Record<string, Record<string, string>> = {
   },
   'key-in-a-vault': openBanking,
   'device-login': login,
+  'express-login': { ...login, REDIRECT_URI, PORT: String(port), COOKIE_KEY: randomBytes(32).toString('base64') },
   'token-exchange': login,
   'workload-identity': { ...login, WORKLOAD_TOKEN_FILE: await file('workload-token', await workloadToken) },
   'shared-tokens': sharing,
@@ -112,11 +129,36 @@ function playTheCustomer({ stdout, stdin }: ChildProcess): void {
   })
 }
 
+/** Logs in as a browser does, looks at the accounts, and ends the app. */
+function playTheUser(app: ChildProcess): void {
+  app.stdout?.once('data', async () => {
+    const cookies = new Map<string, string>()
+    let url: string | undefined = new URL('/accounts', REDIRECT_URI).href
+    let page = ''
+    while (url !== undefined) [url, page] = await visit(url, cookies)
+    console.log(`express-login: the page of the accounts is ${page}`)
+    app.kill()
+  })
+}
+
+/** Where a page leads, and what it shows. */
+async function visit(url: string, cookies: Map<string, string>): Promise<[string | undefined, string]> {
+  const headers = { cookie: [...cookies].map(pair => pair.join('=')).join('; '), 'sec-fetch-mode': 'navigate' }
+  const request = url.startsWith('https:') ? httpsGet(url, { ca: sandbox.ca }) : httpGet(url, { headers })
+  const [answer] = (await once(request, 'response')) as [IncomingMessage]
+  for (const set of answer.headers['set-cookie'] ?? []) {
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
+    cookies.set(name, value)
+  }
+  return [answer.headers.location, Buffer.concat(await answer.toArray()).toString()]
+}
+
 try {
   for (const [name, inputs] of Object.entries(examples)) {
     const env = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: caFile, ...inputs }
     const program = join(import.meta.dirname, `${name.split(' ')[0]}.js`)
     const running = promisify(execFile)(process.execPath, [program], { env })
+    if (name === 'express-login') playTheUser(running.child)
     if (name === 'open-banking-accounts') playTheCustomer(running.child)
     const { stdout } = await running
     const shown = stdout.trim().replaceAll(/\?\S+ *\n/g, '?…\n')
