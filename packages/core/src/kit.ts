@@ -1,5 +1,6 @@
 /** For authors of providers, stores and integrations, by name, in the order of the modules: what users do not need. */
 export {
+  checkBoolean,
   checkFunction,
   checkNumber,
   checkOptions,

@@ -1,7 +1,8 @@
 /** What a request of the app gets: its user, and the ways in and out. */
 import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login.js'
+import type { Logouts } from './logout.js'
 import type { WebRequest, WebResponse } from './middleware.js'
-import { equipRequest, type LoginOptions } from './request.js'
+import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
 import { checkedPage, pageOf } from './return-to.js'
 import type { Session } from './session.js'
@@ -15,9 +16,14 @@ export interface Known {
   readonly transaction?: LoginTransaction | undefined
 }
 
+/** What the ways in and out take. */
+export interface EquipmentParts extends LoginParts {
+  readonly logouts: Logouts
+}
+
 /** Puts `request.grantkit` there, for handlers, guards and error pages. */
-export function equip(parts: LoginParts, request: WebRequest, response: WebResponse, known: Known): void {
-  const { sessions, settings } = parts
+export function equip(parts: EquipmentParts, request: WebRequest, response: WebResponse, known: Known): void {
+  const { logouts, settings } = parts
   const { client, site, application } = settings
   const { session, transaction } = known
   const wanted = (options: LoginOptions = {}) => wantedLogin(parts, request, options, transaction)
@@ -26,10 +32,7 @@ export function equip(parts: LoginParts, request: WebRequest, response: WebRespo
     application,
     login: async (options?: LoginOptions) => beginLogin(parts, request, response, wanted(options)),
     loginUrl: async (options?: LoginOptions) => loginUrl(parts, wanted(options)),
-    async logout() {
-      await sessions.end(request, response)
-      response.writeHead(303, { location: site.home }).end()
-    },
+    logout: async (options?: LogoutOptions) => logouts.logout(request, response, options),
   }
   const now = () => client.clock.now()
   // what this very login has asked for is not asked for again by its failure

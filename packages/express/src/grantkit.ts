@@ -1,7 +1,9 @@
 /** The join: an app's login, its sessions, and what its requests have of them. */
 import { applicationToken } from './application-token.js'
+import { backchannelLogout } from './backchannel-logout.js'
 import { equip } from './equipment.js'
-import { finishLogin, type LoginParts, login } from './login.js'
+import { finishLogin, login } from './login.js'
+import { createLogouts } from './logout.js'
 import { answerLookAhead, isLookAhead } from './look-ahead.js'
 import type { Middleware, Next, WebRequest, WebResponse } from './middleware.js'
 import { type GrantKitOptions, readOptions } from './options.js'
@@ -27,12 +29,16 @@ export interface GrantKitMiddleware extends Middleware {
 export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
   const settings = readOptions(options)
   const sessions = createSessions(settings)
-  const parts: LoginParts = { settings, sessions, transactions: createTransactions(settings) }
+  const logouts = createLogouts(settings, sessions)
+  const parts = { settings, sessions, logouts, transactions: createTransactions(settings) }
+  const logout: Answer = (request, response) => logouts.answer(request, response)
   const finish: Answer = (request, response) =>
     finishLogin(parts, request, response, transaction => equip(parts, request, response, { transaction }))
   const routes: Partial<Record<Route, Partial<Record<string, Answer>>>> = {
     login: { GET: (request, response) => login(parts, request, response) },
     callback: { GET: finish, POST: finish },
+    logout: { GET: logout, POST: logout },
+    backchannelLogout: { POST: backchannelLogout(settings, sessions) },
   }
   const putApplication = settings.application && applicationToken(settings.application)
 
@@ -46,6 +52,7 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
       equip(parts, request, response, {})
       return answer(request, response)
     }
+    if (await logouts.answerReturn(request, response)) return
     equip(parts, request, response, { session: await sessions.load(request, response) })
     if (putApplication === undefined) return next()
     putApplication(request, response, next)

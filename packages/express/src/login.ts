@@ -124,7 +124,8 @@ function checkIsPosted({ channel }: Received, { authorization: { responseMode } 
     throw new ValidationError('response_mode', `the answer came in a form; ${responseMode} was asked for`)
 }
 
-function redirect(response: WebResponse, url: string): void {
+/** Sends a browser on: with GET, whatever it has asked by. */
+export function redirect(response: WebResponse, url: string): void {
   response.statusCode = 303
   response.setHeader('Location', url)
   response.setHeader('Cache-Control', 'no-store')

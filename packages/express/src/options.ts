@@ -20,6 +20,7 @@ import {
   parseOrigins,
   type Seal,
 } from '@grantkit/core/kit'
+import { type LogoutRules, type LogoutSettings, readLogoutRules } from './logout-options.js'
 import type { WebRequest } from './middleware.js'
 import { createSite, type PathOptions, type Site } from './paths.js'
 import type { UserClaims } from './request.js'
@@ -75,6 +76,8 @@ export interface GrantKitOptions {
   readonly origins?: readonly string[] | undefined
   /** How long sessions last, and where they are kept. */
   readonly session?: SessionOptions | undefined
+  /** What happens when a user logs out. */
+  readonly logout?: LogoutRules | undefined
   /** The routes, as paths that a browser sees. */
   readonly paths?: PathOptions | undefined
   /** What a reverse proxy takes off the path before the app sees it, such as `/shop`. Default: nothing. */
@@ -92,7 +95,7 @@ export interface Settings {
   readonly onLogin: GrantKitOptions['onLogin']
   readonly origins: readonly string[] | undefined
   readonly session: SessionSettings
-  readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
+  readonly logout: LogoutSettings
 }
 
 const names = [
@@ -105,6 +108,7 @@ const names = [
   'onLogin',
   'origins',
   'session',
+  'logout',
   'paths',
   'basePath',
 ]
@@ -112,12 +116,12 @@ const names = [
 /** @throws TypeError naming the option */
 export function readOptions(options: GrantKitOptions): Settings {
   checkOptions('grantkit', options, names)
-  const { client, redirectUri, keys, application, onLogin, origins, session, paths, basePath } = options
+  const { client, redirectUri, keys, application, onLogin, origins, session, logout, basePath } = options
   checkIsClient(client, 'grantkit({ client, … })')
   if (application !== undefined) checkApplication(application)
   if (onLogin !== undefined) checkFunction('onLogin', onLogin)
   if (origins !== undefined) parseOrigins(origins)
-  const site = createSite(client, redirectUri, paths, basePath)
+  const site = createSite(client, redirectUri, pathsOf(options), basePath)
   return {
     client,
     site,
@@ -128,8 +132,17 @@ export function readOptions(options: GrantKitOptions): Settings {
     onLogin,
     origins,
     session: readSessionOptions(site, session),
-    logout: { revoke: false, atServer: false },
+    logout: readLogoutRules(client, site, logout),
   }
+}
+
+/** By default the server's word is heard where the server says that it gives one, and where the sessions are ours to end. */
+function pathsOf({ client, paths, session }: GrantKitOptions): PathOptions | undefined {
+  const isInCookie = session?.tokensIn === 'cookie'
+  if (isInCookie && typeof paths?.backchannelLogout === 'string')
+    throw optionError('paths.backchannelLogout', 'needs sessions in a store: nobody can end what a browser has alone')
+  const isTold = client.provider.metadata.backchannel_logout_supported === true && !isInCookie
+  return isTold || paths?.backchannelLogout !== undefined ? paths : { ...paths, backchannelLogout: false }
 }
 
 function checkApplication(application: TokenSource): void {

@@ -49,8 +49,12 @@ function posted(form: URLSearchParams | object): Received {
   }
 }
 
-/** The form, as a body parser has made it, or read here. */
-async function formOf(request: WebRequest): Promise<URLSearchParams | object> {
+/**
+ * The form, as a body parser has made it, or read here.
+ *
+ * @throws ValidationError `response` where it is too long, or no form
+ */
+export async function formOf(request: WebRequest): Promise<URLSearchParams | object> {
   if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new ValidationError('response', 'a form was expected (application/x-www-form-urlencoded)')
   // express.json() of Express 4 leaves {} behind where it has read nothing

@@ -44,6 +44,8 @@ export interface TokenInCookie {
 /** A session that a request has brought. */
 export interface BroughtSession {
   readonly session: Session
+  /** Whether it has been idle for too long, or is at its end. */
+  readonly isOver: boolean
   /** Has the cookie issued anew where that is due: without it a session that is used would be over all the same. */
   keep(response: WebResponse): Promise<void>
 }
@@ -52,7 +54,7 @@ export interface BroughtSession {
 export interface SessionCookie {
   /** Every value that a request has brought, the likelier first. */
   valuesOf(request: WebRequest): readonly string[]
-  /** The session that a value is of; `undefined` for what this app has not sealed, and for one that is over. */
+  /** The session that a value is of; `undefined` for what this app has not sealed. */
   open(value: string): Promise<BroughtSession | undefined>
   /** @throws SessionError `headers_sent`, `cookie_too_large` */
   write(response: WebResponse, session: Session): Promise<void>
@@ -96,10 +98,11 @@ export function createSessionCookie({
 
   async function open(value: string): Promise<BroughtSession | undefined> {
     const session: unknown = await seal.open(value, header)
+    if (!isSession(session)) return undefined
     const now = client.clock.now()
-    if (!isSession(session) || now >= session.endsAt || now - session.seenAt >= idleMs) return undefined
+    const isOver = now >= session.endsAt || now - session.seenAt >= idleMs
     const isDue = now - session.seenAt >= idleMs * tenth || sealingKeyIdOf(value) !== seal.keyIds[0]
-    return { session, keep: response => keep(response, session, isDue ? now : undefined) }
+    return { session, isOver, keep: response => keep(response, session, isDue ? now : undefined) }
   }
 
   async function keep(response: WebResponse, session: Session, seenAt: number | undefined): Promise<void> {

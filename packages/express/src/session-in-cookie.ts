@@ -32,6 +32,7 @@ export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
     async revoke({ token }) {
       if (token !== undefined) await revokeToken(client, { token: token.accessToken, tokenTypeHint: 'access_token' })
     },
+    endAt: async () => {},
     close: async () => {},
   }
 }

@@ -1,7 +1,9 @@
 /** Sessions whose tokens are in a store, where all processes of the app find them: renewed once for all, gone at a logout. */
 import { type Client, createUserTokenSources, type TokenStore } from '@grantkit/core'
+import { boundedStoreOf } from '@grantkit/core/kit'
 import type { Session } from './session-cookie.js'
 import { SessionError } from './session-error.js'
+import { sessionIndex } from './session-index.js'
 import { recordNameOf, sessionRecords } from './session-record.js'
 import type { SessionTokens } from './session-tokens.js'
 
@@ -17,18 +19,29 @@ export interface SessionsInStoreParts {
   readonly absoluteMs: number
   /** Whether the ID token is kept for the logout at the server. */
   readonly keepsIdToken: boolean
+  /** Whether the server tells of logouts, so that a session has to be found by what the server calls it. */
+  readonly isToldOfLogouts: boolean
 }
 
 /** How long a browser takes, at most, from a login to the next request: what the store does not have by then it has lost. */
 const recentMs = 60_000
 
 export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
-  const { client, store, app, origins, absoluteMs, keepsIdToken } = parts
-  const users = createUserTokenSources({ client, store, origins, keepForMs: absoluteMs })
-  const records = sessionRecords(store)
+  const { client, app, origins, absoluteMs, keepsIdToken, isToldOfLogouts } = parts
   const { clock } = client
+  const users = createUserTokenSources({ client, store: parts.store, origins, keepForMs: absoluteMs })
+  const store = boundedStoreOf(parts.store)
+  const records = sessionRecords(store)
+  const index = sessionIndex({ client, store })
   const startedAt = clock.now()
   const nameOf = ({ id }: Pick<Session, 'id'>) => recordNameOf(app, id)
+
+  async function endAll(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      await records.end(name)
+      await users.for(name).forget()
+    }
+  }
 
   /** A process that has been there since before the login, and is asked for the session a moment after it, should have it. */
   function checkIsOver({ loggedInAt }: Session): void {
@@ -42,11 +55,12 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
 
   return {
     redeem: async (session, grant) => ({ tokenSet: await users.for(nameOf(session)).redeem(grant) }),
-    begin: (session, { idToken }) =>
-      records.begin(nameOf(session), {
-        keepForMs: session.endsAt - clock.now(),
-        idToken: keepsIdToken ? idToken : undefined,
-      }),
+    async begin(session, { idToken, idTokenClaims = {} }) {
+      const name = nameOf(session)
+      const { endsAt } = session
+      await records.begin(name, { keepForMs: endsAt - clock.now(), idToken: keepsIdToken ? idToken : undefined })
+      if (isToldOfLogouts) await endAll(await index.add({ name, endsAt }, idTokenClaims))
+    },
     async isAlive(session) {
       const { state } = await records.find(nameOf(session))
       if (state === 'unknown') checkIsOver(session)
@@ -54,9 +68,10 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
     },
     sourceOf: session => users.for(nameOf(session)),
     idTokenOf: async session => (await records.find(nameOf(session))).idToken,
-    end: session => records.end(nameOf(session), session.loggedInAt + recentMs - clock.now()),
+    end: session => records.end(nameOf(session)),
     forget: session => users.for(nameOf(session)).forget(),
     revoke: session => users.for(nameOf(session)).revoke(),
+    endAt: async logout => endAll(await index.find(logout)),
     close: () => users.close(),
   }
 }

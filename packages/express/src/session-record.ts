@@ -1,7 +1,6 @@
 /** That a session lives, in the store: written at its login, read at each request, gone at its logout. */
 import { hash } from 'node:crypto'
-import type { TokenStore } from '@grantkit/core'
-import { type BoundedStore, boundedStoreOf } from '@grantkit/core/kit'
+import type { BoundedStore } from '@grantkit/core/kit'
 
 /** What the store says of a session. */
 export interface SessionRecord {
@@ -16,8 +15,8 @@ export interface SessionRecords {
   /** @param keepForMs until the end of the session, in milliseconds from now */
   begin(name: string, record: { readonly keepForMs: number; readonly idToken: string | undefined }): Promise<void>
   find(name: string): Promise<SessionRecord>
-  /** @param rememberMs how long it has to be known that it was ended, in milliseconds */
-  end(name: string, rememberMs: number): Promise<void>
+  /** Ends a session; for a minute it is known that it was there. */
+  end(name: string): Promise<void>
 }
 
 /** What a session is called in the store: a hash, and the same in all processes. */
@@ -26,29 +25,37 @@ export function recordNameOf(app: string, sessionId: string): string {
 }
 
 /** Names are made once, so a record has two states at most, and these versions. */
-const live = '1'
-const ended = '2'
+const versions = { live: '1', ended: '2' }
+
+/**
+ * How long it is remembered that a session was ended: who is asked for it a moment after its login would take it for lost
+ * (`session-in-store.ts`), and who clicks twice has to be sent to the server with the same ID token twice.
+ */
+const rememberMs = 60_000
 
 const unknown: SessionRecord = { state: 'unknown' }
-const isLive: SessionRecord = { state: 'live' }
-const hasEnded: SessionRecord = { state: 'ended' }
+const live: SessionRecord = { state: 'live' }
 
-export function sessionRecords(given: TokenStore): SessionRecords {
-  const store: BoundedStore = boundedStoreOf(given)
+export function sessionRecords(store: BoundedStore): SessionRecords {
+  async function find(name: string): Promise<SessionRecord> {
+    const record = await store.get(name)
+    if (record === undefined) return unknown
+    if (record.version === versions.live && record.value === '{}') return live
+    return { state: record.version === versions.live ? 'live' : 'ended', ...JSON.parse(record.value) }
+  }
+
   return {
     async begin(name, { keepForMs, idToken }) {
       const value = idToken === undefined ? '{}' : JSON.stringify({ idToken })
-      await store.compareAndSet(name, undefined, { version: live, value, keepForMs: Math.max(1, Math.ceil(keepForMs)) })
+      const record = { version: versions.live, value, keepForMs: Math.max(1, Math.ceil(keepForMs)) }
+      await store.compareAndSet(name, undefined, record)
     },
-    async find(name) {
+    find,
+    async end(name) {
       const record = await store.get(name)
-      if (record === undefined) return unknown
-      if (record.version !== live) return hasEnded
-      return record.value === '{}' ? isLive : { state: 'live', ...JSON.parse(record.value) }
-    },
-    async end(name, rememberMs) {
-      if (rememberMs <= 0) await store.delete(name, live)
-      else await store.compareAndSet(name, live, { version: ended, value: '{}', keepForMs: Math.ceil(rememberMs) })
+      if (record?.version !== versions.live) return
+      const ended = { version: versions.ended, value: record.value, keepForMs: rememberMs }
+      await store.compareAndSet(name, versions.live, ended)
     },
   }
 }

@@ -1,5 +1,5 @@
 /** What a session has beside its cookie, wherever that is: the word that it lives, and the user's tokens. */
-import type { Grant, TokenSet } from '@grantkit/core'
+import type { Grant, Logout, TokenSet } from '@grantkit/core'
 import type { UserTokens } from './request.js'
 import type { Session, TokenInCookie } from './session-cookie.js'
 
@@ -31,6 +31,8 @@ export interface SessionTokens {
   forget(session: Pick<Session, 'id'>): Promise<void>
   /** Revokes a session's tokens at the server, and forgets them where that could be done. */
   revoke(session: Session): Promise<void>
+  /** Ends the sessions that the server has logged out, and forgets their tokens. */
+  endAt(logout: Logout): Promise<void>
   /** Waits for what is under way. */
   close(): Promise<void>
 }

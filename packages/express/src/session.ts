@@ -1,7 +1,8 @@
 /** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
-import { type Client, type Grant, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
+import { type Client, type Grant, type Logout, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
 import type { Seal } from '@grantkit/core/kit'
+import type { LogoutSettings } from './logout-options.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { GrantKitOptions, LoginRequest } from './options.js'
 import type { Site } from './paths.js'
@@ -35,6 +36,12 @@ export interface Sessions {
    * @throws TokenStoreError where it may live on for whoever has a copy of the cookie; this browser's is cleared all the same
    */
   end(request: WebRequest, response: WebResponse): Promise<EndedSession>
+  /**
+   * Ends the sessions that the server has logged out.
+   *
+   * @throws TokenStoreError where one of them may live on
+   */
+  endAt(logout: Logout): Promise<void>
   /** The user's tokens. */
   tokenSource(session: Session): UserTokens
   /** Waits for the token requests under way. */
@@ -65,9 +72,13 @@ export interface SessionParts {
   readonly onLogin: GrantKitOptions['onLogin']
   /** Where users' tokens may be sent. */
   readonly origins?: readonly string[] | undefined
-  /** How a session's tokens go at its logout. */
-  readonly logout: { readonly revoke: boolean; readonly atServer: boolean }
+  readonly logout: LogoutSettings
 }
+
+/** How long a logout waits for the server, in milliseconds: a person waits with it. */
+const patienceMs = 2_000
+
+const moment = () => new Promise<void>(resolve => void setTimeout(resolve, patienceMs).unref())
 
 /** Sessions that this process has ended a moment ago; more of them are ended by the store alone. */
 const mostEnded = 1_000
@@ -76,11 +87,12 @@ export function createSessions(parts: SessionParts): Sessions {
   const { client, site, store, session: settings, onLogin, logout } = parts
   const { absoluteMs } = settings
   const ofApp = { client, app: site.id, origins: parts.origins }
+  const told = { keepsIdToken: logout.atServer, isToldOfLogouts: site.paths.backchannelLogout !== undefined }
   const tokens =
-    settings.tokensIn === 'store'
-      ? sessionsInStore({ ...ofApp, store, absoluteMs, keepsIdToken: logout.atServer })
-      : sessionsInCookie(ofApp)
+    settings.tokensIn === 'store' ? sessionsInStore({ ...ofApp, ...told, store, absoluteMs }) : sessionsInCookie(ofApp)
   const ended = new Set<string>()
+  /** Of tokens that are being let go of. */
+  const underWay = new Set<Promise<void>>()
   const cookie = createSessionCookie({ ...parts, hasEnded: ({ id }) => ended.has(id) })
 
   async function end(session: Session): Promise<void> {
@@ -100,10 +112,14 @@ export function createSessions(parts: SessionParts): Sessions {
     return opened.flatMap(brought => (brought === undefined ? [] : [brought.session]))
   }
 
+  /** A server that is down keeps nobody logged in, and nobody waiting: what it does not revoke is forgotten. */
   async function letGo(session: Session): Promise<void> {
-    // a server that is down keeps nobody logged in: what it does not revoke is forgotten
-    if (logout.revoke) await tokens.revoke(session).catch(() => {})
-    await tokens.forget(session)
+    const gone = (logout.revoke ? tokens.revoke(session).catch(() => {}) : Promise.resolve())
+      .then(() => tokens.forget(session))
+      .finally(() => underWay.delete(gone))
+    underWay.add(gone)
+    gone.catch(() => {})
+    await Promise.race([gone, moment()])
   }
 
   async function claimsOf(
@@ -120,7 +136,7 @@ export function createSessions(parts: SessionParts): Sessions {
     async load(request, response) {
       for (const value of cookie.valuesOf(request)) {
         const brought = await cookie.open(value)
-        if (brought === undefined || !(await tokens.isAlive(brought.session))) continue
+        if (brought === undefined || brought.isOver || !(await tokens.isAlive(brought.session))) continue
         await brought.keep(response)
         return brought.session
       }
@@ -156,8 +172,12 @@ export function createSessions(parts: SessionParts): Sessions {
       }
       return { idToken }
     },
+    endAt: logout => tokens.endAt(logout),
     tokenSource: session => tokens.sourceOf(session),
-    close: () => tokens.close(),
+    async close() {
+      await Promise.allSettled(underWay)
+      await tokens.close()
+    },
   }
 }
 

@@ -1,0 +1,114 @@
+/** A logout: here in any case, at the server where that is wanted, and never because another site has asked for it. */
+import { checkEndSessionResponse, createEndSessionRequest, ValidationError } from '@grantkit/core'
+import { checkOptions } from '@grantkit/core/kit'
+import { cookiesOf, setCookie } from './cookie.js'
+import { comesFromElsewhere } from './cross-site.js'
+import { redirect } from './login.js'
+import type { WebRequest, WebResponse } from './middleware.js'
+import type { Settings } from './options.js'
+import { queryOf } from './received-answer.js'
+import type { LogoutOptions } from './request.js'
+import { wantsPage } from './request-kind.js'
+import { checkedPage, pageOf } from './return-to.js'
+import type { Sessions } from './session.js'
+
+/** The ways out of an app. */
+export interface Logouts {
+  /**
+   * `GET` and `POST` of the logout.
+   *
+   * @throws ValidationError `csrf` where another site asks for it; what {@link Logouts.logout} throws
+   */
+  answer(request: WebRequest, response: WebResponse): Promise<void>
+  /**
+   * Ends the session of a request, and sends the browser on.
+   *
+   * @throws TypeError naming the option; TokenStoreError where the session may live on in the store
+   */
+  logout(request: WebRequest, response: WebResponse, options?: LogoutOptions): Promise<void>
+  /**
+   * Whether a browser comes back from the logout at the server: it is sent on then.
+   *
+   * @throws ValidationError `state` where it has come with another one than it was sent with
+   */
+  answerReturn(request: WebRequest, response: WebResponse): Promise<boolean>
+}
+
+/** What a browser keeps while it is at the server. */
+interface Pending {
+  readonly state: string
+  readonly page: string
+  readonly expiresAt: number
+}
+
+const lifetimeMs = 600_000
+
+export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
+  const { client, site, seal, logout: rules } = settings
+  const { postLogoutRedirectUri, parameters } = rules
+  const name = `${site.isSecure ? '__Host-' : ''}grantkit-logout-${site.id}`
+  const header = { use: 'logout', cookie: name }
+  const attributes = { path: '/', httpOnly: true, secure: site.isSecure, sameSite: 'lax' } as const
+  const returnPath = pathHere(site.origin, postLogoutRedirectUri)
+
+  async function wayOut(response: WebResponse, idTokenHint: string | undefined, page: string): Promise<string> {
+    if (!rules.atServer) return page
+    const { url, state } = createEndSessionRequest(client, { idTokenHint, postLogoutRedirectUri, parameters })
+    if (state === undefined || returnPath === undefined) return url
+    const pending = { state, page, expiresAt: client.clock.now() + lifetimeMs }
+    setCookie(response, name, await seal.seal(pending, header), { ...attributes, maxAge: lifetimeMs / 1000 })
+    return url
+  }
+
+  async function end(request: WebRequest, response: WebResponse, page: string): Promise<void> {
+    const { idToken } = await sessions.end(request, response)
+    const url = await wayOut(response, idToken, page)
+    if (wantsPage(request)) redirect(response, url)
+    else answerScript(response, url)
+  }
+
+  async function pendingOf(request: WebRequest): Promise<Pending | undefined> {
+    const sealed = cookiesOf(request).get(name)
+    const pending = sealed && ((await seal.open(sealed, header)) as Pending | undefined)
+    return pending && pending.expiresAt > client.clock.now() ? pending : undefined
+  }
+
+  return {
+    async answer(request, response) {
+      if (comesFromElsewhere(request.headers, [site.origin]))
+        throw new ValidationError('csrf', 'another site has asked for a logout')
+      const asked = new URLSearchParams(queryOf(request)).get('returnTo')
+      await end(request, response, pageOf(site, asked) ?? rules.redirectTo)
+    },
+    async logout(request, response, options = {}) {
+      checkOptions('logout', options, ['returnTo'])
+      const { returnTo } = options
+      await end(request, response, returnTo === undefined ? rules.redirectTo : checkedPage(site, returnTo))
+    },
+    async answerReturn(request, response) {
+      if (returnPath === undefined || request.method !== 'GET' || site.addressOf(request).split('?')[0] !== returnPath)
+        return false
+      const query = new URLSearchParams(queryOf(request))
+      const pending = query.has('state') ? await pendingOf(request) : undefined
+      if (pending === undefined) return false
+      checkEndSessionResponse(pending, query)
+      setCookie(response, name, '', { ...attributes, maxAge: 0, expires: new Date(0) })
+      redirect(response, pending.page)
+      return true
+    },
+  }
+}
+
+/** The path where the browser comes back to this app; `undefined` where it does not. */
+function pathHere(origin: string, uri: string | undefined): string | undefined {
+  const url = uri === undefined ? undefined : new URL(uri)
+  return url?.origin === origin ? url.pathname : undefined
+}
+
+/** A script is not sent elsewhere: it may send the page there that it is on. */
+function answerScript(response: WebResponse, redirectTo: string): void {
+  response.statusCode = 200
+  response.setHeader('Content-Type', 'application/json; charset=utf-8')
+  response.setHeader('Cache-Control', 'no-store')
+  response.end(JSON.stringify({ redirectTo }))
+}
