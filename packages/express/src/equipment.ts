@@ -1,6 +1,7 @@
 /** What a request of the app gets: its user, and the ways in and out. */
-import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login.js'
+import { beginLogin, type LoginParts, loginUrl, redirect, type WantedLogin } from './login.js'
 import type { Logouts } from './logout.js'
+import { isLookAhead } from './look-ahead.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
@@ -27,17 +28,27 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
   const { client, site, application } = settings
   const { session, transaction } = known
   const wanted = (options: LoginOptions = {}) => wantedLogin(parts, request, options, transaction)
+  const hasLoginRoute = site.paths.login !== undefined
   const grantkit = {
     user: session && userOf(session, parts),
     application,
-    login: async (options?: LoginOptions) => beginLogin(parts, request, response, wanted(options)),
+    // nobody has come to the page yet: the route is there for whoever does
+    login: async (options?: LoginOptions) =>
+      isLookAhead(request) && hasLoginRoute
+        ? redirect(response, await loginUrl(parts, wanted(options)))
+        : beginLogin(parts, request, response, wanted(options)),
     loginUrl: async (options?: LoginOptions) => loginUrl(parts, wanted(options)),
     logout: async (options?: LogoutOptions) => logouts.logout(request, response, options),
   }
   const now = () => client.clock.now()
   // what this very login has asked for is not asked for again by its failure
   const lastLogin = session ?? (transaction && { ...transaction, loggedInAt: now() })
-  equipRequest(request, grantkit, { lastLogin, hasLoginRoute: site.paths.login !== undefined, now })
+  equipRequest(request, grantkit, {
+    lastLogin,
+    hasLoginRoute,
+    isUnknownAnswer: transaction === undefined && site.routeOf(request) === 'callback',
+    now,
+  })
 }
 
 function userOf(session: Session, { sessions }: LoginParts) {

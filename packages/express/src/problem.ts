@@ -63,12 +63,17 @@ export const problems: Readonly<Record<ProblemKind, Words>> = {
   },
 }
 
-/** Which kind an error of this library is. */
-export function problemKindOf(error: GrantKitError): ProblemKind {
+/**
+ * Which kind an error of this library is.
+ *
+ * @param isUnknownAnswer whether it came of an answer to a login of which nothing is known: whatever does not hold there is
+ *   its sender's fault
+ */
+export function problemKindOf(error: GrantKitError, isUnknownAnswer = false): ProblemKind {
   if (isLoginRequired(error)) return error.reason === 'insufficient_scope' ? 'not_granted' : 'login_required'
   if (error.retryable) return 'unavailable'
   if (isRefusedLogin(error)) return refusals[error.kind] ?? 'failed'
-  if (isFailedCheck(error)) return checks[error.check] ?? 'failed'
+  if (isFailedCheck(error)) return isUnknownAnswer ? 'login_over' : (checks[error.check] ?? 'failed')
   return error.code === 'ERR_SESSION' ? 'misconfigured' : 'failed'
 }
 

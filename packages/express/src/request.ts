@@ -83,6 +83,8 @@ export interface RequestState {
   readonly lastLogin: LastLogin | undefined
   /** Whether there is a route that a browser can be sent to. */
   readonly hasLoginRoute: boolean
+  /** Whether it says that it answers a login, and nothing is known of that login: anybody can make it up. */
+  readonly isUnknownAnswer?: boolean | undefined
   /** In epoch milliseconds. */
   now(): number
 }

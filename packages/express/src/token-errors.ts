@@ -24,10 +24,10 @@ export interface TokenErrorsOptions {
  * everything else. Without it Express answers most of that with 500.
  *
  * A user who has to log in is sent to the login that `grantkit()` knows of, unless that was done a moment ago; a script
- * gets 401 (403 for want of a scope) and the `loginUrl`. What passes by itself is 503, with `Retry-After` where it is
- * known; a login that is not under way here 400, one that was refused 403; all else 502, since the authorization server's
- * 401 to a wrong client secret is nothing your caller can mend. A person gets a page, all others JSON that names the
- * error's `code` and nothing more.
+ * gets 401 (403 for want of a scope) and the `loginUrl`. What passes by itself is 503, with `Retry-After`; a login that is
+ * not under way here 400, one that was refused 403; all else 502, since the authorization server's 401 to a wrong client
+ * secret is nothing your caller can mend. A person gets a page, all others JSON that names the error's `code` and nothing
+ * more.
  *
  * @throws TypeError naming the option
  */
@@ -73,12 +73,16 @@ async function answer(error: GrantKitError, exchange: Exchange): Promise<void> {
   }
 }
 
+/** Where nobody has said when to come again, in milliseconds. */
+const usualRestMs = 5_000
+
 async function tell(error: GrantKitError, way: LoginWay | undefined, exchange: Exchange): Promise<void> {
   const { request, response, page } = exchange
   const problem = await problemOf(error, way, request)
   response.statusCode = problem.status
   response.setHeader('Cache-Control', 'no-store')
-  if (error.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(error.retryAfterMs / 1000))
+  const retryAfterMs = error.retryAfterMs ?? (problem.kind === 'unavailable' ? usualRestMs : undefined)
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(retryAfterMs / 1000))
   if (!isForPeople(error, request)) return void response.json(bodyOf(error, way, problem))
   const html = page === undefined ? plainPage(problem, response) : await page(problem, request, response)
   if (typeof html === 'string') response.setHeader('Content-Type', 'text/html; charset=utf-8').end(html)
@@ -90,7 +94,7 @@ function isForPeople(error: GrantKitError, request: object): boolean {
 }
 
 async function problemOf(error: GrantKitError, way: LoginWay | undefined, request: object): Promise<Problem> {
-  const kind = way?.isOpen === false ? 'not_granted' : problemKindOf(error)
+  const kind = way?.isOpen === false ? 'not_granted' : problemKindOf(error, equipmentOf(request)?.isUnknownAnswer)
   const description = isRefusedLogin(error) ? error.error_description : undefined
   return {
     kind,

@@ -161,6 +161,59 @@ describe.each(versions)('%s', (_, express) => {
     expect(logins()[0]).not.toHaveProperty('prompt')
   })
 
+  test.each([
+    ['a stranger’s code', '?code=a&state=b'],
+    ['two codes', '?code=a&code=b&state=c'],
+    ['an error', '?error=server_error&state=a'],
+    ['something that is no signed response', '?response=junk'],
+    ['a response that nobody has signed', '?response=eyJhbGciOiJSUzI1NiJ9.e30.AA'],
+  ])('%s, made up, is its sender’s fault', async (_what, query) => {
+    const { browser } = await start()
+
+    const page = await browser.send(`${origin}/callback${query}`)
+    const told = await browser.send(`${origin}/callback${query}`, { headers: xhr })
+
+    expect({ page: page.status, told: told.status }).toEqual({ page: 400, told: 400 })
+    expect(page.text).toContain(`<a href="${origin}/login?returnTo=%2F">`)
+    expect(told.text).toBe('{"error":"ERR_VALIDATION"}')
+    expect((await browser.open(`${origin}/token`)).status).toBe(200)
+  })
+
+  test('an answer that does not hold is the server’s, and the page brings the user where they wanted to go', async () => {
+    const { app } = await start()
+    sandbox.openid.misbehave('id-token: wrong nonce')
+
+    const page = await app.browser().open(`${origin}/payments`)
+
+    expect(page.status).toBe(502)
+    expect(page.text).toContain(`<a href="${origin}/login?returnTo=%2Fpayments">`)
+  })
+
+  test('a server that is away is told with a time to come again', async () => {
+    const { app } = await start()
+    sandbox.openid.fail({ kind: 'status', status: 500 })
+
+    const page = await app.browser().open(`${origin}/payments`)
+
+    expect(page).toMatchObject({ status: 503 })
+    expect(page.headers.get('retry-after')).toMatch(/^\d+$/)
+  })
+
+  test('a page that is fetched ahead begins no login', async () => {
+    const { app } = await start()
+    const browser = app.browser()
+
+    for (const visit of [{ method: 'HEAD' }, { headers: { 'sec-purpose': 'prefetch' } }] as const) {
+      const answer = await browser.send(`${origin}/payments`, visit)
+
+      expect({ status: answer.status, to: answer.headers.get('location') }).toEqual({
+        status: 303,
+        to: expect.stringMatching(/^https:\/\/app\.example\/login\?returnTo=%2F/),
+      })
+    }
+    expect(browser.cookies()).toEqual([])
+  })
+
   test('a dead session is logged in anew, and the page shown', async () => {
     const { browser } = await start()
     sandbox.advance(3_600_000)
