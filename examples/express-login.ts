@@ -3,10 +3,8 @@ const { ISSUER = '', CLIENT_ID = '', KID = '', SIGNING_KEY_FILE = '', API_URL = 
 const { REDIRECT_URI = '', COOKIE_KEY = '', PORT = '' } = process.env
 
 import { readFile } from 'node:fs/promises'
-import { attachTokenSource } from '@grantkit/axios'
 import { createClient, defineProvider, discoverMetadata, privateKeyJwt } from '@grantkit/core'
 import { grantkit, requireLogin, tokenErrors } from '@grantkit/express'
-import axios from 'axios'
 import express from 'express'
 
 const client = createClient({
@@ -19,6 +17,7 @@ const login = grantkit({
   redirectUri: REDIRECT_URI,
   keys: [{ id: '2026-11', key: COOKIE_KEY }],
   authorization: { scope: 'openid accounts' },
+  origins: [new URL(API_URL).origin],
 })
 
 const app = express()
@@ -26,14 +25,9 @@ app.use(login)
 app.get('/', ({ grantkit: { user } }, response) => {
   response.send(user ? `Hello ${user.claims.sub}: <a href="/accounts">accounts</a>` : '<a href="/login">Log in</a>')
 })
-app.get('/accounts', requireLogin(), async ({ grantkit: { user } }, response, next) => {
-  try {
-    const api = axios.create()
-    if (user) attachTokenSource(api, user.tokenSource, { origins: [new URL(API_URL).origin] })
-    response.json((await api.get(API_URL)).data)
-  } catch (error) {
-    next(error)
-  }
+app.get('/accounts', requireLogin(), async ({ grantkit: { user } }, response) => {
+  const headers = (await user?.tokenSource.headersFor('GET', API_URL)) ?? {}
+  response.json(await (await fetch(API_URL, { headers })).json())
 })
 app.use(tokenErrors())
 
