@@ -72,7 +72,7 @@ export const problems: Readonly<Record<ProblemKind, Words>> = {
 export function problemKindOf(error: GrantKitError, isUnknownAnswer = false): ProblemKind {
   if (isLoginRequired(error)) return error.reason === 'insufficient_scope' ? 'not_granted' : 'login_required'
   if (error.retryable) return 'unavailable'
-  if (isRefusedLogin(error)) return refusals[error.kind] ?? 'failed'
+  if (isRefusedLogin(error)) return refusals[error.error ?? ''] ?? refusals[error.kind] ?? 'failed'
   if (isFailedCheck(error)) return isUnknownAnswer ? 'login_over' : (checks[error.check] ?? 'failed')
   return error.code === 'ERR_SESSION' ? 'misconfigured' : 'failed'
 }
@@ -91,10 +91,18 @@ function isFailedCheck(error: GrantKitError): error is ValidationError {
   return error.code === 'ERR_VALIDATION'
 }
 
-const refusals: Readonly<Record<string, ProblemKind>> = { denied: 'denied', interaction_required: 'login_required' }
+/** By code, else by what that means. */
+const refusals: Readonly<Record<string, ProblemKind>> = {
+  __proto__: null as never,
+  // the user cannot log in as strongly as was asked for (OpenID Connect Core Error Code unmet_authentication_requirements 1.0)
+  unmet_authentication_requirements: 'not_granted',
+  denied: 'denied',
+  interaction_required: 'login_required',
+}
 
 /** What anybody's browser can bring about is the caller's fault; all other checks are of what the server sent. */
 const checks: Readonly<Record<string, ProblemKind>> = {
+  __proto__: null as never,
   transaction: 'login_over',
   transaction_expired: 'login_over',
   used_answer: 'login_over',
