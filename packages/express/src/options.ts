@@ -18,6 +18,7 @@ import {
   createSeal,
   optionError,
   parseOrigins,
+  refusePromise,
   type Seal,
 } from '@grantkit/core/kit'
 import { type LogoutRules, type LogoutSettings, readLogoutRules } from './logout-options.js'
@@ -152,12 +153,15 @@ function checkApplication(application: TokenSource): void {
 
 function authorizationOf({ client, redirectUri, authorization = {} }: GrantKitOptions): Settings['authorizationOf'] {
   if (typeof authorization === 'function') return authorization
-  refuseRedirectUri(authorization)
+  checkAuthorization(authorization)
   checkAuthorizationRequest(client, { ...authorization, redirectUri })
   return () => authorization
 }
 
-function refuseRedirectUri(authorization: object): void {
-  if ('redirectUri' in Object(authorization))
+function checkAuthorization(authorization: unknown): void {
+  refusePromise('authorization', authorization)
+  if (typeof authorization !== 'object' || authorization === null)
+    throw optionError('authorization', "must be an object such as { scope: 'openid' }, or a function that returns one")
+  if ('redirectUri' in authorization)
     throw optionError('authorization.redirectUri', 'is redirectUri of grantkit(): give it there alone')
 }

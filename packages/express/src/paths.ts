@@ -76,6 +76,8 @@ export function shortHash(text: string): string {
 }
 
 function checkBasePath(basePath: string, callback: string): void {
+  if (callback === `${basePath}/`)
+    throw optionError('redirectUri', 'must have a path of its own, such as /callback: this one is the start page')
   if (basePath === '') return
   checkText('basePath', basePath)
   if (!/^(?:\/[^/?#]+)+$/.test(basePath))

@@ -1,0 +1,109 @@
+/** What is said of wrong options, before there is a first request. */
+import { randomBytes } from 'node:crypto'
+import { createClient, defineProvider, memoryStore } from '@grantkit/core'
+import { describe, expect, test } from 'vitest'
+import { type GrantKitOptions, grantkit } from '../src/index.js'
+
+const metadata = {
+  issuer: 'https://as.example',
+  token_endpoint: 'https://as.example/token',
+  authorization_endpoint: 'https://as.example/authorize',
+  jwks_uri: 'https://as.example/jwks',
+}
+const client = createClient({ provider: defineProvider({ name: 'as', metadata }), clientId: 'app', clientSecret: 's' })
+const right = {
+  client,
+  redirectUri: 'https://app.example/auth/callback',
+  keys: [{ id: 'one', key: randomBytes(32) }],
+} as const
+
+const wrong: readonly [option: string, options: unknown][] = [
+  ['client', { client: undefined }],
+  ['client', { client: Promise.resolve(client) }],
+  ['client', { client: { provider: client.provider } }],
+  ['redirectUri', { redirectUri: undefined }],
+  ['redirectUri', { redirectUri: '/callback' }],
+  ['redirectUri', { redirectUri: 'http://app.example/callback' }],
+  ['redirectUri', { redirectUri: 'https://app.example/callback#x' }],
+  ['redirectUri', { redirectUri: 'https://user:password@app.example/callback' }],
+  ['redirectUri', { redirectUri: 'com.example.app:/callback' }],
+  ['redirectUri', { redirectUri: 'https://app.example' }],
+  ['redirectUri', { redirectUri: 'https://app.example/' }],
+  ['redirectUri', { redirectUri: 'https://app.example/auth/', basePath: '/auth' }],
+  ['redirectUri', { redirectUri: 'https://app.example/callback?code=1' }],
+  ['keys', { keys: undefined }],
+  ['keys', { keys: [] }],
+  ['keys[0].key', { keys: [{ id: 'one', key: 'a passphrase' }] }],
+  ['keys', { keys: [right.keys[0], right.keys[0]] }],
+  ['store', { store: {} }],
+  ['store', { store: { ...memoryStore(), secrecy: undefined } }],
+  ['authorization.redirectUri', { authorization: { redirectUri: right.redirectUri } }],
+  ['state', { authorization: { state: 'mine' } }],
+  ['scopes', { authorization: { scopes: 'openid' } }],
+  ['responseMode', { authorization: { responseMode: 'post' } }],
+  ['scope', { authorization: { responseType: 'code id_token' } }],
+  ['authorization', { authorization: Promise.resolve({}) }],
+  ['authorization', { authorization: 'openid' }],
+  ['application', { application: () => {} }],
+  ['onLogin', { onLogin: true }],
+  ['signin', { paths: { signin: '/signin' } }],
+  ['paths.login', { paths: { login: 'login' } }],
+  ['paths.login', { paths: { login: '//app.example/login' } }],
+  ['paths.login', { paths: { login: '/a/../login' } }],
+  ['paths.login', { paths: { login: '/login?x=1' } }],
+  ['paths.login', { paths: { login: '/auth/callback' } }],
+  ['paths.logout', { paths: { login: '/same', logout: '/same' } }],
+  ['basePath', { basePath: '/auth/' }],
+  ['basePath', { basePath: 'auth' }],
+  ['basePath', { basePath: '/shop' }],
+  ['redirectURI', { redirectURI: right.redirectUri }],
+  ['secret', { secret: 'x' }],
+]
+
+describe('grantkit() names', () => {
+  test.each(wrong)('%s where it is wrong: %j', (option, options) => {
+    expect(() => grantkit({ ...right, ...(options as Partial<GrantKitOptions>) })).toThrow(
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_OPTION', option }),
+    )
+  })
+
+  test('itself, where it gets none', () => {
+    for (const options of [undefined, null, 'https://app.example/callback', []])
+      expect(() => grantkit(options as never)).toThrow(expect.objectContaining({ option: 'grantkit()' }))
+  })
+
+  test('no key, whatever is wrong with it', () => {
+    const secret = 'not-to-be-shown-in-any-message'
+    for (const key of [secret, Buffer.from(secret), Buffer.alloc(32), secret.padEnd(43, '!')])
+      expect(() => grantkit({ ...right, keys: [{ id: 'one', key }] })).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('shown-in') }),
+      )
+  })
+})
+
+test('what is wrong with the server is told at the start too', () => {
+  const { authorization_endpoint: _, ...without } = metadata
+  const other = createClient({
+    provider: defineProvider({ name: 'as', metadata: without }),
+    clientId: 'app',
+    clientSecret: 's',
+  })
+  expect(() => grantkit({ ...right, client: other })).toThrow(
+    expect.objectContaining({ name: 'TypeError', option: 'authorization_endpoint' }),
+  )
+})
+
+test('the rest is right', async () => {
+  for (const options of [
+    {},
+    { redirectUri: 'http://localhost:3000/callback' },
+    { redirectUri: 'http://127.0.0.1:3000/callback' },
+    { redirectUri: 'http://[::1]:3000/callback' },
+    { redirectUri: 'https://app.example/callback?tenant=1' },
+    { paths: { login: false, logout: '/bye' } as const },
+    { basePath: '/auth' },
+    { authorization: { scope: 'openid', pushed: true } },
+    { authorization: () => ({}) },
+  ])
+    await grantkit({ ...right, ...options }).close()
+})
