@@ -54,11 +54,15 @@ interface Exchange {
   readonly page: ProblemPage | undefined
 }
 
-/** HTTP clients wrap what an integration throws. */
+/**
+ * HTTP clients wrap what an integration throws, and a grant what its user's source does (`ERR_GRANT`): that a user has to log
+ * in comes before all that this has led to.
+ */
 function causeOf(error: unknown): GrantKitError | undefined {
+  const ours: GrantKitError[] = []
   for (let each = error, depth = 0; each instanceof Object && depth < 8; each = (each as Error).cause, depth++)
-    if (isGrantKitError(each)) return each
-  return undefined
+    if (isGrantKitError(each)) ours.push(each)
+  return ours.find(isLoginRequired) ?? ours[0]
 }
 
 async function answer(error: GrantKitError, exchange: Exchange): Promise<void> {

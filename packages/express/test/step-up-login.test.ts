@@ -1,7 +1,7 @@
 /** Guards, step-ups and errors of an app with a real login, at the sandbox's OpenID Provider. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { defineProvider, discoverMetadata, LoginRequiredError } from '@grantkit/core'
+import { defineProvider, discoverMetadata, LoginRequiredError, requestTokenSet, tokenExchange } from '@grantkit/core'
 import { startSandbox } from '@grantkit/sandbox'
 import { fetchWithTokens } from '@grantkit/undici'
 import type express5 from 'express'
@@ -236,6 +236,33 @@ describe.each(versions)('%s', (_, express) => {
     expect(logins()).toHaveLength(1)
   })
 
+  test('a dead session is logged in anew where its token was to be exchanged for another', async () => {
+    const { browser } = await start()
+    sandbox.advance(3_600_000)
+    sandbox.openid.revokeAllTokens()
+
+    const page = await browser.open(`${origin}/exchanged`)
+
+    expect(page).toMatchObject({ status: 200, url: `${origin}/exchanged` })
+    expect(logins()).toHaveLength(1)
+  })
+
+  test('nothing of a login that fails is on its page', async () => {
+    const { app } = await start()
+    const browser = app.browser()
+    const { headers } = await browser.send(`${origin}/payments`)
+    const state = new URL(String(headers.get('location'))).searchParams.get('state') ?? ''
+    const answer = new URLSearchParams({ code: 'a-code-of-a-login', state, iss: sandbox.openid.issuer })
+
+    const page = await browser.send(`${origin}/callback?${answer}`)
+
+    expect(page.status).toBe(502)
+    for (const secret of [state, 'a-code-of-a-login'])
+      expect(JSON.stringify([page.text, page.headers.getSetCookie(), page.headers.get('location')])).not.toContain(
+        secret,
+      )
+  })
+
   test('an app that keeps claims of its own loses nothing of how the user has authenticated', async () => {
     const { browser } = await start({ onLogin: () => ({ role: 'teller' }) })
 
@@ -297,6 +324,12 @@ describe.each(versions)('%s', (_, express) => {
     })
     app.get('/token', requireLogin(), ({ grantkit }, response, next) => {
       grantkit.user?.tokenSource.getTokenSet().then(({ scope }) => response.json(scope), next)
+    })
+    app.get('/exchanged', requireLogin(), async ({ grantkit: { user } }, response, next) => {
+      if (user === undefined) return next()
+      const client = await clientOf(sandbox)
+      const grant = tokenExchange({ subjectToken: user.tokenSource })
+      requestTokenSet(client, grant).then(({ scope }) => response.json(scope ?? ''), next)
     })
     app.get('/api', requireLogin(), async ({ grantkit: { user } }, response, next) => {
       const url = await apiThatWants(() => user?.claims.acr === strong)
