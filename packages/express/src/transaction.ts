@@ -34,6 +34,8 @@ export interface Transactions {
 
 /** Tabs in which somebody logs in at once. */
 const most = 5
+/** Of one: browsers drop what is larger (RFC 6265 §6.1). */
+const mostOfOne = 4_096
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
 
@@ -58,6 +60,13 @@ export function createTransactions({ client, site, seal, store }: Settings): Tra
     return sealed === undefined
       ? undefined
       : ((await seal.open(sealed, headerOf(name))) as LoginTransaction | undefined)
+  }
+
+  /** Where there is too much to ask for, the page one wanted gives way: the login works, and leads home. */
+  async function sealedToFit(transaction: LoginTransaction, name: string): Promise<string> {
+    const sealed = await seal.seal(JSON.parse(JSON.stringify(transaction)), headerOf(name))
+    if (name.length + sealed.length <= mostOfOne || transaction.returnTo === site.home) return sealed
+    return sealedToFit({ ...transaction, returnTo: site.home }, name)
   }
 
   /** Those of this browser that can still be answered, the oldest first; what cannot is cleared. */
@@ -90,7 +99,7 @@ export function createTransactions({ client, site, seal, store }: Settings): Tra
     async keep(request, response, transaction) {
       const { state, responseMode, expiresAt } = transaction.authorization
       const name = nameOf(state)
-      const sealed = await seal.seal(JSON.parse(JSON.stringify(transaction)), headerOf(name))
+      const sealed = await sealedToFit(transaction, name)
       await makeRoom(request, response, name.length + sealed.length)
       const maxAge = Math.ceil((expiresAt - client.clock.now()) / 1000)
       setCookie(response, name, sealed, { ...attributesOf(responseMode.startsWith('form_post')), maxAge })

@@ -294,6 +294,15 @@ describe('several logins of one browser', () => {
     expect(transactions(browser).length).toBeGreaterThan(1)
   })
 
+  test('that ask for a great deal lead home rather than nowhere', async () => {
+    const scope = ['openid', ...Array.from({ length: 40 }, (_, index) => `https://api.example/scope-${index}`)]
+    const app = await start({ authorization: { scope } })
+    const browser = app.browser()
+    const page = await browser.open(`${origin}/login?returnTo=/me?${'a'.repeat(980)}`)
+    expect(app.errors).toEqual([])
+    expect(page).toMatchObject({ url: `${origin}/`, text: '{"sub":"alice"}' })
+  })
+
   test('begun by a double click are two, and either finishes', async () => {
     const app = await start()
     const browser = app.browser()
