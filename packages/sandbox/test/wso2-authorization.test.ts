@@ -172,6 +172,16 @@ describe('an approved request', () => {
     expect([answer.status, answer.json.errors[0].Code]).toEqual([401, '00011'])
   })
 
+  test('is over once its customer has ended the consent at the bank', async () => {
+    const consentId = await askConsent()
+    const { url } = await system.visit(authorizationUrl(requestObject(consentId)))
+    const tokens = (await redeem(fragmentOf(url).code ?? '')).json
+    system.endConsent(consentId)
+    expect((await callApi(sandbox, system, tokens.access_token)).status).toBe(401)
+    const refresh = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
+    expect((await requestToken(sandbox, system, refresh)).json.error).toBe('invalid_grant')
+  })
+
   test('shows no accounts without a permission for them', async () => {
     const object = requestObject(await askConsent({ Permissions: ['ReadBalances'] }))
     const { url } = await system.visit(authorizationUrl(object))

@@ -51,6 +51,8 @@ export interface Wso2IdentityServer extends OpenBankingSystem {
    * @throws Error with the words of the page when the bank shows one that leads nowhere
    */
   visit(authorizationUrl: string, visit?: Visit): Promise<Visited>
+  /** Ends a consent as its customer does at the bank: with its tokens, and without a word to the application. */
+  endConsent(consentId: string): void
   /** Where tokens are revoked (RFC 7009). */
   readonly revocationEndpoint: string
   /** Wants `Authorization: Basic admin:admin`. */
@@ -117,6 +119,7 @@ export async function startWso2IdentityServer(
     accountHolders,
     visit: (url: string, how: Visit = {}) =>
       visit({ origin, plainOrigin, ca: context.authority.cert, connectTo }, url, how),
+    endConsent: (consentId: string) => installation.store.consents.end(consentId, context.clock.now()),
     revocationEndpoint: `${origin}/oauth2/revoke`,
     introspectionEndpoint: `${origin}/oauth2/introspect`,
     jwksUri: `${origin}/oauth2/jwks`,
