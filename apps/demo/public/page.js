@@ -1,14 +1,13 @@
 /** The page: draws what `/events` tells, and turns buttons into requests. */
+import { act, byId, clockTime, countText, listen, make, minutesText, send, setText, strong } from './elements.js'
 import { createTimeline } from './timeline.js'
-
-const byId = id => document.getElementById(id)
 
 /** @type {Map<number, { state: object, element: HTMLElement, timeline: object, shownSecond?: number, isDrawn?: boolean }>} */
 const cards = new Map()
 /** @type {Map<number, HTMLElement>} */
 const lines = new Map()
 
-listen()
+listen({ cards: states => states.forEach(showCard), log: showLines })
 setInterval(tick, 500)
 for (const id of ['log', 'by-hand', 'with-grantkit']) byId(id).tabIndex = 0 // they scroll, so the keyboard has to reach them
 byId('clear').addEventListener('click', clearLog)
@@ -20,28 +19,6 @@ function countLines() {
     const lines = byId(element.dataset.lines).textContent.split('\n')
     element.textContent = `${lines.filter(line => line.trim() !== '').length} lines`
   }
-}
-
-function listen() {
-  const events = new EventSource('/events')
-  const connection = byId('connection')
-  const show = (text, name) => {
-    connection.textContent = text
-    connection.className = `connection ${name}`
-  }
-  events.addEventListener('open', () => show('Live', 'open'))
-  events.addEventListener('error', () => show('Connection lost. Is npm start still running?', 'lost'))
-  events.addEventListener('start', ({ data }) => comeBack(JSON.parse(data)))
-  events.addEventListener('cards', ({ data }) => JSON.parse(data).forEach(showCard))
-  events.addEventListener('log', ({ data }) => showLines(JSON.parse(data)))
-}
-
-let knownStart
-
-/** After `npm start` has been started again, nothing that is shown here is so any more. */
-function comeBack(start) {
-  knownStart ??= start
-  if (knownStart !== start) location.reload()
 }
 
 // Cards
@@ -149,7 +126,7 @@ function drawTime(card) {
 
 function leftText({ endedAtServer }, second) {
   if (second === 0) return 'none'
-  const time = `${Math.floor(second / 60)}:${String(second % 60).padStart(2, '0')}`
+  const time = minutesText(second)
   return endedAtServer ? `${time} as the client knows it` : time
 }
 
@@ -170,21 +147,6 @@ function stateOf({ isRenewing, endedAtServer, expiresAt }, leftMs) {
 }
 
 // Buttons
-
-/** Runs an action once at a time; the button keeps its focus. */
-function act(button, run, show) {
-  return async () => {
-    if (button.getAttribute('aria-busy') === 'true') return
-    button.setAttribute('aria-busy', 'true')
-    try {
-      show(await run())
-    } catch {
-      show(['The app did not answer. Is npm start still running?'])
-    } finally {
-      button.removeAttribute('aria-busy')
-    }
-  }
-}
 
 async function callThrough(client, row) {
   const answer = await post(`/cards/${row}/calls/${client}`)
@@ -212,9 +174,8 @@ async function fail(row) {
   return [strong(`${tokenServer}: its token endpoint answers 503 for 10 s.`), ' A token that is held still serves.']
 }
 
-async function post(path) {
-  const response = await fetch(path, { method: 'POST', headers: { 'X-GrantKit-Demo': '1' } })
-  return { ok: response.ok, body: await response.json(), retryAfter: response.headers.get('Retry-After') }
+function post(path) {
+  return send('POST', path)
 }
 
 // Log
@@ -264,29 +225,4 @@ function clearLog() {
 function removeLine(id) {
   lines.get(id)?.remove()
   lines.delete(id)
-}
-
-function countText(count) {
-  return count > 1 ? `× ${count}` : ''
-}
-
-// Elements
-
-function make(tag, className, text = '') {
-  const element = document.createElement(tag)
-  element.className = className
-  element.textContent = text
-  return element
-}
-
-function strong(text) {
-  return make('strong', '', text)
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text
-}
-
-function clockTime(at) {
-  return new Date(at).toLocaleTimeString('en-GB')
 }

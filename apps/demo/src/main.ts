@@ -96,6 +96,7 @@ async function untilInterrupted(sandbox: Sandbox, port: number, say: Print): Pro
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   await using app = await startApp(sandbox, { port })
   say(`\nThe first six rows, to watch and to disturb: ${app.url}${app.elsewhere ? ` (${app.elsewhere})` : ''}`)
+  say(`The last one by your own browser, step by step: ${app.url}bank`)
   say('\nThe sandbox stays up; its token endpoints are')
   for (const { name, tokenEndpoint, connectTo } of sandbox.systems)
     say(`  ${name.padEnd(18)}  ${tokenEndpoint}  (${connectTo.host}:${connectTo.port})`)

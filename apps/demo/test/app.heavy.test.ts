@@ -18,7 +18,7 @@ describe('the page', () => {
     expect(response.headers.get('x-powered-by')).toBeNull()
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?:/)
     const files = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path]) => path ?? '')
-    expect(new Set(files)).toEqual(new Set(['/icon.svg', '/page.css', '/page.js']))
+    expect(new Set(files)).toEqual(new Set(['/bank', '/icon.svg', '/page.css', '/page.js']))
     for (const file of files) expect((await fetch(new URL(file, app.url))).status, file).toBe(200)
   })
 })

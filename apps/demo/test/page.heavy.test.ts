@@ -1,18 +1,16 @@
 /** The page in Chromium, by what a person does. */
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { startSandbox } from '@grantkit/sandbox'
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startApp } from '../src/app/app.js'
 import type { Schedule } from '../src/app/outages.js'
+import { executablePath, expectCount, isFocused, launch, styleOf, tabTo } from './chromium.js'
 import { findCutOff, findFaintShapes, findFaintText, findRepeatedIds } from './in-page.js'
 
-const executablePath = findChromium()
 let browser: Browser
 
 beforeAll(async () => {
-  if (executablePath !== undefined) browser = await chromium.launch({ executablePath, args: [...flags] })
+  if (executablePath !== undefined) browser = await launch()
 })
 afterAll(() => browser?.close())
 beforeEach(context => context.skip(executablePath === undefined, 'needs chromium'))
@@ -427,31 +425,6 @@ describe('for everybody', () => {
   })
 })
 
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-function findChromium(): string | undefined {
-  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
-  return folders.map(folder => join(folder, 'chromium')).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** The page of an app of its own; what the console complains of, policy violations included, is a problem. */
 async function open(schedule?: Schedule) {
   const sandbox = await startSandbox()
@@ -492,31 +465,6 @@ async function boxesOf(locator: Locator): Promise<Box[]> {
   return boxes
     .map(box => box ?? { x: Number.NaN, width: 0 })
     .map(({ x, width }) => ({ left: x, right: x + width, middle: x + width / 2 }))
-}
-
-async function expectCount(locator: Locator, count: number): Promise<void> {
-  await expect.poll(() => locator.count()).toBe(count)
-}
-
-/** Presses Tab until an element has the focus. */
-async function tabTo(page: Page, target: Locator): Promise<void> {
-  await target.waitFor()
-  for (let presses = 0; presses < 80; presses++) {
-    if (await isFocused(target)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error('80 presses of Tab did not get there')
-}
-
-function isFocused(locator: Locator): Promise<boolean> {
-  return locator.evaluate(element => element === element.ownerDocument.activeElement)
-}
-
-function styleOf(locator: Locator, property: string): Promise<string> {
-  return locator.evaluate(
-    (element, name) => element.ownerDocument.defaultView.getComputedStyle(element)[name],
-    property,
-  )
 }
 
 function pseudoStyleOf(locator: Locator, pseudo: string, property: string): Promise<string> {

@@ -23,7 +23,7 @@ export interface Page {
 
 /** What differs from typing an address. */
 export interface Visit {
-  readonly method?: 'GET' | 'HEAD' | 'POST'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   /** The origin of the page it comes from: cookies go by it. Default: none, as for an address that is typed. */

@@ -1,19 +1,20 @@
-/** The app: six cards over the sandbox, a page that shows them, and routes behind its buttons. */
-import { randomUUID } from 'node:crypto'
+/** The app: six cards over the sandbox and a login at its bank, pages that show them, and routes behind their buttons. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { applicationToken, tokenErrors } from '@grantkit/express'
 import type { Sandbox, System } from '@grantkit/sandbox'
 import express, { type Express, Router } from 'express'
+import { type Bank, type BankOptions, createBank } from '../bank/bank.js'
+import { tellBrowserSteps } from '../bank/browser-steps.js'
+import { bankPlace, createNarrator, type Narrator } from '../bank/narrator.js'
+import { problemPage } from '../bank/problem-page.js'
 import { sources } from '../tour.js'
 import { type Card, createCard } from './card.js'
-import { createEventStream, type EventStream } from './event-stream.js'
-import { loopbackNamesOnly, ownPagesOnly, secureHeaders } from './guard.js'
+import { loopbackNamesOnly, oneNameOnly, ownPagesOnly, secureHeaders } from './guard.js'
 import { listen } from './listen.js'
-import { createLog, type LogLine, type NewLine } from './log.js'
 import { byTimer, createOutages, type Outages, outageMs, type Schedule } from './outages.js'
-import { followRecords } from './server-record.js'
+import { createPages, type Pages } from './pages.js'
 
 export interface App extends AsyncDisposable {
   readonly url: string
@@ -40,8 +41,8 @@ export async function startApp(sandbox: Sandbox, { port = 0, schedule = byTimer 
   const names = namesOf(sandbox)
   const outages = createOutages(schedule, (system, isOver) => {
     const text = isOver ? 'token endpoint works again' : `token endpoint answers 503 for ${outageMs / 1000} s`
-    tell({ from: 'server', place: names.get(system) ?? '', text, tone: isOver ? 'good' : 'bad' })
-    changed()
+    pages.tell({ from: 'server', place: names.get(system) ?? '', text, tone: isOver ? 'good' : 'bad' })
+    pages.changed()
   })
   const states = () =>
     cards.map(card => ({
@@ -49,33 +50,27 @@ export async function startApp(sandbox: Sandbox, { port = 0, schedule = byTimer 
       tokenServer: names.get(card.tokenServer),
       outageUntil: outages.endOf(card.tokenServer),
     }))
-  const start = randomUUID()
-  const stream = createEventStream(() => [
-    { name: 'start', data: start },
-    { name: 'cards', data: states() },
-    { name: 'log', data: log.lines },
-  ])
-  const { changed, logged } = batched(stream, states)
-  const log = createLog(logged)
-  const follow = followRecords(names, log)
-  const tell = (line: NewLine) => {
-    follow()
-    log.add(line)
-  }
+  const narrator = createNarrator()
+  const pages = createPages({ systems: names, states, stepsOf: narrator.stepsOf })
+  const { tell, changed } = pages
   for (const row of sources) cards.push(await createCard(row, { sandbox, tell, lifetimeMs, changed }))
+  narrator.begin()
 
-  const server = createServer(routes(cards, outages, stream))
+  const server = createServer()
   const elsewhere = await listen(server, port)
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const bank = createBank(sandbox, { origin, lifetimeMs, ...bankTelling(narrator, tell) })
+  server.on('request', routes({ origin, cards, outages, pages, bank }))
   const close = async () => {
     outages.close()
-    stream.close()
+    pages.close()
     server.close()
     server.closeAllConnections()
-    await Promise.all(cards.map(card => card.close()))
+    await Promise.all([...cards, bank].map(one => one.close()))
   }
   let closed: Promise<void> | undefined
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `${origin}/`,
     elsewhere,
     [Symbol.asyncDispose]: async () => {
       closed ??= close()
@@ -84,14 +79,36 @@ export async function startApp(sandbox: Sandbox, { port = 0, schedule = byTimer 
   }
 }
 
-function routes(cards: readonly Card[], outages: Outages, stream: EventStream): Express {
+function bankTelling({ lineOf }: Narrator, tell: Pages['tell']): Pick<BankOptions, 'onEvent' | 'tell'> {
+  return {
+    onEvent(event) {
+      const line = lineOf(event)
+      if (line !== undefined) tell(line)
+    },
+    tell: text => tell({ from: 'server', place: bankPlace, text, tone: 'warn' }),
+  }
+}
+
+interface Parts {
+  readonly origin: string
+  readonly cards: readonly Card[]
+  readonly outages: Outages
+  readonly pages: Pages
+  readonly bank: Bank
+}
+
+function routes({ origin, cards, outages, pages, bank }: Parts): Express {
   const app = express()
   app.disable('x-powered-by')
-  app.use(secureHeaders, loopbackNamesOnly, ownPagesOnly)
-  app.use(express.static(pageFolder, { cacheControl: false, etag: false }))
-  app.get('/events', stream.handler)
+  app.use(secureHeaders, loopbackNamesOnly)
+  app.use('/bank', oneNameOnly(origin))
+  app.use(tellBrowserSteps(pages.draw), bank.login)
+  app.use(ownPagesOnly)
+  app.use(express.static(pageFolder, { cacheControl: false, etag: false, extensions: ['html'], redirect: false }))
+  app.get('/events', pages.handler)
+  app.use('/bank', bank.routes)
   for (const card of cards) app.use(`/cards/${card.row.row}`, cardRoutes(card, outages))
-  app.use(tokenErrors())
+  app.use(tokenErrors({ page: problemPage }))
   return app
 }
 
@@ -134,25 +151,4 @@ const systemNames: Record<System['name'], string> = {
 
 function namesOf({ systems }: Sandbox): ReadonlyMap<System, string> {
   return new Map(systems.map(system => [system, systemNames[system.name]]))
-}
-
-/** Tells the pages once for all that changed in one turn of the event loop. */
-function batched(stream: EventStream, states: () => unknown) {
-  const lines = new Map<number, LogLine>()
-  let isDue = false
-  const flush = () => {
-    isDue = false
-    stream.send({ name: 'cards', data: states() })
-    if (lines.size > 0) stream.send({ name: 'log', data: [...lines.values()] })
-    lines.clear()
-  }
-  const changed = () => {
-    if (!isDue) setImmediate(flush)
-    isDue = true
-  }
-  const logged = (line: LogLine) => {
-    lines.set(line.id, line)
-    changed()
-  }
-  return { changed, logged }
 }

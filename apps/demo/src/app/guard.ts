@@ -37,3 +37,12 @@ export const ownPagesOnly: RequestHandler = (request, response, next) => {
   if (request.method === 'GET' || request.method === 'HEAD' || request.headers['x-grantkit-demo'] === '1') return next()
   response.status(403).json({ error: 'the header X-GrantKit-Demo is missing' })
 }
+
+/** Cookies of one loopback name are not those of another: the login is at the name that the redirect URI has. */
+export function oneNameOnly(origin: string): RequestHandler {
+  const { host } = new URL(origin)
+  return (request, response, next) => {
+    if (request.headers.host === host || request.method !== 'GET') return next()
+    response.redirect(origin + request.baseUrl + request.path)
+  }
+}

@@ -1,7 +1,7 @@
 /** What the sandbox's servers received, as lines of the log: the other side's word for it. */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { ReceivedRequest, System } from '@grantkit/sandbox'
-import type { Log, NewLine } from './log.js'
+import type { NewLine } from './log.js'
 
 /** Systems by the names the page calls them. */
 export type NamedSystems = ReadonlyMap<System, string>
@@ -10,22 +10,27 @@ export type NamedSystems = ReadonlyMap<System, string>
  * Follows the records from here on. They tell nobody when they grow, so it has to be asked to look; requests still
  * without an answer wait for the next time.
  *
- * @returns a function that adds what came since
+ * @param tell told of each request once, with the system that received it
+ * @returns a function that tells of what came since
  */
-export function followRecords(systems: NamedSystems, log: Log): () => void {
+export function followRecords(
+  systems: readonly System[],
+  tell: (request: ReceivedRequest, system: System) => void,
+): () => void {
   const told = new WeakSet<ReceivedRequest>()
-  for (const system of systems.keys()) for (const request of system.requests) told.add(request)
+  for (const system of systems) for (const request of system.requests) told.add(request)
   return () => {
-    for (const [system, name] of systems)
+    for (const system of systems)
       for (const request of system.requests) {
         if (told.has(request) || (request.status === undefined && request.fault === undefined)) continue
         told.add(request)
-        log.add(lineOf(request, name))
+        tell(request, system)
       }
   }
 }
 
-function lineOf(request: ReceivedRequest, place: string): NewLine {
+/** A request as a line of the log. */
+export function lineOf(request: ReceivedRequest, place: string): NewLine {
   const { kind, method, path, status, fault, headers, clientCertificate } = request
   const token = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
   const details = [
