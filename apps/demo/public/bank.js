@@ -26,10 +26,13 @@ addEventListener('pageshow', ({ persisted }) => persisted && look())
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && look())
 begin()
 
-/** Who comes back from the bank wants to see what it was for. */
+/** Who comes back from the bank wants to see what it was for, or that they have logged out. */
 async function begin() {
   await look()
+  const said = sessionStorage.getItem('said')
+  sessionStorage.removeItem('said')
   if (user) act(byId('accounts'), accounts, show)()
+  else if (said !== null) show([strong(said)])
 }
 
 /** An app that does not answer is told of beside the page's name. */
@@ -117,6 +120,7 @@ async function logOut() {
   const { ok, body } = await send('POST', '/bank/logout')
   if (!ok) return refused({ body })
   if (atBank.checked) {
+    sessionStorage.setItem('said', 'Logged out, here and at the bank.')
     location.assign(body.redirectTo)
     return ['On the way to the bank.']
   }

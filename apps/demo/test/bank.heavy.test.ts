@@ -206,6 +206,7 @@ describe('the end', () => {
 
     await page.getByText('Nobody is logged in').waitFor()
     expect(page.url()).toBe(`${bank.url}bank`)
+    await page.getByRole('status').getByText('Logged out, here and at the bank.').waitFor({ state: 'attached' })
     await bank.steps.getByText('Logout at the bank').waitFor()
     expect(bank.deletedConsents()).toBe(0)
     await page.getByRole('link', { name: 'Log in at the bank' }).click()

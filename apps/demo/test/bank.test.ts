@@ -191,6 +191,18 @@ describe('a logout', () => {
     expect(bank.deletions()).toEqual([204])
     expect(await bank.isAuthorised(consentId)).toBe(false)
   })
+
+  test('is not held up by a consent that is over already', async () => {
+    await using bank = await open()
+    await bank.logIn()
+    await bank.send('POST', 'withdraw')
+
+    expect((await bank.send('DELETE', 'consent')).status).toBe(200)
+    expect((await bank.send('POST', 'logout')).status).toBe(200)
+
+    expect(bank.deletions()).toEqual([400])
+    expect((await bank.session()).user).toBeNull()
+  })
 })
 
 describe('what the page asks for', () => {

@@ -120,11 +120,13 @@ describe('the process', () => {
     const child = spawn(process.execPath, [program, '--port', String(port)], { stdio: ['ignore', 'pipe', 'pipe'] })
     let printed = ''
     let page = ''
+    let bankPage = ''
     for await (const chunk of child.stdout) {
       printed += chunk
       if (!printed.endsWith('Ctrl-C ends it.\n')) continue
       const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(printed) ?? []
       page = await (await fetch(String(url))).text()
+      bankPage = await (await fetch(`${url}bank`)).text()
       await fetch(`${url}events`) // a page that stays open does not hold the program up
       child.kill('SIGINT')
     }
@@ -134,6 +136,8 @@ describe('the process', () => {
 
     expect(errors).toBe('')
     expect(code).toBe(0)
+    expect(printed).toMatch(/by your own browser, step by step: http:\/\/127\.0\.0\.1:\d+\/bank\n/)
+    expect(bankPage).toContain('A login at the bank')
     expect(page).toContain('/page.js')
     expect(printed).toMatch(new RegExp(`: http://127\\.0\\.0\\.1:\\d+/ \\(port ${port} is taken\\)\\n`))
     expect(printed).toMatch(/coreBanking +https:\/\/localhost:\d+\/api\/auth\/v1\/authenticate/)

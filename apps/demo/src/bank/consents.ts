@@ -7,10 +7,13 @@ import { fetch } from 'undici'
 export interface Consents {
   /** A new one, which waits for a customer to decide about it. Returns its id. */
   ask(): Promise<string>
-  /** Ends one, and every token that stands on it. */
+  /** Ends one, and every token that stands on it; one that is over already may be. */
   remove(id: string): Promise<void>
   close(): Promise<void>
 }
+
+/** WSO2 says so of a consent that it does not know, and of one that was revoked. */
+const isOver = 400
 
 const ninetyDaysMs = 90 * 24 * 60 * 60 * 1000
 
@@ -19,22 +22,23 @@ export function createConsents(client: Client, url: string): Consents {
   const tokens = createTokenSource({ client, grant: clientCredentials({ scope: 'accounts' }) })
   const api = fetchWithTokens(fetch, tokens, { origins: [new URL(url).origin], tls: client.tls })
 
-  async function send(method: string, address: string, body?: object): Promise<string> {
+  async function send(method: string, address: string, body?: object) {
     const headers = { ...fapiHeaders(), 'content-type': 'application/json' }
     const response = await api(address, { method, headers, body: body === undefined ? null : JSON.stringify(body) })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`the bank answers ${response.status} to a ${method} of a consent`)
-    return text
+    return { status: response.status, text: await response.text() }
   }
 
   return {
     async ask() {
       const ExpirationDateTime = new Date(client.clock.now() + ninetyDaysMs).toISOString()
       const Data = { Permissions: ['ReadAccountsBasic'], ExpirationDateTime }
-      return JSON.parse(await send('POST', url, { Data, Risk: {} })).Data.ConsentId
+      const { status, text } = await send('POST', url, { Data, Risk: {} })
+      if (status !== 201) throw new Error(`the bank answers ${status} to who asks for a consent`)
+      return JSON.parse(text).Data.ConsentId
     },
     async remove(id) {
-      await send('DELETE', `${url}/${id}`)
+      const { status } = await send('DELETE', `${url}/${id}`)
+      if (status !== 204 && status !== isOver) throw new Error(`the bank answers ${status} to who deletes a consent`)
     },
     async close() {
       await tokens.forget()
