@@ -8,7 +8,7 @@ interface RequestWithCookies {
 }
 
 /** What is used of a response. */
-export interface ResponseWithCookies {
+interface ResponseWithCookies {
   readonly headersSent: boolean
   getHeader(name: string): number | string | readonly string[] | undefined
   setHeader(name: string, value: readonly string[]): unknown

@@ -42,7 +42,7 @@ export interface TokenInCookie {
 }
 
 /** A session that a request has brought. */
-export interface BroughtSession {
+interface BroughtSession {
   readonly session: Session
   /** Whether it has been idle for too long, or is at its end. */
   readonly isOver: boolean

@@ -5,7 +5,7 @@ import type { BoundedStore } from '@grantkit/core/kit'
 import type { UserClaims } from './request.js'
 
 /** A session in the index. */
-export interface IndexedSession {
+interface IndexedSession {
   /** As its record is called. */
   readonly name: string
   /** In epoch milliseconds. */

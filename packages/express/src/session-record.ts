@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import type { BoundedStore } from '@grantkit/core/kit'
 
 /** What the store says of a session. */
-export interface SessionRecord {
+interface SessionRecord {
   /** Ended, or unknown to the store: never begun there, dropped, lost. */
   readonly state: 'live' | 'ended' | 'unknown'
   /** As it came at the login, where it is kept. */

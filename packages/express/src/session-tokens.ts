@@ -4,7 +4,7 @@ import type { UserTokens } from './request.js'
 import type { Session, TokenInCookie } from './session-cookie.js'
 
 /** What was redeemed. */
-export interface Redeemed {
+interface Redeemed {
   readonly tokenSet: TokenSet
   /** What the cookie has to hold of it; `undefined` where it need not. */
   readonly token?: TokenInCookie | undefined

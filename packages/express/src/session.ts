@@ -49,7 +49,7 @@ export interface Sessions {
 }
 
 /** A login that has come back. */
-export interface LoginToRedeem {
+interface LoginToRedeem {
   readonly grant: Grant
   readonly askedFor: AskedFor
   /** For `onLogin`. */
@@ -57,7 +57,7 @@ export interface LoginToRedeem {
 }
 
 /** What a logout at the server is asked for by. */
-export interface EndedSession {
+interface EndedSession {
   /** As it came at the login, where it was kept. */
   readonly idToken: string | undefined
 }
