@@ -44,7 +44,7 @@ export function separateKeys(instance: object, carriesToken: (config: Config) =>
 /** Names the token that a request will carry, before its key is made. Without one there is nothing to keep. */
 export async function nameToken(config: KeyedConfig, { sourceFor }: Attachment<object>): Promise<Config> {
   try {
-    const source = await sourceFor(config)
+    const source = await sourceFor({ request: config })
     const { accessToken } = await source.getTokenSet({ signal: config.signal as AbortSignal | undefined })
     config[part] = ` ${fingerprint(accessToken)}`
     if (config.id !== undefined) config.id += config[part]

@@ -56,11 +56,17 @@ export interface Attachment<Agent> {
   /** Presents the client certificate; `undefined` without `tls`. */
   readonly agent: Agent | undefined
   /**
-   * The source for one request; what the function that chooses gets is the library's.
+   * The source for one request. That is looked at where a function chooses, and not before: a library may have to make it.
    *
    * @throws TypeError when the function returns none
    */
-  readonly sourceFor: (request: unknown) => TokenSource | Promise<TokenSource>
+  readonly sourceFor: (asking: Asking) => TokenSource | Promise<TokenSource>
+}
+
+/** What a function that chooses a source is asked with. */
+export interface Asking {
+  /** The library's own request. */
+  readonly request: unknown
 }
 
 /** Where a request goes. */
@@ -132,7 +138,7 @@ function attachmentOf<Agent>(
     listed,
     otherOrigins,
     agent: tls && agentOf(tls),
-    sourceFor: request => own ?? chosen(source as Choose, request, withoutToken),
+    sourceFor: asking => own ?? chosen(source as Choose, asking.request, withoutToken),
   }
 }
 

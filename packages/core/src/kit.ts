@@ -58,6 +58,7 @@ export { type Attached, type AttachRequest, type AttachResponse, attach, type Ho
 export { concealAgent, concealRequest, hide } from './conceal.js'
 export { cacheFor, uncachedAnswer, uncachedRequest, wholeCache } from './private-answers.js'
 export {
+  type Asking,
   type Attaching,
   type Attachment,
   type AttachmentOptions,

@@ -3,19 +3,17 @@
  * returned or the request sent once more. An integration translates its library's hooks to these calls, and decides nothing.
  */
 import { type AttachedRequest, attachAwaited, attachHeld, type Hop } from './attach.js'
-import { type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
+import { type Asking, type Attachment, type Attachments, hasUserInformation, type Target } from './attachments.js'
 import type { Origins } from './origins.js'
 import { uncachedRequest } from './private-answers.js'
 import type { TokenSource } from './token-source.js'
 
 /** What is about to be sent: one attempt, or one hop of it. */
-export interface Sending extends Target, Hop {
+export interface Sending extends Target, Hop, Asking {
   /** Ends the wait for a token, with its reason. */
   readonly signal?: AbortSignal | undefined
   /** Makes that signal where there is none yet: called once something has to be waited for. */
   readonly makeSignal?: (() => AbortSignal) | undefined
-  /** The library's own request: what a function that chooses a source is asked with. */
-  readonly request: unknown
   /** Whether the caller set a header, by its name in small letters; then it is theirs, and stays as it is. */
   has(name: string): boolean
   /** Whether there may be a cache beneath, which would keep what comes. Default `false`. */
@@ -139,7 +137,7 @@ export class Trip<Agent> {
   }
 
   #ask({ origins, sourceFor }: Attachment<Agent>, sending: Sending): OurHeaders | Promise<OurHeaders> {
-    const source = sourceFor(sending.request)
+    const source = sourceFor(sending)
     this.#attached = source instanceof Promise ? undefined : attachHeld(source, origins, sending)
     return this.#attached ? this.#headersOf(this.#attached, sending) : this.#await(source, origins, sending)
   }

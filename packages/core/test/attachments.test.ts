@@ -113,7 +113,7 @@ describe('advice', () => {
   test('of a function without a source is no more than that where every request has to have one', async () => {
     const { withoutToken: _, ...strict } = attaching
     const { sourceFor } = readAttachment(strict, (() => undefined) as unknown as SourceOf<never>, { origins })
-    await expect(sourceFor({} as never)).rejects.toThrow(/^source: must return a token source$/)
+    await expect(sourceFor({ request: {} })).rejects.toThrow(/^source: must return a token source$/)
   })
 })
 
@@ -136,16 +136,25 @@ describe('a URL with a credential in it', () => {
 
 describe('the source of a request', () => {
   test('is the one that was given', () => {
-    expect(read(source, { origins }).sourceFor({})).toBe(source)
+    expect(read(source, { origins }).sourceFor({ request: {} })).toBe(source)
+  })
+
+  test('is had without the library’s request, which may have to be made first', () => {
+    const asking = {
+      get request(): never {
+        throw new Error('nobody chooses by it')
+      },
+    }
+    expect(read(source, { origins }).sourceFor(asking)).toBe(source)
   })
 
   test('is chosen by the function, which gets the library’s request', async () => {
     const choose = async ({ user }: { user: string }) => (user === 'ann' ? source : undefined)
-    expect(await read(choose, { origins }).sourceFor({ user: 'ann' })).toBe(source)
+    expect(await read(choose, { origins }).sourceFor({ request: { user: 'ann' } })).toBe(source)
   })
 
   test('must be one: else it is said how a request goes without', async () => {
-    const chosen = Promise.resolve(read(() => undefined, { origins }).sourceFor({}))
+    const chosen = Promise.resolve(read(() => undefined, { origins }).sourceFor({ request: {} }))
     await expect(chosen).rejects.toMatchObject({
       option: 'source',
       message: 'source: must return a token source; say so for a request without one',
