@@ -2,7 +2,7 @@
 import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login-way.js'
-import type { Middleware, Next } from './middleware.js'
+import type { Middleware, Next, WebResponse } from './middleware.js'
 import { type Equipment, equipmentOf, type LastLogin } from './request.js'
 import { wantedOf } from './step-up.js'
 
@@ -20,6 +20,9 @@ export interface RequireLoginOptions {
  *
  * A browser that opens a page is sent to the login and comes back; any other request fails with a `LoginRequiredError`,
  * which `tokenErrors()` answers: 401, and 403 where a login has just asked for the same in vain.
+ *
+ * What it lets through says `Cache-Control: no-store` unless the app says otherwise: nobody who goes back in a browser after
+ * the logout sees it.
  *
  * @throws TypeError naming the option
  * @see RFC 9470, OpenID Connect Core §3.1.2.1
@@ -73,13 +76,19 @@ export function requireScope(...scope: readonly [string, ...string[]]): Middlewa
 type Shortcoming = (equipment: Equipment) => LoginRequiredError | undefined
 
 function guard(name: string, shortcomingOf: Shortcoming): Middleware {
-  return (request, _response, next) => {
+  return (request, response, next) => {
     const equipment = equipmentOf(request)
     if (equipment === undefined) return next(optionError(name, 'needs app.use(grantkit({ … })) before it'))
     const error = shortcomingOf(equipment)
-    if (error === undefined) return next()
-    refuse(error, request, next).catch(next)
+    if (error !== undefined) return void refuse(error, request, next).catch(next)
+    keepOutOfCaches(response as WebResponse)
+    next()
   }
+}
+
+/** A browser that goes back after the logout shows what it has kept, and so does a cache that several users share. */
+function keepOutOfCaches(response: WebResponse): void {
+  if (!response.headersSent && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store')
 }
 
 /** With a status, by which Express answers where nobody has mounted `tokenErrors()`. */

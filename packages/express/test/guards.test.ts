@@ -67,6 +67,23 @@ describe.each(versions)('%s', (_, express) => {
       expect(await appOf({ user }, guard).ask(script)).toMatchObject({ status: 200, body: 'fine' })
   })
 
+  test('keeps what it lets through out of caches, where the app does not say otherwise', async () => {
+    const guards = [requireLogin(), requireScope('accounts')]
+    for (const guard of guards)
+      expect((await appOf({ user: userOf() }, guard).ask(navigation)).headers['cache-control']).toBe('no-store')
+
+    const app = express()
+    app.use(equip({ user: userOf() }))
+    app.get('/', requireLogin(), (_request, response) => void response.set('Cache-Control', 'max-age=60').end())
+    app.get('/before', (_request, response, next) => {
+      response.set('Cache-Control', 'private')
+      next()
+    })
+    app.get('/before', requireLogin(), (_request, response) => void response.end())
+    expect((await askWith(app, navigation)).headers['cache-control']).toBe('max-age=60')
+    expect((await askWith(app, { ...navigation, path: '/before' })).headers['cache-control']).toBe('private')
+  })
+
   test('sends a browser that opens a page to the login', async () => {
     const { ask, logins } = appOf({}, requireLogin({ acrValues: 'urn:strong', maxAgeSeconds: 60 }))
 
