@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import Provider, { type ClientMetadata, type Configuration } from 'oidc-provider'
 
 /** One token request, when it has been answered. */
-export interface TokenRequest {
+interface TokenRequest {
   readonly grantType: string
   /** Who sent it, by the header `x-instance`. */
   readonly from: string
@@ -24,7 +24,7 @@ export interface LoginServer extends AsyncDisposable {
 }
 
 /** A token request that waits. */
-export interface HeldRequest {
+interface HeldRequest {
   readonly from: string
   /** Lets it go on. */
   letGo(): void
