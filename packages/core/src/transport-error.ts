@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { TransportError } from './errors.js'
 
 /** The request that was ended. */
-interface Ended {
+export interface Ended {
   /** Method and URL, without the query. */
   readonly request: string
   /** Whether a byte of it may have left. */

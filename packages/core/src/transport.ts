@@ -1,7 +1,7 @@
 /** Transport: a function, request in, response out. The default is on undici: keep-alive, deadline, size limit, proxy. */
 import { setImmediate } from 'node:timers/promises'
 import type { Client, Dispatcher } from 'undici'
-import { Agents, type ConnectionSettings } from './agents.js'
+import { Agents, type ConnectionSettings, type Undici } from './agents.js'
 import { checkTlsOptions, type TlsOptions, tlsOptionNames } from './certificate.js'
 import { outOfContext } from './context.js'
 import { decompress, tooLarge } from './decompress.js'
@@ -179,10 +179,10 @@ function closedError(request: TransportRequest): TransportError {
   return new TransportError('ERR_TRANSPORT_CLOSED', message, { neverSent: true, retryable: false })
 }
 
-type Undici = typeof import('undici')
 let loading: Promise<Undici> | undefined
 
-function loadUndici(): Promise<Undici> {
+/** The undici that core brings, loaded when it is first used. */
+export function loadUndici(): Promise<Undici> {
   loading ??= outOfContext(() => {
     // undici installs itself under the built-in fetch unless that has been loaded before; the process's own fetch is not ours.
     void globalThis.Headers

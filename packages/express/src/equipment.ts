@@ -45,6 +45,7 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
   const lastLogin = session ?? (transaction && { ...transaction, loggedInAt: now() })
   equipRequest(request, grantkit, {
     lastLogin,
+    site,
     hasLoginRoute,
     isUnknownAnswer: transaction === undefined && site.routeOf(request) === 'callback',
     now,

@@ -8,6 +8,8 @@ export type { ErrorMiddleware, Middleware, Next, WebRequest, WebResponse } from 
 export type { AuthorizationOptions, FinishedLogin, GrantKitOptions, LoginRequest } from './options.js'
 export type { PathOptions } from './paths.js'
 export type { ProblemKind } from './problem.js'
+export { type ApiProxyOptions, apiProxy, type ProxyToken } from './proxy.js'
+export { ProxyError, type ProxyErrorCode } from './proxy-error.js'
 export type { LoginOptions, LogoutOptions, RequestGrantKit, User, UserClaims, UserTokens } from './request.js'
 export { SessionError, type SessionErrorReason } from './session-error.js'
 export type { SessionOptions } from './session-options.js'

@@ -27,6 +27,8 @@ export interface Site {
   readonly redirectUri: string
   /** What tells this app's cookies and records from those of another: of server, client and redirect URI. */
   readonly id: string
+  /** What a reverse proxy takes off the path before the app sees it; empty where there is none. */
+  readonly basePath: string
   /** The page one comes to where none was asked for. */
   readonly home: string
   /** Path of each route that there is. */
@@ -58,6 +60,7 @@ export function createSite(client: Client, redirectUri: string, paths: PathOptio
     isSecure: url.protocol === 'https:',
     redirectUri,
     id: shortHash(JSON.stringify([client.provider.metadata.issuer, client.id, redirectUri])),
+    basePath,
     home: `${url.origin}${basePath}/`,
     paths: found,
     isOurs: path => byPath.has(path),

@@ -1,5 +1,6 @@
 /** What went wrong, as it is told to callers and to people: a status and a few words for each kind. */
 import type { AuthorizationRefusedError, GrantKitError, LoginRequiredError, ValidationError } from '@grantkit/core'
+import type { ProxyError, ProxyErrorCode } from './proxy-error.js'
 
 /** What can be told apart by whoever is told. */
 export type ProblemKind =
@@ -13,6 +14,8 @@ export type ProblemKind =
   | 'login_over'
   /** A request that another site has made. */
   | 'forged'
+  /** A call that the proxy does not hand on: its path, its method, a WebSocket. */
+  | 'refused'
   /** It passes by itself: the server, or the store, is away. */
   | 'unavailable'
   /** What the server sent does not hold, or it refuses what the app asks of it. */
@@ -46,6 +49,7 @@ export const problems: Readonly<Record<ProblemKind, Words>> = {
     text: 'It was begun too long ago or in another browser, or it was finished before. Please begin again.',
   },
   forged: { status: 403, title: 'Refused', text: 'This request did not come from a page of this app.' },
+  refused: { status: 400, title: 'Not possible', text: 'This address cannot be asked for in this way.' },
   unavailable: {
     status: 503,
     title: 'Not available at the moment',
@@ -59,7 +63,7 @@ export const problems: Readonly<Record<ProblemKind, Words>> = {
   misconfigured: {
     status: 500,
     title: 'Something went wrong',
-    text: 'This app cannot keep you logged in. Please tell whoever runs it.',
+    text: 'This app is set up in a way that cannot work. Please tell whoever runs it.',
   },
 }
 
@@ -71,6 +75,7 @@ export const problems: Readonly<Record<ProblemKind, Words>> = {
  */
 export function problemKindOf(error: GrantKitError, isUnknownAnswer = false): ProblemKind {
   if (isLoginRequired(error)) return error.reason === 'insufficient_scope' ? 'not_granted' : 'login_required'
+  if (isProxyError(error)) return ofProxy[error.code]
   if (error.retryable) return 'unavailable'
   if (isRefusedLogin(error)) return refusals[error.error ?? ''] ?? refusals[error.kind] ?? 'failed'
   if (isFailedCheck(error)) return isUnknownAnswer ? 'login_over' : (checks[error.check] ?? 'failed')
@@ -89,6 +94,21 @@ export function isRefusedLogin(error: GrantKitError): error is AuthorizationRefu
 
 function isFailedCheck(error: GrantKitError): error is ValidationError {
   return error.code === 'ERR_VALIDATION'
+}
+
+/** Whether the proxy has answered in place of the API, by a status of its own. */
+export function isProxyError(error: GrantKitError): error is ProxyError {
+  return error.code in ofProxy
+}
+
+const ofProxy: Readonly<Record<ProxyErrorCode, ProblemKind>> = {
+  ERR_PROXY_PATH: 'refused',
+  ERR_PROXY_METHOD: 'refused',
+  ERR_PROXY_UPGRADE: 'refused',
+  ERR_PROXY_CSRF: 'forged',
+  ERR_PROXY_BODY: 'misconfigured',
+  ERR_PROXY_UPSTREAM: 'unavailable',
+  ERR_PROXY_TIMEOUT: 'unavailable',
 }
 
 /** By code, else by what that means. */

@@ -1,5 +1,6 @@
 /** What a request of an app with `grantkit()` has: its user, and the ways in and out. */
 import type { AuthorizationRequestOptions, IdTokenClaims, RenewingTokenSource, TokenSource } from '@grantkit/core'
+import type { Site } from './paths.js'
 import type { AskedFor } from './step-up.js'
 
 declare global {
@@ -81,6 +82,8 @@ export interface LogoutOptions {
 export interface RequestState {
   /** What is known of the last login; `undefined` where nobody is logged in. */
   readonly lastLogin: LastLogin | undefined
+  /** The app as a browser sees it. */
+  readonly site: Pick<Site, 'origin' | 'basePath'>
   /** Whether there is a route that a browser can be sent to. */
   readonly hasLoginRoute: boolean
   /** Whether it says that it answers a login, and nothing is known of that login: anybody can make it up. */

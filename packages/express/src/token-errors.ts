@@ -5,7 +5,7 @@ import { checkFunction, checkOptions } from '@grantkit/core/kit'
 import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
 import { type LoginWay, loginWayOf } from './login-way.js'
 import type { ErrorMiddleware, WebResponse } from './middleware.js'
-import { isLoginRequired, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
+import { isLoginRequired, isProxyError, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
 import { equipmentOf } from './request.js'
 import { wantsPage } from './request-kind.js'
 
@@ -104,6 +104,7 @@ async function problemOf(error: GrantKitError, way: LoginWay | undefined, reques
     kind,
     code: error.code,
     ...problems[kind],
+    ...(isProxyError(error) && { status: error.status }),
     loginUrl: isLoginRequired(error) ? await way?.loginUrl() : await anotherLogin(kind, request),
     descriptionHtml: description && escapeHtml(description),
   }

@@ -40,7 +40,13 @@ function equip({ user, askedFor, ...state }: Setting, logins: LoginOptions[] = [
     equipRequest(
       request,
       { user, application: undefined, login, loginUrl, logout: async () => {} },
-      { lastLogin, hasLoginRoute: true, now: () => now, ...state },
+      {
+        lastLogin,
+        site: { origin: 'https://app.example', basePath: '' },
+        hasLoginRoute: true,
+        now: () => now,
+        ...state,
+      },
     )
     next()
   }
