@@ -1,14 +1,14 @@
 /** The login at the bank, as an app has it: `grantkit()`, guarded routes, one HTTP client. */
 import { randomBytes } from 'node:crypto'
-import type { GrantKitEvent } from '@grantkit/core'
-import { grantkit, requireLogin, type User } from '@grantkit/express'
+import type { Client, GrantKitEvent } from '@grantkit/core'
+import { type GrantKitMiddleware, grantkit, requireLogin, type User } from '@grantkit/express'
 import { fapiHeaders } from '@grantkit/provider-wso2-open-banking'
 import type { Sandbox } from '@grantkit/sandbox'
 import { fetchWithTokens } from '@grantkit/undici'
-import { type Request, type RequestHandler, Router } from 'express'
+import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { fetch } from 'undici'
 import { bankClient, requestSigner } from './bank-client.js'
-import { createConsents } from './consents.js'
+import { type Consents, createConsents } from './consents.js'
 
 /** What the app mounts, in this order. */
 export interface Bank {
@@ -29,17 +29,36 @@ export interface BankOptions {
   readonly tell: (text: string) => void
 }
 
-/** Registers the redirect URI of this app, which has a port of its own, and the page that a logout comes back to. */
-export function createBank(sandbox: Sandbox, { origin, lifetimeMs, onEvent, tell }: BankOptions): Bank {
+export function createBank(sandbox: Sandbox, { origin, onEvent, ...options }: BankOptions): Bank {
   const client = bankClient(sandbox, onEvent)
   const consents = createConsents(client, sandbox.wso2ApiManager.consentsUrl)
-  const requestObject = { signer: requestSigner(sandbox) }
-  const { wso2IdentityServer: server } = sandbox
-  const [redirectUri, page] = [`${origin}/bank/callback`, `${origin}/bank`]
-  server.redirectUris.push(redirectUri, page)
-  server.settings.singleSignOn = true
+  const parts = { sandbox, client, consents, ...options }
+  const login = createLogin(parts, origin)
+  return {
+    login,
+    routes: createRoutes(parts),
+    async close() {
+      await login.close()
+      await consents.close()
+      await client.close()
+    },
+  }
+}
 
-  const login = grantkit({
+interface Parts extends Pick<BankOptions, 'lifetimeMs' | 'tell'> {
+  readonly sandbox: Sandbox
+  readonly client: Client
+  readonly consents: Consents
+}
+
+/** Registers the redirect URI of this app, which has a port of its own, and the page that a logout comes back to. */
+function createLogin({ sandbox, client, consents }: Parts, origin: string): GrantKitMiddleware {
+  const requestObject = { signer: requestSigner(sandbox) }
+  const { redirectUris, settings } = sandbox.wso2IdentityServer
+  const [redirectUri, page] = [`${origin}/bank/callback`, `${origin}/bank`]
+  redirectUris.push(redirectUri, page)
+  settings.singleSignOn = true
+  return grantkit({
     client,
     redirectUri,
     keys: [{ id: 'demo', key: randomBytes(32) }],
@@ -56,27 +75,17 @@ export function createBank(sandbox: Sandbox, { origin, lifetimeMs, onEvent, tell
     }),
     logout: { redirectTo: '/bank', atServer: true, postLogoutRedirectUri: page },
   })
+}
 
-  const api = (user: User) => fetchWithTokens(fetch, user.tokenSource, { origins: [server.apiOrigin], tls: client.tls })
-
-  /** By the clock of this machine: how long the token that is held is good for. */
-  async function leftMsOf({ tokenSource }: User): Promise<number> {
-    const { expiresAt = sandbox.now() } = await tokenSource.getTokenSet()
-    return Math.max(0, expiresAt - sandbox.now())
-  }
-
+function createRoutes(parts: Parts): Router {
+  const { consents, tell } = parts
+  const { wso2IdentityServer: server } = parts.sandbox
   const routes = Router()
   routes.get('/session', ({ grantkit: { user } }, response) => {
     response.json({ user: user === undefined ? null : { subject: user.claims.sub, consentId: consentOf(user) } })
   })
   routes.use(requireLogin())
-  routes.get('/accounts', async (request, response) => {
-    const user = userOf(request)
-    const answer = await api(user)(server.apiUrl, { headers: fapiHeaders({ authenticatedAt: user.loggedInAt }) })
-    if (!answer.ok) return void response.status(502).json({ error: `the bank answered ${answer.status}` })
-    const { Data } = (await answer.json()) as { Data: { Account: readonly object[] } }
-    response.json({ accounts: Data.Account, leftMs: await leftMsOf(user), lifetimeMs })
-  })
+  routes.get('/accounts', (request, response) => showAccounts(parts, userOf(request), response))
   routes.post('/expire', async (request, response) => {
     const { accessToken } = await userOf(request).tokenSource.getTokenSet()
     server.revoke(accessToken)
@@ -92,15 +101,18 @@ export function createBank(sandbox: Sandbox, { origin, lifetimeMs, onEvent, tell
     await consents.remove(consentOf(userOf(request)))
     response.json({ ended: true })
   })
-  return {
-    login,
-    routes,
-    async close() {
-      await login.close()
-      await consents.close()
-      await client.close()
-    },
-  }
+  return routes
+}
+
+/** With how long the token that was used is good for. */
+async function showAccounts({ sandbox, client, lifetimeMs }: Parts, user: User, response: Response): Promise<void> {
+  const { apiOrigin, apiUrl } = sandbox.wso2IdentityServer
+  const api = fetchWithTokens(fetch, user.tokenSource, { origins: [apiOrigin], tls: client.tls })
+  const answer = await api(apiUrl, { headers: fapiHeaders({ authenticatedAt: user.loggedInAt }) })
+  if (!answer.ok) return void response.status(502).json({ error: `the bank answered ${answer.status}` })
+  const { Data } = (await answer.json()) as { Data: { Account: readonly object[] } }
+  const { expiresAt = sandbox.now() } = await user.tokenSource.getTokenSet()
+  response.json({ accounts: Data.Account, leftMs: Math.max(0, expiresAt - sandbox.now()), lifetimeMs })
 }
 
 /** Behind `requireLogin()` there is one. */
