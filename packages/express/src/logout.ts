@@ -4,6 +4,7 @@ import { checkOptions } from '@grantkit/core/kit'
 import { cookiesOf, setCookie } from './cookie.js'
 import { comesFromElsewhere } from './cross-site.js'
 import { redirect } from './login.js'
+import { mayBeNavigation } from './look-ahead.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Settings } from './options.js'
 import { queryOf } from './received-answer.js'
@@ -77,6 +78,9 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
     async answer(request, response) {
       if (comesFromElsewhere(request.headers, [site.origin]))
         throw new ValidationError('csrf', 'another site has asked for a logout')
+      // an image that a user has put on a page, a router that fetches ahead what its links lead to
+      if (request.method === 'GET' && !mayBeNavigation(request))
+        throw new ValidationError('csrf', 'GET logs out who goes to the address; a script uses POST')
       const asked = new URLSearchParams(queryOf(request)).get('returnTo')
       await end(request, response, pageOf(site, asked) ?? rules.redirectTo)
     },

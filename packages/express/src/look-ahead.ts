@@ -17,17 +17,23 @@ export function answerLookAhead({ method }: WebRequest, response: WebResponse): 
   response.end()
 }
 
-/** What may show a login page; scripts, images and the like may not. */
-const shown = ['document', 'iframe', 'frame', 'embed', 'object', 'fencedframe']
+/**
+ * Whether somebody goes to the address, as far as the browser says: not a script, and no image of a page. Where a service
+ * worker hands a navigation on, it keeps its mode and loses its destination. Of what says nothing nothing is known.
+ *
+ * @see Fetch Metadata Request Headers §2.2; Fetch §5.4, a mode that no script can ask for
+ */
+export function mayBeNavigation({ headers }: WebRequest): boolean {
+  const mode = headers['sec-fetch-mode']
+  return mode === undefined || mode === 'navigate'
+}
 
 /**
- * Refuses scripts and images, where the browser says that it is one: a login that is begun so leads nowhere, and takes the
- * place of one that does. Programs that send no such header are fine.
+ * Refuses what is known not to be a navigation: a login that is begun so leads nowhere, and takes the place of one that does.
  *
  * @throws ValidationError `csrf`
- * @see Fetch Metadata Request Headers §2.1
  */
-export function checkIsNavigation({ headers }: WebRequest): void {
-  if (!shown.includes(String(headers['sec-fetch-dest'] ?? 'document')))
-    throw new ValidationError('csrf', 'a login is begun by going to its URL (a link, location.href), not by fetch()')
+export function checkIsNavigation(request: WebRequest): void {
+  if (mayBeNavigation(request)) return
+  throw new ValidationError('csrf', 'a login is begun by going to its URL (a link, location.href), not by fetch()')
 }

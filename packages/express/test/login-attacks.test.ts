@@ -334,14 +334,26 @@ describe('nobody who looks ahead', () => {
     expect(await browser.open(answer)).toMatchObject({ text: '{"sub":"alice"}' })
   })
 
-  test.each(['image', 'empty', 'script', 'style'])('begins one from within a page, as by %s', async destination => {
+  test.each([
+    ['no-cors', 'image'],
+    ['no-cors', 'script'],
+    ['no-cors', 'style'],
+    ['cors', 'empty'],
+    ['same-origin', 'empty'],
+  ])('begins one from within a page, as by a %s request for %s', async (mode, destination) => {
     const app = await start()
     const browser = app.browser()
 
-    await browser.open(`${origin}/login`, { headers: { 'sec-fetch-dest': destination } })
+    await browser.open(`${origin}/login`, { headers: { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } })
 
     expect(app.errors).toEqual([expect.objectContaining({ check: 'csrf' })])
     expect(browser.cookies()).toEqual([])
+  })
+
+  test('is who comes by a service worker, which hands navigations on without their destination', async () => {
+    const app = await start()
+    const page = await app.browser().open(`${origin}/login`, { headers: { 'sec-fetch-dest': 'empty' } })
+    expect(page.text).toBe('{"sub":"alice"}')
   })
 })
 

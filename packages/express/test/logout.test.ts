@@ -109,6 +109,8 @@ describe('a logout', () => {
 
   test.each([
     ['GET', { 'sec-purpose': 'prefetch', 'sec-fetch-site': 'same-origin' }],
+    ['GET', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['GET', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
     ['HEAD', {}],
   ] as const)('that nobody has clicked on ends nothing: %s', async (method, headers) => {
     await using app = await startApp()
