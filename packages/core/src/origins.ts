@@ -58,7 +58,9 @@ export function originOf(url: string | URL): string | undefined {
  * Nobody can list such a socket, so it is another origin.
  */
 export function leadsToSocket(...parts: readonly unknown[]): boolean {
-  return parts.some(part => Boolean(memberOf(part, 'socketPath') ?? memberOf(memberOf(part, 'options'), 'socketPath')))
+  for (const part of parts)
+    if (memberOf(part, 'socketPath') ?? memberOf(memberOf(part, 'options'), 'socketPath')) return true
+  return false
 }
 
 function memberOf(value: unknown, name: string): unknown {
