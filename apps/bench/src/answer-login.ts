@@ -38,10 +38,24 @@ function answer(response: ServerResponse, asked: Asked): void {
   if (endpoint === 'jwks') {
     const jwk = { ...keys[alg].publicKey.export({ format: 'jwk' }), kid: 'server', use: 'sig', alg }
     send(response, 200, { keys: [jwk] })
-  } else if (endpoint === 'par') send(response, 201, { request_uri: `urn:bench:${form.get('nonce')}`, expires_in: 90 })
+  } else if (endpoint === '.well-known') send(response, 200, metadata(asked))
+  else if (endpoint === 'par') send(response, 201, { request_uri: `urn:bench:${form.get('nonce')}`, expires_in: 90 })
   else {
     const bearer = { access_token: accessToken, token_type: 'Bearer', expires_in: 3600 }
     send(response, 200, { ...bearer, refresh_token: 'a-refresh-token', id_token: idToken(asked) })
+  }
+}
+
+/** What a client that discovers it wants to see. */
+function metadata({ issuer, alg }: Asked): object {
+  return {
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: ['code'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [alg],
   }
 }
 

@@ -2,7 +2,7 @@
 import { type Measured, type Parts, ratiosTo, summarize } from './measure.js'
 
 /** What numbers are in; `ratio` is a multiple of the first row. */
-export type Unit = 'ratio' | 'nanoseconds' | 'bytes'
+export type Unit = 'ratio' | 'nanoseconds' | 'bytes' | 'count'
 
 export interface Figure {
   readonly name: string

@@ -9,6 +9,7 @@ import { dpopProof } from './dpop-proof.js'
 import { type Figure, isWithinLimits } from './figure.js'
 import { idTokens } from './id-token.js'
 import { startLocalServer } from './local-server.js'
+import { sessionRequests } from './session-requests.js'
 import { formatTable } from './table.js'
 import { tokenRequest } from './token-request.js'
 import { underLoad } from './under-load.js'
@@ -18,6 +19,8 @@ import { wave } from './wave.js'
 const { values: options } = parseArgs({
   options: { json: { type: 'boolean' }, check: { type: 'boolean' }, load: { type: 'boolean' } },
 })
+/** What the process of the server for logins runs. */
+const logins = import.meta.resolve('./answer-login.js')
 const figures = await (options.load ? measureUnderLoad() : measureAll())
 console.log(options.json ? formatJson(figures) : `${describeMachine()}\n\n${formatTable(figures)}`)
 if (options.check && !figures.every(isWithinLimits)) process.exitCode = 1
@@ -30,7 +33,8 @@ async function measureAll(): Promise<Figure[]> {
     ...(await withServer(async origin => [await axiosRequest(origin), await tokenRequest(origin)])),
     ...(await userTokens()),
     ...(await idTokens()),
-    ...(await withServer(codeFlows, import.meta.resolve('./answer-login.js'))),
+    ...(await withServer(codeFlows, logins)),
+    ...(await withServer(sessionRequests, logins)),
   ]
 }
 

@@ -29,22 +29,35 @@ export async function timeInTurns<Name extends string>(contestants: Record<Name,
   return partsOf(await inTurns(contestants, turns, timed(turns)), 0.1)
 }
 
-/** As {@link timeInTurns}, and the time that this process had a processor for it, the system's share included. */
-export async function useInTurns<Name extends string>(contestants: Record<Name, Repeat>, turns: Turns) {
+/**
+ * As {@link timeInTurns}, and the time that a process had a processor for it, the system's share included.
+ *
+ * @param usedBy tells what the process of a contestant has used so far, in microseconds. Default: this process
+ */
+export async function useInTurns<Name extends string>(
+  contestants: Record<Name, Repeat>,
+  turns: Turns,
+  usedBy: (name: Name) => number | Promise<number> = usedByThisProcess,
+) {
   const time = timed(turns)
-  const samples = await inTurns(contestants, turns, async repeat => {
+  const samples = await inTurns(contestants, turns, async (repeat, name) => {
     let used = 0
     const elapsed = await time(async times => {
-      const before = process.cpuUsage()
+      const before = await usedBy(name)
       await repeat(times)
-      const { user, system } = process.cpuUsage(before)
-      used = ((user + system) * 1_000) / times
+      used = (((await usedBy(name)) - before) * 1_000) / times
     })
     return { elapsed, used }
   })
   const elapsed = mapValues(samples, ({ elapsed }) => elapsed)
   const used = mapValues(samples, ({ used }) => used)
   return { elapsed: partsOf(elapsed, 0.1), used: partsOf(used, 0.1) }
+}
+
+/** Processor time of this process so far, in microseconds. */
+export function usedByThisProcess(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 function timed({ times }: Turns) {
@@ -81,7 +94,7 @@ type Samples<Name extends string, Sample> = Readonly<Record<Name, readonly Sampl
 async function inTurns<Name extends string, Sample>(
   contestants: Record<Name, Repeat>,
   { forMs }: Turns,
-  sample: (repeat: Repeat) => Promise<Sample>,
+  sample: (repeat: Repeat, name: Name) => Promise<Sample>,
 ): Promise<Samples<Name, Sample>> {
   collectGarbage()
   const order = Object.keys(contestants) as Name[]
@@ -91,7 +104,7 @@ async function inTurns<Name extends string, Sample>(
     const isWarm = performance.now() > warmUntil
     if (isWarm) counted++
     for (const name of orderOf(round, order)) {
-      const taken = await sample(contestants[name])
+      const taken = await sample(contestants[name], name)
       if (isWarm) samples[name].push(taken)
     }
   }

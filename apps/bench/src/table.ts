@@ -35,6 +35,7 @@ function describe({ atMost, over, of }: Goal, unit: Unit): string {
 
 function show(value: number, unit: Unit, withUnit = true): string {
   if (unit === 'ratio') return `${value.toFixed(2)}${withUnit ? ' ×' : ''}`
+  if (unit === 'count') return value.toFixed(0)
   if (unit === 'bytes') return `${value.toFixed(0)}${withUnit ? ' B' : ''}`
   return `${(value / 1_000).toFixed(2)}${withUnit ? ' µs' : ''}`
 }
