@@ -103,7 +103,7 @@ const entries = ['index.ts', 'kit.ts']
 const httpClients = ['axios', 'got', 'undici', 'node:http', 'node:http2', 'node:https', 'node:net', 'node:tls']
 
 /** Well-kept libraries that a package brings with it, instead of code of ours. */
-const broughtBy: Readonly<Record<string, readonly string[]>> = { express: ['cookie', 'on-headers', 'undici'] }
+const broughtBy: Readonly<Record<string, readonly string[]>> = { express: ['cookie', 'on-headers'] }
 
 /** The second opinion stands on its own. */
 const notBuiltOnCore = ['core', 'sandbox']
