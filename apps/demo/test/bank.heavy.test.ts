@@ -175,7 +175,9 @@ describe('the drawing', () => {
 
     await bank.page.getByText('Rainy days').waitFor()
     await expectCount(bank.steps.getByText('A session begins'), 0)
-    await bank.steps.getByText('API call').waitFor() // of after the reload
+    await bank.page.getByRole('button', { name: 'Log out' }).click()
+    await bank.steps.getByText('Logout at the bank').waitFor()
+    await expectCount(bank.steps.getByText('A session begins'), 0)
   })
 })
 
