@@ -5,7 +5,7 @@ import { equip } from './equipment.js'
 import { finishLogin, login } from './login.js'
 import { createLogouts } from './logout.js'
 import { answerLookAhead, isLookAhead } from './look-ahead.js'
-import type { Middleware, Next, WebRequest, WebResponse } from './middleware.js'
+import { failWith, type Middleware, type Next, type WebRequest, type WebResponse } from './middleware.js'
 import { type GrantKitOptions, readOptions } from './options.js'
 import type { Route } from './paths.js'
 import { createSessions } from './session.js'
@@ -59,7 +59,7 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
   }
 
   const middleware: Middleware = (request, response, next) => {
-    handle(request as WebRequest, response as WebResponse, next).catch(next)
+    handle(request as WebRequest, response as WebResponse, next).catch(failWith(next))
   }
   return Object.assign(middleware, { close: () => sessions.close() })
 }

@@ -2,7 +2,7 @@
 import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login-way.js'
-import type { Middleware, Next, WebResponse } from './middleware.js'
+import { failWith, type Middleware, type Next, type WebResponse } from './middleware.js'
 import { type Equipment, equipmentOf, type LastLogin } from './request.js'
 import { wantedOf } from './step-up.js'
 
@@ -80,7 +80,7 @@ function guard(name: string, shortcomingOf: Shortcoming): Middleware {
     const equipment = equipmentOf(request)
     if (equipment === undefined) return next(optionError(name, 'needs app.use(grantkit({ … })) before it'))
     const error = shortcomingOf(equipment)
-    if (error !== undefined) return void refuse(error, request, next).catch(next)
+    if (error !== undefined) return void refuse(error, request, next).catch(failWith(next))
     keepOutOfCaches(response as WebResponse)
     next()
   }

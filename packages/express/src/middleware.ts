@@ -4,6 +4,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 /** Hands the request on, or an error to the error handlers. */
 export type Next = (error?: unknown) => void
 
+/**
+ * Hands on what was thrown as an error, whatever it is. To Express `undefined`, `'route'` and the like are none: the request
+ * would go on, past the guard that has failed.
+ */
+export function failWith(next: Next): (thrown: unknown) => void {
+  return thrown =>
+    next(thrown instanceof Object ? thrown : new Error('no error was thrown, but this', { cause: thrown }))
+}
+
 /** Middleware as `app.use()` of Express 4 and of Express 5 takes it. */
 export type Middleware = (request: object, response: object, next: Next) => void
 

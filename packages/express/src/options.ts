@@ -23,7 +23,7 @@ import {
 } from '@grantkit/core/kit'
 import { type LogoutRules, type LogoutSettings, readLogoutRules } from './logout-options.js'
 import type { WebRequest } from './middleware.js'
-import { createSite, type PathOptions, type Site } from './paths.js'
+import { createSite, type PathOptions, routes, type Site } from './paths.js'
 import type { UserClaims } from './request.js'
 import { readSessionOptions, type SessionOptions, type SessionSettings } from './session-options.js'
 
@@ -139,6 +139,7 @@ export function readOptions(options: GrantKitOptions): Settings {
 
 /** By default the server's word is heard where the server says that it gives one, and where the sessions are ours to end. */
 function pathsOf({ client, paths, session }: GrantKitOptions): PathOptions | undefined {
+  if (paths !== undefined) checkOptions('paths', paths, routes)
   const isInCookie = session?.tokensIn === 'cookie'
   if (isInCookie && typeof paths?.backchannelLogout === 'string')
     throw optionError('paths.backchannelLogout', 'needs sessions in a store: nobody can end what a browser has alone')
@@ -152,7 +153,12 @@ function checkApplication(application: TokenSource): void {
 }
 
 function authorizationOf({ client, redirectUri, authorization = {} }: GrantKitOptions): Settings['authorizationOf'] {
-  if (typeof authorization === 'function') return authorization
+  if (typeof authorization === 'function')
+    return async request => {
+      const made = await authorization(request)
+      checkAuthorization(made)
+      return made
+    }
   checkAuthorization(authorization)
   checkAuthorizationRequest(client, { ...authorization, redirectUri })
   return () => authorization
@@ -160,7 +166,7 @@ function authorizationOf({ client, redirectUri, authorization = {} }: GrantKitOp
 
 function checkAuthorization(authorization: unknown): void {
   refusePromise('authorization', authorization)
-  if (typeof authorization !== 'object' || authorization === null)
+  if (typeof authorization !== 'object' || authorization === null || Array.isArray(authorization))
     throw optionError('authorization', "must be an object such as { scope: 'openid' }, or a function that returns one")
   if ('redirectUri' in authorization)
     throw optionError('authorization.redirectUri', 'is redirectUri of grantkit(): give it there alone')

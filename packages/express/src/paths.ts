@@ -1,7 +1,7 @@
 /** Where the app is for a browser: from the redirect URI, never from `Host` or `X-Forwarded-*`, which anybody may send. */
 import { createHash } from 'node:crypto'
 import type { Client } from '@grantkit/core'
-import { checkOptions, checkSecureUrl, checkText, optionError, parseUrl } from '@grantkit/core/kit'
+import { checkSecureUrl, checkText, optionError, parseUrl } from '@grantkit/core/kit'
 import type { WebRequest } from './middleware.js'
 
 /** The routes, as paths that a browser sees; `false` for a route that there shall not be. */
@@ -41,7 +41,8 @@ export interface Site {
   isOurs(path: string): boolean
 }
 
-const routes = ['login', 'logout', 'backchannelLogout'] as const
+/** Those that may be elsewhere than beside the callback. */
+export const routes = ['login', 'logout', 'backchannelLogout'] as const
 
 /**
  * @param basePath what a reverse proxy takes off a path before the app sees it
@@ -49,7 +50,6 @@ const routes = ['login', 'logout', 'backchannelLogout'] as const
  */
 export function createSite(client: Client, redirectUri: string, paths: PathOptions = {}, basePath = ''): Site {
   const url = checkSecureUrl('redirectUri', redirectUri)
-  checkOptions('paths', paths, routes)
   checkBasePath(basePath, url.pathname)
   const found = checkedPaths(url, paths)
   // of a request in absolute form too (RFC 9112 §3.2.2)
@@ -78,11 +78,11 @@ export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 12).toString('base64url')
 }
 
-function checkBasePath(basePath: string, callback: string): void {
+function checkBasePath(basePath: unknown, callback: string): asserts basePath is string {
+  if (basePath !== '') checkText('basePath', basePath)
   if (callback === `${basePath}/`)
     throw optionError('redirectUri', 'must have a path of its own, such as /callback: this one is the start page')
   if (basePath === '') return
-  checkText('basePath', basePath)
   if (!/^(?:\/[^/?#]+)+$/.test(basePath))
     throw optionError('basePath', 'must begin with a slash and end without, as /shop')
   if (!callback.startsWith(`${basePath}/`))

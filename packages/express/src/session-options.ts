@@ -45,8 +45,9 @@ export function readSessionOptions(
   options: SessionOptions = {},
 ): SessionSettings {
   checkOptions('session', options, names)
-  const { absoluteMs = 7 * dayMs, idleMs = Math.min(dayMs, absoluteMs), sameSite = 'lax', tokensIn = 'store' } = options
+  const { absoluteMs = 7 * dayMs, sameSite = 'lax', tokensIn = 'store' } = options
   checkNumber('session.absoluteMs', absoluteMs, 1_000)
+  const { idleMs = Math.min(dayMs, absoluteMs) } = options
   checkNumber('session.idleMs', idleMs, 1_000)
   if (idleMs > absoluteMs) throw optionError('session.idleMs', 'must not be longer than absoluteMs')
   checkSameSite(sameSite)

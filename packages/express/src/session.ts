@@ -1,7 +1,7 @@
 /** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
 import { type Client, type Grant, type Logout, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
-import type { Seal } from '@grantkit/core/kit'
+import { optionError, type Seal } from '@grantkit/core/kit'
 import type { LogoutSettings } from './logout-options.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { GrantKitOptions, LoginRequest } from './options.js'
@@ -129,7 +129,7 @@ export function createSessions(parts: SessionParts): Sessions {
   ): Promise<UserClaims> {
     const { idTokenClaims: claims } = tokenSet
     const own = await onLogin?.({ claims, tokenSet, expectedClaims, request: request as LoginRequest })
-    return own === undefined ? withoutProtocol(claims ?? {}) : JSON.parse(JSON.stringify(own))
+    return own === undefined ? withoutProtocol(claims ?? {}) : copyOf(own)
   }
 
   return {
@@ -178,6 +178,21 @@ export function createSessions(parts: SessionParts): Sessions {
       await Promise.allSettled(underWay)
       await tokens.close()
     },
+  }
+}
+
+/** @throws TypeError where it is nothing that a cookie could give back: each request would lead to another login */
+function copyOf(own: unknown): UserClaims {
+  const copy = jsonOf(own)
+  if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy as UserClaims
+  throw optionError('onLogin', 'must return the claims to keep, an object that JSON can hold, or undefined')
+}
+
+function jsonOf(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value))
+  } catch {
+    return undefined
   }
 }
 

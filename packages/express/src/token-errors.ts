@@ -4,7 +4,7 @@ import { type GrantKitError, isGrantKitError } from '@grantkit/core'
 import { checkFunction, checkOptions } from '@grantkit/core/kit'
 import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
 import { type LoginWay, loginWayOf } from './login-way.js'
-import type { ErrorMiddleware, WebResponse } from './middleware.js'
+import { type ErrorMiddleware, failWith, type WebResponse } from './middleware.js'
 import { isLoginRequired, isProxyError, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
 import { equipmentOf } from './request.js'
 import { wantsPage } from './request-kind.js'
@@ -38,7 +38,7 @@ export function tokenErrors(options: TokenErrorsOptions = {}): ErrorMiddleware {
   return (error, request, response, next) => {
     const cause = causeOf(error)
     if (cause === undefined || (response as WebResponse).headersSent) return next(error)
-    answer(cause, { request, response: response as Response, page }).catch(next)
+    answer(cause, { request, response: response as Response, page }).catch(failWith(next))
   }
 }
 
