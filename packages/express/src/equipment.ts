@@ -1,5 +1,5 @@
 /** What a request of the app gets: its user, and the ways in and out. */
-import { beginLogin, type LoginParts, loginUrl, redirect, type WantedLogin } from './login.js'
+import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login.js'
 import type { Logouts } from './logout.js'
 import { isLookAhead } from './look-ahead.js'
 import type { WebRequest, WebResponse } from './middleware.js'
@@ -9,6 +9,7 @@ import { checkedPage, pageOf } from './return-to.js'
 import type { Session } from './session.js'
 import { wantedOf } from './step-up.js'
 import type { LoginTransaction } from './transaction.js'
+import { redirect } from './way-on.js'
 
 /** What is known of who asks. */
 export interface Known {

@@ -10,6 +10,7 @@ import { pageOf } from './return-to.js'
 import type { Sessions } from './session.js'
 import { askFor, openWanted, sealWanted, type Wanted } from './step-up.js'
 import type { LoginTransaction, Transactions } from './transaction.js'
+import { redirect, showWayOn } from './way-on.js'
 
 /** What a login needs. */
 export interface LoginParts {
@@ -93,7 +94,9 @@ export async function finishLogin(
   const { grant, transaction } = await readAnswer(parts, request, response, { received, whenKnown })
   const { returnTo, askedFor, authorization } = transaction
   await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims: authorization.expectedClaims })
-  redirect(response, returnTo)
+  // a form of ours has brought a fragment
+  const goOn = received.channel === 'fragment' ? showWayOn : redirect
+  goOn(response, returnTo)
 }
 
 interface Coming {
@@ -122,12 +125,4 @@ async function readAnswer(
 function checkIsPosted({ channel }: Received, { authorization: { responseMode } }: LoginTransaction): void {
   if (channel === 'form_post' && !responseMode.startsWith('form_post'))
     throw new ValidationError('response_mode', `the answer came in a form; ${responseMode} was asked for`)
-}
-
-/** Sends a browser on: with GET, whatever it has asked by. */
-export function redirect(response: WebResponse, url: string): void {
-  response.statusCode = 303
-  response.setHeader('Location', url)
-  response.setHeader('Cache-Control', 'no-store')
-  response.end()
 }

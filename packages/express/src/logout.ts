@@ -3,7 +3,6 @@ import { checkEndSessionResponse, createEndSessionRequest, ValidationError } fro
 import { checkOptions } from '@grantkit/core/kit'
 import { cookiesOf, setCookie } from './cookie.js'
 import { comesFromElsewhere } from './cross-site.js'
-import { redirect } from './login.js'
 import { mayBeNavigation } from './look-ahead.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Settings } from './options.js'
@@ -12,6 +11,7 @@ import type { LogoutOptions } from './request.js'
 import { wantsPage } from './request-kind.js'
 import { checkedPage, pageOf } from './return-to.js'
 import type { Sessions } from './session.js'
+import { redirect, showWayOn } from './way-on.js'
 
 /** The ways out of an app. */
 export interface Logouts {
@@ -64,8 +64,9 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
   async function end(request: WebRequest, response: WebResponse, page: string): Promise<void> {
     const { idToken } = await sessions.end(request, response)
     const url = await wayOut(response, idToken, page)
-    if (wantsPage(request)) redirect(response, url)
-    else answerScript(response, url)
+    if (!wantsPage(request)) answerScript(response, url)
+    else if (request.method === 'POST' && !url.startsWith(`${site.origin}/`)) showWayOn(response, url)
+    else redirect(response, url)
   }
 
   async function pendingOf(request: WebRequest): Promise<Pending | undefined> {

@@ -1,4 +1,5 @@
 /** How a server's answer comes in Chromium, from another site: in the query, a fragment, a form. */
+import helmet from 'helmet'
 import type { Page, Response } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { agree, logInAs, useChromium } from './chromium.js'
@@ -75,6 +76,46 @@ test('the page that takes a fragment has one script and nothing else, and leaves
   const visited: string[] = []
   while ((await ann.page.goBack()) !== null && ann.page.url() !== 'about:blank') visited.push(ann.page.url())
   expect(visited.filter(url => url.startsWith(`${app.origin}/callback`))).toEqual([])
+  expect(ann.problems).toEqual([])
+})
+
+test('a page that asks for more right after an answer in a fragment gets there: the form’s policy does not follow', async () => {
+  await using app = await startWebApp({
+    isSecure: true,
+    options: () => ({ authorization: { scope, responseType: 'code id_token' } }),
+  })
+  await using ann = await newPerson()
+  await ann.page.goto(`${app.origin}/payments`)
+  await logInAs(ann.page, 'ann')
+  await agree(ann.page)
+
+  await agree(ann.page)
+
+  await ann.page.waitForURL(`${app.origin}/payments`)
+  expect(await ann.page.getByRole('heading').textContent()).toBe('Payments')
+  expect(ann.problems).toEqual([])
+})
+
+test('a form logs out at the server, whatever policy its page has', async () => {
+  await using app = await startWebApp({
+    options: () => ({ logout: { atServer: true } }),
+    mount: web =>
+      web.use(
+        helmet({
+          strictTransportSecurity: false,
+          contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+        }),
+      ),
+  })
+  await using ann = await newPerson()
+  await ann.page.goto(`${app.origin}/accounts`)
+  await logInAs(ann.page, 'ann')
+  await agree(ann.page)
+  await ann.page.waitForURL(`${app.origin}/accounts`)
+
+  await ann.page.getByRole('button', { name: 'Log out' }).click()
+
+  await ann.page.waitForURL(`${app.server.issuer}/**`)
   expect(ann.problems).toEqual([])
 })
 

@@ -166,6 +166,8 @@ function follow(page: Page, { from }: Visit): { url: string; visit: Visit } | un
     if (url.hash === '') url.hash = new URL(page.url).hash
     return { url: url.href, visit: { from: from ?? origin } }
   }
+  const refreshed = /<meta http-equiv="refresh" content="0;url=([^"]*)">/.exec(page.text)?.[1]
+  if (refreshed !== undefined) return { url: unescaped(refreshed), visit: { from: origin } }
   return posted(page, origin)
 }
 

@@ -290,6 +290,23 @@ describe('a logout at the server', () => {
     expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_VALIDATION', check: 'state' })])
   })
 
+  test('of a form goes on by a page: the policy of the form’s own page holds for redirects, and not for that', async () => {
+    await using app = await startApp({ logout: atServer })
+    const browser = await login(app)
+
+    const page = await browser.send(`${origin}/logout`, { method: 'POST', headers: navigation, from: origin })
+
+    expect([page.status, page.headers.get('location'), page.headers.get('cache-control')]).toEqual([
+      200,
+      null,
+      'no-store',
+    ])
+    expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/)
+    const again = await browser.open(`${origin}/logout`, { method: 'POST', headers: navigation, from: origin })
+    expect([again.url, again.text]).toEqual([`${origin}/accounts`, nobody])
+    expect(app.errors).toEqual([])
+  })
+
   test('without a way back leaves the browser at the server', async () => {
     await using app = await startApp({ logout: { atServer: true } })
     const browser = await login(app)
