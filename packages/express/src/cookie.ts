@@ -54,14 +54,19 @@ const mostBytes = 4_096
  * @throws SessionError `headers_sent` where it is too late for it, `cookie_too_large` where browsers would drop it
  */
 export function setCookie(response: object, name: string, value: string, attributes: CookieAttributes): void {
-  const { headersSent, getHeader } = response as ResponseWithCookies
-  if (headersSent)
-    throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
+  checkIsBefore(response)
   checkCookieSize(name, value)
+  const { getHeader } = response as ResponseWithCookies
   const set = [getHeader.call(response, 'Set-Cookie') ?? []].flat().map(String)
   const others = set.filter(cookie => !cookie.startsWith(`${name}=`))
   const header = stringifySetCookie({ ...attributes, name, value })
   ;(response as ResponseWithCookies).setHeader('Set-Cookie', [...others, header])
+}
+
+/** @throws SessionError `headers_sent` */
+export function checkIsBefore(response: object): void {
+  if (!(response as ResponseWithCookies).headersSent) return
+  throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
 }
 
 /** @throws SessionError `cookie_too_large` */

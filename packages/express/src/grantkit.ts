@@ -59,6 +59,8 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
   }
 
   const middleware: Middleware = (request, response, next) => {
+    // Node's own request has it not yet: that of a WebSocket comes by no Express
+    ;(request as { originalUrl?: unknown }).originalUrl ??= (request as WebRequest).url
     handle(request as WebRequest, response as WebResponse, next).catch(failWith(next))
   }
   return Object.assign(middleware, { close: () => sessions.close() })

@@ -49,7 +49,8 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
   const { postLogoutRedirectUri, parameters } = rules
   const name = `${site.isSecure ? '__Host-' : ''}grantkit-logout-${site.id}`
   const header = { use: 'logout', cookie: name }
-  const attributes = { path: '/', httpOnly: true, secure: site.isSecure, sameSite: 'lax' } as const
+  // as the session's, so that it goes where that does
+  const { attributes } = settings.session
   const returnPath = pathHere(site.origin, postLogoutRedirectUri)
 
   async function wayOut(response: WebResponse, idTokenHint: string | undefined, page: string): Promise<string> {

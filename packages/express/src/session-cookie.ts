@@ -2,7 +2,7 @@
 import type { Clock, JsonValue } from '@grantkit/core'
 import { type Seal, sealingKeyIdOf } from '@grantkit/core/kit'
 import onHeaders from 'on-headers'
-import { checkCookieSize, everyCookieOf, setCookie } from './cookie.js'
+import { checkCookieSize, checkIsBefore, everyCookieOf, setCookie } from './cookie.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Site } from './paths.js'
 import type { UserClaims } from './request.js'
@@ -56,8 +56,13 @@ export interface SessionCookie {
   valuesOf(request: WebRequest): readonly string[]
   /** The session that a value is of; `undefined` for what this app has not sealed. */
   open(value: string): Promise<BroughtSession | undefined>
-  /** @throws SessionError `headers_sent`, `cookie_too_large` */
-  write(response: WebResponse, session: Session): Promise<void>
+  /**
+   * Makes the cookie of a session that is about to begin.
+   *
+   * @returns puts it into the answer
+   * @throws SessionError `headers_sent`, `cookie_too_large`
+   */
+  prepare(response: WebResponse, session: Session): Promise<() => void>
   /** @throws SessionError `headers_sent` */
   clear(response: WebResponse): void
 }
@@ -123,9 +128,14 @@ export function createSessionCookie({
   return {
     valuesOf: request => everyCookieOf(request, name).slice(0, mostOfOneName),
     open,
-    async write(response, session) {
-      set(response, await sealed(session), session)
-      decided.add(response)
+    async prepare(response, session) {
+      const value = await sealed(session)
+      checkCookieSize(name, value)
+      checkIsBefore(response)
+      return () => {
+        set(response, value, session)
+        decided.add(response)
+      }
     },
     clear(response) {
       decided.add(response)

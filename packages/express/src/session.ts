@@ -152,9 +152,10 @@ export function createSessions(parts: SessionParts): Sessions {
         const { acr, auth_time: authTime } = tokenSet.idTokenClaims ?? {}
         const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor }
         const session = { id, claims, ...login, seenAt: now, endsAt, token }
+        const write = await cookie.prepare(response, session)
         for (const before of await broughtBy(request)) await forget(before)
         await tokens.begin(session, tokenSet)
-        await cookie.write(response, session)
+        write()
         return session
       } catch (error) {
         // nobody has its id

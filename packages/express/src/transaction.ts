@@ -39,19 +39,17 @@ const mostOfOne = 4_096
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
 
-export function createTransactions({ client, site, seal, store }: Settings): Transactions {
+export function createTransactions({ client, site, seal, store, session }: Settings): Transactions {
   const marks = boundedStoreOf(store)
   const prefix = `${site.isSecure ? '__Host-' : ''}grantkit-login-${site.id}-`
   const nameOf = (state: string) => prefix + shortHash(state)
   const headerOf = (name: string) => ({ use: 'login', cookie: name })
+  const attributes = { path: '/', httpOnly: true, secure: site.isSecure, sameSite: 'lax' } as const
+  // a form that another site posts brings no other cookies (OAuth 2.0 Form Post Response Mode §4), and neither does its frame
   const attributesOf = (isPosted: boolean) =>
-    ({
-      path: '/',
-      httpOnly: true,
-      // a form that another site posts brings no other cookies (OAuth 2.0 Form Post Response Mode §4)
-      secure: site.isSecure || isPosted,
-      sameSite: isPosted ? 'none' : 'lax',
-    }) as const
+    isPosted || session.attributes.sameSite === 'none'
+      ? ({ ...attributes, secure: true, sameSite: 'none' } as const)
+      : attributes
   const clear = (response: WebResponse, name: string) =>
     setCookie(response, name, '', { ...attributesOf(false), maxAge: 0 })
 

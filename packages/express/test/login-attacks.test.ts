@@ -406,6 +406,17 @@ describe('a login', () => {
     expect(page.headers.getSetCookie()).toEqual([expect.stringMatching(/; HttpOnly; Secure; SameSite=None$/)])
   })
 
+  test('of an app in a frame of another site has cookies that go there', async () => {
+    const app = await start({ session: { sameSite: 'none' } })
+    const browser = app.browser()
+    const set = (await browser.send(`${origin}/login`)).headers.getSetCookie()
+    const cleared = (await browser.send(await answerFor(browser))).headers.getSetCookie()
+    for (const cookies of [set, cleared]) {
+      expect(cookies.length).toBeGreaterThan(0)
+      for (const cookie of cookies) expect(cookie).toMatch(/; HttpOnly; Secure; SameSite=None$/)
+    }
+  })
+
   test('that cannot begin is handed to the error handlers', async () => {
     const app = await start({ authorization: () => Promise.reject(new Error('no consent')) })
     expect(await app.browser().open(`${origin}/login`)).toMatchObject({ status: 500 })

@@ -1,9 +1,11 @@
 /** Sessions: how long they last, which cookies are none, and what of them is where. */
 import { randomBytes } from 'node:crypto'
+import { createServer, ServerResponse } from 'node:http'
 import { memoryStore, type TokenStore } from '@grantkit/core'
 import { createSeal } from '@grantkit/core/kit'
 import { startSandbox } from '@grantkit/sandbox'
 import type { ErrorRequestHandler } from 'express'
+import { upgrade } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type App, type AppOptions, clientOf, key, origin, startApp as start, versions } from './app.js'
 import type { Browser, Page } from './browser.js'
@@ -345,6 +347,48 @@ describe('a login', () => {
     expect(String(app.errors[0])).toMatch(/onLogin/)
     expect(String(app.errors[0])).not.toContain('mkr')
   })
+
+  test('whose cookie is too large begins nothing, and leaves the session before as it was', async () => {
+    let roles = ''
+    const store = memoryStore()
+    const begun: string[] = []
+    const noting: TokenStore = {
+      ...store,
+      compareAndSet(key, expected, record) {
+        if (record.value === '{}') begun.push(key)
+        return store.compareAndSet(key, expected, record)
+      },
+    }
+    await using app = await startApp({ store: noting, onLogin: () => ({ sub: 'alice', roles }) })
+    const browser = await login(app)
+    expect(begun).toHaveLength(1)
+    roles = 'mkr'.repeat(1_200)
+    await browser.open(`${origin}/login`)
+    expect(app.errors).toEqual([expect.objectContaining({ reason: 'cookie_too_large' })])
+    expect(begun).toHaveLength(1)
+    expect((await me(browser)).text).toBe(alice)
+  })
+})
+
+test('who opens a WebSocket is known by the session', async () => {
+  const server = createServer()
+  await using app = await startApp({ server })
+  const browser = await login(app)
+  server.on('upgrade', (request, socket) => {
+    app.middleware(request, new ServerResponse(request), error => {
+      const { user } = (request as unknown as Express.Request).grantkit
+      socket.end(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\nX-User: ${error ?? user?.claims.sub}\r\n\r\n`,
+      )
+    })
+  })
+  const openedBy = async (cookie: string) => {
+    const { headers, socket } = await upgrade(`${app.address}/socket?of=1`, { protocol: 'test', headers: { cookie } })
+    socket.destroy()
+    return headers['x-user']
+  }
+  expect(await openedBy(pairOf(browser))).toBe('alice')
+  expect(await openedBy('')).toBe('undefined')
 })
 
 describe('a store', () => {
