@@ -22,12 +22,23 @@ export function checkOptions(maker: string, options: unknown, known: readonly st
   refusePromise(`${maker}()`, options)
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw optionError(`${maker}()`, 'takes one options object')
-  for (const [option, value] of Object.entries(options)) {
+  checkNames(`${maker}()`, '', options, known)
+}
+
+/** The same for an option that has members: each is named with it, as `tls.ca`. */
+export function checkMembers(option: string, value: unknown, known: readonly string[]): asserts value is object {
+  checkObject(option, value)
+  checkNames(option, `${option}.`, value, known)
+}
+
+function checkNames(owner: string, prefix: string, options: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    const option = `${prefix}${name}`
     refusePromise(option, value)
-    if (known.includes(option)) continue
-    const meant = known.find(name => unspelt(name) === unspelt(option))
-    const hint = meant ? `did you mean ${meant}?` : `options are ${known.join(', ')}`
-    throw optionError(option, `is not an option of ${maker}(); ${hint}`)
+    if (known.includes(name)) continue
+    const meant = known.find(one => unspelt(one) === unspelt(name))
+    const hint = meant ? `did you mean ${prefix}${meant}?` : `options are ${known.join(', ')}`
+    throw optionError(option, `is not an option of ${owner}; ${hint}`)
   }
 }
 

@@ -102,6 +102,11 @@ function importKey(sealingKey: SealingKey, index: number): ImportedKey {
   const { id, key } = sealingKey
   checkText(`${option}.id`, id)
   if (!keyId.test(id)) throw optionError(`${option}.id`, 'must be at most 100 letters, digits and -_.:/')
+  if (key === undefined || key === '')
+    throw optionError(
+      `${option}.key`,
+      `is ${key === '' ? 'empty' : 'undefined'}: an environment variable that is not set? ${howToMakeOne}`,
+    )
   const bytes = bytesOf(`${option}.key`, key)
   const imported = outOfContext(() =>
     webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']),

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { checkNumber, checkOptions, checkSecureUrl, checkText, isLoopback, optionError } from '../src/options.js'
+import {
+  checkMembers,
+  checkNumber,
+  checkOptions,
+  checkSecureUrl,
+  checkText,
+  isLoopback,
+  optionError,
+} from '../src/options.js'
 import { refusal } from './answering.js'
 
 test('an option error is a TypeError that names its option, first in the message too', () => {
@@ -44,6 +52,17 @@ describe('checkOptions', () => {
     test(`refuses ${JSON.stringify(wrong)} instead of an object`, () => {
       expect(refusal(() => check(wrong)).option).toBe('make()')
     })
+})
+
+test('checkMembers names a member with the option that it is of', () => {
+  const check = (value: unknown) => checkMembers('tls', value, ['caFile'])
+  expect(() => check({ caFile: 'x' })).not.toThrow()
+  expect(refusal(() => check({ ca_file: 'x' }))).toMatchObject({
+    option: 'tls.ca_file',
+    message: 'tls.ca_file: is not an option of tls; did you mean tls.caFile?',
+  })
+  expect(refusal(() => check({ key: Promise.resolve() })).message).toBe('tls.key: is a promise; did you forget await?')
+  expect(refusal(() => check('x')).option).toBe('tls')
 })
 
 test('a promise where a value belongs asks for the await that was forgotten', () => {

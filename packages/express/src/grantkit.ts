@@ -5,9 +5,10 @@ import { equip } from './equipment.js'
 import { finishLogin, login } from './login.js'
 import { createLogouts } from './logout.js'
 import { answerLookAhead, isLookAhead } from './look-ahead.js'
-import { failWith, type Middleware, type Next, type WebRequest, type WebResponse } from './middleware.js'
+import { failWith, type Middleware, type Next, refuseRequest, type WebRequest, type WebResponse } from './middleware.js'
 import { type GrantKitOptions, readOptions } from './options.js'
 import type { Route } from './paths.js'
+import { checkIsFirst } from './request.js'
 import { createSessions } from './session.js'
 import { createTransactions } from './transaction.js'
 
@@ -27,6 +28,7 @@ export interface GrantKitMiddleware extends Middleware {
  * @throws TypeError naming the option
  */
 export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
+  refuseRequest('grantkit', options)
   const settings = readOptions(options)
   const sessions = createSessions(settings)
   const logouts = createLogouts(settings, sessions)
@@ -43,6 +45,7 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
   const putApplication = settings.application && applicationToken(settings.application)
 
   async function handle(request: WebRequest, response: WebResponse, next: Next): Promise<void> {
+    checkIsFirst(request, settings.site)
     const route = settings.site.routeOf(request)
     const answers = route && routes[route]
     if (answers !== undefined && isLookAhead(request)) return answerLookAhead(request, response)

@@ -2,7 +2,7 @@
 import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login-way.js'
-import { failWith, type Middleware, type Next, type WebResponse } from './middleware.js'
+import { failWith, type Middleware, type Next, refuseRequest, type WebResponse } from './middleware.js'
 import { type Equipment, equipmentOf, type LastLogin } from './request.js'
 import { wantedOf } from './step-up.js'
 
@@ -28,6 +28,7 @@ export interface RequireLoginOptions {
  * @see RFC 9470, OpenID Connect Core §3.1.2.1
  */
 export function requireLogin(options: RequireLoginOptions = {}): Middleware {
+  refuseRequest('requireLogin', options)
   const wanted = wantedOf('requireLogin', options, ['acrValues', 'maxAgeSeconds'])
   if (wanted.maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', wanted.maxAgeSeconds, 1)
   if (wanted.acrValues?.length === 0) throw optionError('acrValues', 'must name at least one')
@@ -59,9 +60,11 @@ function isRecent({ authTime }: LastLogin, maxAgeSeconds: number | undefined, no
  * @see RFC 6750 §3.1, `insufficient_scope`
  */
 export function requireScope(...scope: readonly [string, ...string[]]): Middleware {
-  const { scope: needed = [] } = wantedOf('requireScope', { scope })
+  refuseRequest('requireScope', scope[0])
+  const isText = scope.every(one => typeof one === 'string')
+  const { scope: needed = [] } = isText ? wantedOf('requireScope', { scope }) : {}
   if (needed.length === 0)
-    throw optionError('requireScope()', "takes the scope that is needed: requireScope('accounts')")
+    throw optionError('requireScope()', "takes the scope that is needed: requireScope('accounts', 'payments')")
   return guard('requireScope()', ({ grantkit: { user } }) => {
     const granted = user?.scope?.split(' ') ?? []
     const missingScope = needed.filter(one => !granted.includes(one))

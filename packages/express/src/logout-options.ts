@@ -1,6 +1,6 @@
 /** What happens at a logout: the options, checked once. */
 import { type Client, createEndSessionRequest } from '@grantkit/core'
-import { checkBoolean, checkOptions, optionError } from '@grantkit/core/kit'
+import { checkBoolean, checkMembers, optionError } from '@grantkit/core/kit'
 import type { Site } from './paths.js'
 import { pageOf } from './return-to.js'
 
@@ -41,7 +41,7 @@ const names = ['redirectTo', 'atServer', 'postLogoutRedirectUri', 'parameters', 
 
 /** @throws TypeError naming the option, or the endpoint that the metadata lacks */
 export function readLogoutRules(client: Client, site: Site, rules: LogoutRules = {}): LogoutSettings {
-  checkOptions('logout', rules, names)
+  checkMembers('logout', rules, names)
   const { atServer = false, postLogoutRedirectUri, parameters, redirectTo = site.home } = rules
   checkBoolean('logout.atServer', atServer)
   for (const option of ['postLogoutRedirectUri', 'parameters'] as const)

@@ -1,5 +1,6 @@
 /** Express's middleware by its shape, so that the types of Express 4 and of Express 5 both fit. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, type ServerResponse } from 'node:http'
+import { optionError } from '@grantkit/core/kit'
 
 /** Hands the request on, or an error to the error handlers. */
 export type Next = (error?: unknown) => void
@@ -31,3 +32,9 @@ export interface WebRequest extends IncomingMessage {
 
 /** What is used of a response: Node's alone. */
 export type WebResponse = ServerResponse
+
+/** Tells `app.use(requireLogin)` from `app.use(requireLogin())`: Express then calls with the request what makes the middleware. */
+export function refuseRequest(maker: string, given: unknown): void {
+  if (given instanceof IncomingMessage)
+    throw optionError(`${maker}()`, `makes the middleware: mount what it returns, app.use(${maker}(…))`)
+}

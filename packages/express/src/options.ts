@@ -13,6 +13,7 @@ import {
   checkAuthorizationRequest,
   checkFunction,
   checkIsClient,
+  checkMembers,
   checkOptions,
   checkSource,
   createSeal,
@@ -139,7 +140,7 @@ export function readOptions(options: GrantKitOptions): Settings {
 
 /** By default the server's word is heard where the server says that it gives one, and where the sessions are ours to end. */
 function pathsOf({ client, paths, session }: GrantKitOptions): PathOptions | undefined {
-  if (paths !== undefined) checkOptions('paths', paths, routes)
+  if (paths !== undefined) checkMembers('paths', paths, routes)
   const isInCookie = session?.tokensIn === 'cookie'
   if (isInCookie && typeof paths?.backchannelLogout === 'string')
     throw optionError('paths.backchannelLogout', 'needs sessions in a store: nobody can end what a browser has alone')

@@ -1,7 +1,7 @@
 /** Where the app is for a browser: from the redirect URI, never from `Host` or `X-Forwarded-*`, which anybody may send. */
 import { createHash } from 'node:crypto'
 import type { Client } from '@grantkit/core'
-import { checkSecureUrl, checkText, optionError, parseUrl } from '@grantkit/core/kit'
+import { checkSecureUrl, checkText, isLoopback, optionError, parseUrl } from '@grantkit/core/kit'
 import type { WebRequest } from './middleware.js'
 
 /** The routes, as paths that a browser sees; `false` for a route that there shall not be. */
@@ -49,7 +49,7 @@ export const routes = ['login', 'logout', 'backchannelLogout'] as const
  * @throws TypeError naming the option
  */
 export function createSite(client: Client, redirectUri: string, paths: PathOptions = {}, basePath = ''): Site {
-  const url = checkSecureUrl('redirectUri', redirectUri)
+  const url = checkedRedirectUri(redirectUri)
   checkBasePath(basePath, url.pathname)
   const found = checkedPaths(url, paths)
   // of a request in absolute form too (RFC 9112 §3.2.2)
@@ -76,6 +76,16 @@ export function createSite(client: Client, redirectUri: string, paths: PathOptio
 /** 96 bits, enough to tell apart what nobody chooses freely, in characters a cookie's name and a store's key may have. */
 export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 12).toString('base64url')
+}
+
+function checkedRedirectUri(redirectUri: unknown): URL {
+  const { protocol, hostname = '' } = (typeof redirectUri === 'string' && parseUrl(redirectUri)) || {}
+  if (protocol === 'http:' && !isLoopback(hostname))
+    throw optionError(
+      'redirectUri',
+      'must be https, as a browser sees it, also where a proxy ends TLS before the app (http is allowed to loopback addresses alone)',
+    )
+  return checkSecureUrl('redirectUri', redirectUri)
 }
 
 function checkBasePath(basePath: unknown, callback: string): asserts basePath is string {

@@ -11,7 +11,7 @@ import {
   readAttachment,
 } from '@grantkit/core/kit'
 import { comesFromElsewhere } from './cross-site.js'
-import type { Middleware, Next } from './middleware.js'
+import { type Middleware, type Next, refuseRequest } from './middleware.js'
 import type { ProxiedRequest, ProxiedResponse } from './proxied-request.js'
 import { writeBody, writeHead } from './proxy-answer.js'
 import { bodyOnward, letBy } from './proxy-body.js'
@@ -97,6 +97,7 @@ export function apiProxy(options: ApiProxyOptions): Middleware {
 }
 
 function readOptions(options: ApiProxyOptions): Settings {
+  refuseRequest('apiProxy', options)
   checkOptions('apiProxy', options, names)
   const { csrfHeader = 'x-csrf', maxReplayBytes = 65_536, answerTimeoutMs = 60_000, idleTimeoutMs = 300_000 } = options
   const { token = 'user', tls = {}, pageOrigins, allowSetCookie = [] } = options

@@ -1,5 +1,6 @@
 /** What a request of an app with `grantkit()` has: its user, and the ways in and out. */
 import type { AuthorizationRequestOptions, IdTokenClaims, RenewingTokenSource, TokenSource } from '@grantkit/core'
+import { optionError } from '@grantkit/core/kit'
 import type { Site } from './paths.js'
 import type { AskedFor } from './step-up.js'
 
@@ -83,7 +84,7 @@ export interface RequestState {
   /** What is known of the last login; `undefined` where nobody is logged in. */
   readonly lastLogin: LastLogin | undefined
   /** The app as a browser sees it. */
-  readonly site: Pick<Site, 'origin' | 'basePath'>
+  readonly site: Pick<Site, 'id' | 'basePath' | 'origin'>
   /** Whether there is a route that a browser can be sent to. */
   readonly hasLoginRoute: boolean
   /** Whether it says that it answers a login, and nothing is known of that login: anybody can make it up. */
@@ -109,6 +110,21 @@ const states = new WeakMap<RequestGrantKit, RequestState>()
 export function equipRequest(request: object, grantkit: RequestGrantKit, state: RequestState): void {
   states.set(grantkit, state)
   ;(request as Express.Request).grantkit = grantkit
+}
+
+/**
+ * Of two `grantkit()` for one redirect URI the second knows nothing of the sessions that the first begins.
+ *
+ * @throws TypeError where another one has seen the request
+ */
+export function checkIsFirst(request: object, site: Pick<Site, 'id'>): void {
+  const { grantkit } = request as Partial<Express.Request>
+  const before = grantkit && states.get(grantkit)?.site
+  if (before === undefined || before === site || before.id !== site.id) return
+  throw optionError(
+    'redirectUri',
+    'is that of another grantkit() before this one: an app mounts one for each redirect URI',
+  )
 }
 
 /** All that is known of a request. */

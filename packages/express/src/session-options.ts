@@ -1,5 +1,5 @@
 /** How long sessions last and where they are kept: the options, checked once. */
-import { checkNumber, checkOptions, checkText, optionError } from '@grantkit/core/kit'
+import { checkMembers, checkNumber, checkText, optionError } from '@grantkit/core/kit'
 import type { CookieAttributes } from './cookie.js'
 import type { Site } from './paths.js'
 
@@ -44,7 +44,7 @@ export function readSessionOptions(
   { id, isSecure }: Pick<Site, 'id' | 'isSecure'>,
   options: SessionOptions = {},
 ): SessionSettings {
-  checkOptions('session', options, names)
+  checkMembers('session', options, names)
   const { absoluteMs = 7 * dayMs, sameSite = 'lax', tokensIn = 'store' } = options
   checkNumber('session.absoluteMs', absoluteMs, 1_000)
   const { idleMs = Math.min(dayMs, absoluteMs) } = options

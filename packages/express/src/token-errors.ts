@@ -4,7 +4,7 @@ import { type GrantKitError, isGrantKitError } from '@grantkit/core'
 import { checkFunction, checkOptions } from '@grantkit/core/kit'
 import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
 import { type LoginWay, loginWayOf } from './login-way.js'
-import { type ErrorMiddleware, failWith, type WebResponse } from './middleware.js'
+import { type ErrorMiddleware, failWith, refuseRequest, type WebResponse } from './middleware.js'
 import { isLoginRequired, isProxyError, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
 import { equipmentOf } from './request.js'
 import { wantsPage } from './request-kind.js'
@@ -32,6 +32,7 @@ export interface TokenErrorsOptions {
  * @throws TypeError naming the option
  */
 export function tokenErrors(options: TokenErrorsOptions = {}): ErrorMiddleware {
+  refuseRequest('tokenErrors', options)
   checkOptions('tokenErrors', options, ['page'])
   const { page } = options
   if (page !== undefined) checkFunction('page', page)

@@ -42,7 +42,7 @@ function equip({ user, askedFor, ...state }: Setting, logins: LoginOptions[] = [
       { user, application: undefined, login, loginUrl, logout: async () => {} },
       {
         lastLogin,
-        site: { origin: 'https://app.example', basePath: '' },
+        site: { id: 'app', origin: 'https://app.example', basePath: '' },
         hasLoginRoute: true,
         now: () => now,
         ...state,
@@ -315,7 +315,7 @@ test.each([
   ['scope', () => requireLogin({ scope: 'accounts' } as never)],
   ['requireScope()', () => (requireScope as unknown as () => void)()],
   ['requireScope()', () => requireScope(' ')],
-  ['scope', () => requireScope(['accounts'] as never)],
+  ['requireScope()', () => requireScope(['accounts'] as never)],
 ])('refuses a wrong %s at once', (option, make) => {
   expect(make).toThrow(expect.objectContaining({ name: 'TypeError', option }))
 })

@@ -1,8 +1,11 @@
 /** What is said of wrong options, before there is a first request. */
 import { randomBytes } from 'node:crypto'
 import { createClient, defineProvider, memoryStore } from '@grantkit/core'
+import type express5 from 'express'
 import { describe, expect, test } from 'vitest'
-import { type GrantKitOptions, grantkit } from '../src/index.js'
+import { apiProxy, type GrantKitOptions, grantkit, requireLogin, requireScope, tokenErrors } from '../src/index.js'
+import { versions } from './app.js'
+import { askWith } from './asking.js'
 
 const metadata = {
   issuer: 'https://as.example',
@@ -47,10 +50,10 @@ const wrong: readonly [option: string, options: unknown][] = [
   ['authorization', { authorization: ['openid'] }],
   ['application', { application: () => {} }],
   ['onLogin', { onLogin: true }],
-  ['paths()', { paths: null }],
-  ['paths()', { paths: '/login' }],
-  ['paths()', { paths: true }],
-  ['signin', { paths: { signin: '/signin' } }],
+  ['paths', { paths: null }],
+  ['paths', { paths: '/login' }],
+  ['paths', { paths: true }],
+  ['paths.signin', { paths: { signin: '/signin' } }],
   ['paths.login', { paths: { login: 'login' } }],
   ['paths.login', { paths: { login: '//app.example/login' } }],
   ['paths.login', { paths: { login: '/a/../login' } }],
@@ -62,6 +65,9 @@ const wrong: readonly [option: string, options: unknown][] = [
   ['basePath', { basePath: '/shop' }],
   ['basePath', { basePath: Symbol('/auth') }],
   ['session.absoluteMs', { session: { absoluteMs: Symbol('a week') } }],
+  ['session.idle', { session: { idle: 60_000 } }],
+  ['logout.returnTo', { logout: { returnTo: '/' } }],
+  ['store', { store: 'redis://localhost' }],
   ['redirectURI', { redirectURI: right.redirectUri }],
   ['secret', { secret: 'x' }],
 ]
@@ -76,6 +82,33 @@ describe('grantkit() names', () => {
   test('itself, where it gets none', () => {
     for (const options of [undefined, null, 'https://app.example/callback', []])
       expect(() => grantkit(options as never)).toThrow(expect.objectContaining({ option: 'grantkit()' }))
+  })
+
+  test.each([
+    ['an unset variable', undefined, 'keys[0].key: is undefined: an environment variable that is not set?'],
+    ['a variable that is not set, or empty', '', 'keys[0].key: is empty: an environment variable that is not set?'],
+  ])('%s', (_, key, message) => {
+    const keys = [{ id: 'one', key: key as string }]
+    expect(() => grantkit({ ...right, keys })).toThrow(message)
+  })
+
+  test('what browsers see, where the app is behind a proxy that ends TLS', () => {
+    expect(() => grantkit({ ...right, redirectUri: 'http://app.example/callback' })).toThrow(
+      'redirectUri: must be https, as a browser sees it, also where a proxy ends TLS',
+    )
+  })
+
+  test('the member that was meant', () => {
+    expect(() => grantkit({ ...right, session: { idle: 1 } as never })).toThrow(
+      'session.idle: is not an option of session; did you mean session.idleMs?',
+    )
+  })
+
+  test('requireScope(), where it gets none, or a list', () => {
+    for (const scope of [[], [['accounts']], [undefined]])
+      expect(() => requireScope(...(scope as unknown as [string]))).toThrow(
+        expect.objectContaining({ option: 'requireScope()' }),
+      )
   })
 
   test('no key, whatever is wrong with it', () => {
@@ -113,3 +146,43 @@ test('the rest is right', async () => {
   ])
     await grantkit({ ...right, ...options }).close()
 })
+
+describe.each(versions)('in %s', (_, express) => {
+  test.each<[name: string, mounted: unknown]>([
+    ['grantkit', grantkit],
+    ['requireLogin', requireLogin],
+    ['requireScope', requireScope],
+    ['tokenErrors', tokenErrors],
+    ['apiProxy', apiProxy],
+  ])('%s that was mounted instead of what it makes says so', async (name, mounted) => {
+    const app = express()
+    app.use(mounted as express5.RequestHandler)
+    expect(await failureOf(app)).toMatchObject({ code: 'ERR_OPTION', option: `${name}()` })
+  })
+
+  test('a second grantkit() for one redirect URI is told of, and not that nobody is logged in', async () => {
+    const app = express()
+    app.use(grantkit(right))
+    app.use(grantkit(right))
+    expect(await failureOf(app)).toMatchObject({ code: 'ERR_OPTION', option: 'redirectUri' })
+  })
+
+  test('one that is mounted twice, and two for two redirect URIs, are right', async () => {
+    const app = express()
+    const twice = grantkit(right)
+    app.use(twice, twice, grantkit({ ...right, redirectUri: 'https://app.example/other/callback' }))
+    expect(await failureOf(app)).toBeUndefined()
+  })
+})
+
+/** What an app's error handlers are given for a request. */
+async function failureOf(app: express5.Express): Promise<unknown> {
+  let failure: unknown
+  const keep: express5.ErrorRequestHandler = (error, _request, response, _next) => {
+    failure = error
+    response.end()
+  }
+  app.use(keep)
+  await askWith(app, {})
+  return failure
+}

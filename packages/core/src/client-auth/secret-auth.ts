@@ -37,7 +37,12 @@ export async function readSecret(secret: Secret, method = '', context?: Authenti
 function checkSecret(secret: Secret): void {
   if (typeof secret === 'function') return
   refusePromise('clientSecret', secret)
-  if (typeof secret !== 'string' || secret === '')
+  if (secret === '')
+    throw optionError(
+      'clientSecret',
+      'is empty: an environment variable that is not set? A public client leaves it out',
+    )
+  if (typeof secret !== 'string')
     throw optionError('clientSecret', 'must be a string that is not empty, or a function that returns one')
   checkCredential('clientSecret', secret)
 }

@@ -92,6 +92,8 @@ export function checkStore(store: TokenStore): void {
 /** Refuses what is no store. */
 export function checkOperations(store: TokenStore): void {
   refusePromise('store', store)
+  if (typeof store !== 'object' || store === null)
+    throw optionError('store', 'must be a TokenStore such as memoryStore(), or redisStore() in sealedStore()')
   const { timeoutMs, atOnce } = store?.limits ?? {}
   if (timeoutMs !== undefined) checkNumber('store.limits.timeoutMs', timeoutMs, 1)
   if (atOnce !== undefined) checkNumber('store.limits.atOnce', atOnce, 1)
