@@ -54,8 +54,7 @@ const mostBytes = 4_096
  * @throws SessionError `headers_sent` where it is too late for it, `cookie_too_large` where browsers would drop it
  */
 export function setCookie(response: object, name: string, value: string, attributes: CookieAttributes): void {
-  checkIsBefore(response)
-  checkCookieSize(name, value)
+  checkCookie(response, name, value)
   const { getHeader } = response as ResponseWithCookies
   const set = [getHeader.call(response, 'Set-Cookie') ?? []].flat().map(String)
   const others = set.filter(cookie => !cookie.startsWith(`${name}=`))
@@ -63,18 +62,17 @@ export function setCookie(response: object, name: string, value: string, attribu
   ;(response as ResponseWithCookies).setHeader('Set-Cookie', [...others, header])
 }
 
-/** @throws SessionError `headers_sent` */
-export function checkIsBefore(response: object): void {
-  if (!(response as ResponseWithCookies).headersSent) return
-  throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
-}
-
-/** @throws SessionError `cookie_too_large` */
-export function checkCookieSize(name: string, value: string): void {
+/**
+ * Whether it can be set: asked before anything is done that cannot be undone.
+ *
+ * @param remedy what to do where it is too large, by who knows what is in it
+ * @throws as {@link setCookie}
+ */
+export function checkCookie(response: object, name: string, value: string, remedy = 'keep less in it'): void {
+  if ((response as ResponseWithCookies).headersSent)
+    throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
   const bytes = name.length + value.length
   if (bytes <= mostBytes) return
-  throw new SessionError(
-    'cookie_too_large',
-    `it would be ${bytes} bytes, and browsers drop what is over ${mostBytes}: let onLogin return fewer claims, and leave tokens in the store`,
-  )
+  const message = `it would be ${bytes} bytes, and browsers drop what is over ${mostBytes}: ${remedy}`
+  throw new SessionError('cookie_too_large', message)
 }

@@ -39,9 +39,11 @@ export async function beginLogin(
 ): Promise<void> {
   const { client, site } = settings
   const usual = await settings.authorizationOf(request as LoginRequest)
-  const { options, askedFor } = askFor(client, usual, wanted, await sessions.load(request, response))
+  const session = await sessions.load(request, response)
+  const { options, askedFor } = askFor(client, usual, wanted, session)
   const { url, transaction } = await createAuthorizationRequest(client, { ...options, redirectUri: site.redirectUri })
-  await transactions.keep(request, response, { authorization: transaction, returnTo, askedFor })
+  const sessionBefore = transaction.responseMode.startsWith('form_post') ? session?.id : undefined
+  await transactions.keep(request, response, { authorization: transaction, returnTo, askedFor, sessionBefore })
   redirect(response, url)
 }
 
@@ -92,8 +94,9 @@ export async function finishLogin(
   // an answer that cannot be read is one, too; of a signed one the state is known once it is opened
   if (state !== undefined) parts.transactions.drop(request, response, state)
   const { grant, transaction } = await readAnswer(parts, request, response, { received, whenKnown })
-  const { returnTo, askedFor, authorization } = transaction
-  await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims: authorization.expectedClaims })
+  const { returnTo, askedFor, authorization, sessionBefore } = transaction
+  const { expectedClaims } = authorization
+  await parts.sessions.begin(request, response, { grant, askedFor, expectedClaims, sessionBefore })
   // a form of ours has brought a fragment
   const goOn = received.channel === 'fragment' ? showWayOn : redirect
   goOn(response, returnTo)

@@ -2,7 +2,7 @@
 import type { Clock, JsonValue } from '@grantkit/core'
 import { type Seal, sealingKeyIdOf } from '@grantkit/core/kit'
 import onHeaders from 'on-headers'
-import { checkCookieSize, checkIsBefore, everyCookieOf, setCookie } from './cookie.js'
+import { checkCookie, everyCookieOf, setCookie } from './cookie.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Site } from './paths.js'
 import type { UserClaims } from './request.js'
@@ -80,6 +80,8 @@ export interface SessionCookieParts {
 /** Others of the same name can be set by whoever has a neighbouring domain: not so many that it takes time to read them. */
 const mostOfOneName = 5
 
+const remedy = 'let onLogin return fewer claims, and leave tokens in the store'
+
 /** Of the time that a session may be idle: its cookie is issued anew once in that time. */
 const tenth = 0.1
 
@@ -96,6 +98,7 @@ export function createSessionCookie({
   const decided = new WeakSet<WebResponse>()
 
   const sealed = (session: Session) => seal.seal(session as unknown as JsonValue, header)
+  const check = (response: WebResponse, value: string) => checkCookie(response, name, value, remedy)
   const set = (response: WebResponse, value: string, { endsAt, seenAt }: Session) => {
     const maxAge = Math.max(1, Math.ceil(Math.min(idleMs, endsAt - seenAt) / 1000))
     setCookie(response, name, value, { ...settings.attributes, maxAge })
@@ -116,7 +119,7 @@ export function createSessionCookie({
     if (seenAt === undefined) return
     const renewed = { ...session, seenAt }
     const value = await sealed(renewed)
-    checkCookieSize(name, value)
+    check(response, value)
     onHeaders(response, () => {
       if (decided.has(response) || hasEnded(session) || isShared(response)) return
       // without a word about it a cache may keep an answer for everybody, cookie and all (RFC 9111 §4.2.2, §7.3)
@@ -130,8 +133,7 @@ export function createSessionCookie({
     open,
     async prepare(response, session) {
       const value = await sealed(session)
-      checkCookieSize(name, value)
-      checkIsBefore(response)
+      check(response, value)
       return () => {
         set(response, value, session)
         decided.add(response)

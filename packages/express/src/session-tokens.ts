@@ -26,7 +26,7 @@ export interface SessionTokens {
   /** The ID token of the login, where it is still there. */
   idTokenOf(session: Session): Promise<string | undefined>
   /** The session is over, whatever becomes of its tokens. */
-  end(session: Session): Promise<void>
+  end(session: Pick<Session, 'id'>): Promise<void>
   /** Forgets a session's tokens. */
   forget(session: Pick<Session, 'id'>): Promise<void>
   /** Revokes a session's tokens at the server, and forgets them where that could be done. */

@@ -54,7 +54,11 @@ interface LoginToRedeem {
   readonly askedFor: AskedFor
   /** For `onLogin`. */
   readonly expectedClaims: Readonly<Record<string, string>> | undefined
+  /** Id of the session that was there when the login began, where its cookie cannot come along with the answer. */
+  readonly sessionBefore?: string | undefined
 }
+
+type Identified = Pick<Session, 'id'>
 
 /** What a logout at the server is asked for by. */
 interface EndedSession {
@@ -95,13 +99,13 @@ export function createSessions(parts: SessionParts): Sessions {
   const underWay = new Set<Promise<void>>()
   const cookie = createSessionCookie({ ...parts, hasEnded: ({ id }) => ended.has(id) })
 
-  async function end(session: Session): Promise<void> {
+  async function end(session: Identified): Promise<void> {
     for (const oldest of ended) if (ended.size >= mostEnded) ended.delete(oldest)
     ended.add(session.id)
     await tokens.end(session)
   }
 
-  async function forget(session: Session): Promise<void> {
+  async function forget(session: Identified): Promise<void> {
     await end(session)
     await tokens.forget(session)
   }
@@ -110,6 +114,12 @@ export function createSessions(parts: SessionParts): Sessions {
   async function broughtBy(request: WebRequest): Promise<readonly Session[]> {
     const opened = await Promise.all(cookie.valuesOf(request).map(cookie.open))
     return opened.flatMap(brought => (brought === undefined ? [] : [brought.session]))
+  }
+
+  /** What a login takes the place of. */
+  async function replacedBy(request: WebRequest, id: string | undefined): Promise<readonly Identified[]> {
+    const brought = await broughtBy(request)
+    return id === undefined ? brought : [...brought.filter(session => session.id !== id), { id }]
   }
 
   /** A server that is down keeps nobody logged in, and nobody waiting: what it does not revoke is forgotten. */
@@ -142,7 +152,7 @@ export function createSessions(parts: SessionParts): Sessions {
       }
       return undefined
     },
-    async begin(request, response, { grant, askedFor, expectedClaims }) {
+    async begin(request, response, { grant, askedFor, expectedClaims, sessionBefore }) {
       const id = randomBytes(24).toString('base64url')
       const { tokenSet, token } = await tokens.redeem({ id }, grant)
       try {
@@ -153,13 +163,13 @@ export function createSessions(parts: SessionParts): Sessions {
         const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor }
         const session = { id, claims, ...login, seenAt: now, endsAt, token }
         const write = await cookie.prepare(response, session)
-        for (const before of await broughtBy(request)) await forget(before)
+        for (const before of await replacedBy(request, sessionBefore)) await forget(before)
         await tokens.begin(session, tokenSet)
         write()
         return session
       } catch (error) {
         // nobody has its id
-        await tokens.forget({ id }).catch(() => {})
+        await forget({ id }).catch(() => {})
         throw error
       }
     },

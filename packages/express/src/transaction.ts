@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
-import { cookiesOf, setCookie } from './cookie.js'
+import { checkCookie, cookiesOf, setCookie } from './cookie.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import type { Settings } from './options.js'
 import { shortHash } from './paths.js'
@@ -16,6 +16,8 @@ export interface LoginTransaction {
   readonly returnTo: string
   /** For the session that comes of it. */
   readonly askedFor: AskedFor
+  /** Id of the session that it takes the place of, where the answer is posted: its cookie stays behind then. */
+  readonly sessionBefore?: string | undefined
 }
 
 /** The logins of browsers. */
@@ -36,6 +38,7 @@ export interface Transactions {
 const most = 5
 /** Of one: browsers drop what is larger (RFC 6265 §6.1). */
 const mostOfOne = 4_096
+const remedy = 'ask for less at once: by authorization of grantkit(), or by what a step-up asks for beside it'
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
 
@@ -98,6 +101,7 @@ export function createTransactions({ client, site, seal, store, session }: Setti
       const { state, responseMode, expiresAt } = transaction.authorization
       const name = nameOf(state)
       const sealed = await sealedToFit(transaction, name)
+      checkCookie(response, name, sealed, remedy)
       await makeRoom(request, response, name.length + sealed.length)
       const maxAge = Math.ceil((expiresAt - client.clock.now()) / 1000)
       setCookie(response, name, sealed, { ...attributesOf(responseMode.startsWith('form_post')), maxAge })

@@ -305,6 +305,30 @@ describe('a login', () => {
     expect((await me(browser)).text).toBe(alice)
   })
 
+  test.each(['query', 'form_post'] as const)(
+    'that comes back by %s ends the session that was there in the store too, and forgets its tokens',
+    async responseMode => {
+      const keys = new Set<string>()
+      const inner = memoryStore()
+      const compareAndSet: TokenStore['compareAndSet'] = (key, ...given) => {
+        keys.add(key)
+        return inner.compareAndSet(key, ...given)
+      }
+      const authorization = { scope: 'openid accounts', responseMode }
+      await using app = await startApp({ store: { ...inner, compareAndSet }, authorization })
+      const browser = await login(app)
+      const [before, used] = [pairOf(browser), [...keys]]
+
+      await login(app, browser)
+
+      expect((await meWith(app, before)).text).toBe(nobody)
+      expect((await me(browser)).text).toBe(alice)
+      const left = await Promise.all(used.map(key => inner.get(key)))
+      expect(left.map(record => record?.value).join()).toContain('"ended":"forgotten"')
+      expect(left.map(record => record?.value).join()).not.toContain('refreshToken')
+    },
+  )
+
   test('that onLogin refuses begins nothing, and leaves the session before as it was', async () => {
     const isRefused = { value: false }
     const onLogin = () => {
@@ -367,6 +391,15 @@ describe('a login', () => {
     expect(app.errors).toEqual([expect.objectContaining({ reason: 'cookie_too_large' })])
     expect(begun).toHaveLength(1)
     expect((await me(browser)).text).toBe(alice)
+  })
+
+  test('that asks for more than a cookie takes is an error that says so, and blames no claims', async () => {
+    const scope = Array.from({ length: 90 }, (_, index) => `https://api.example/scope-${index}`)
+    await using app = await startApp({ authorization: { scope } })
+    expect((await app.browser().open(`${origin}/login`)).status).toBe(500)
+    expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_SESSION', reason: 'cookie_too_large' })])
+    expect(String(app.errors[0])).toMatch(/ask for less.*authorization/)
+    expect(String(app.errors[0])).not.toMatch(/onLogin|claims/)
   })
 })
 
