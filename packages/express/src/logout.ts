@@ -1,5 +1,10 @@
 /** A logout: here in any case, at the server where that is wanted, and never because another site has asked for it. */
-import { checkEndSessionResponse, createEndSessionRequest, ValidationError } from '@grantkit/core'
+import {
+  checkEndSessionResponse,
+  createEndSessionRequest,
+  type EndSessionRequest,
+  ValidationError,
+} from '@grantkit/core'
 import { checkOptions } from '@grantkit/core/kit'
 import { cookiesOf, setCookie } from './cookie.js'
 import { comesFromElsewhere } from './cross-site.js'
@@ -44,6 +49,9 @@ interface Pending {
 
 const lifetimeMs = 600_000
 
+/** What servers take of an address: Entra ID refuses ID tokens of about 4 kB in it (AADSTS90015), others have 8 kB for a line. */
+const mostOfAddress = 4_000
+
 export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
   const { client, site, seal, logout: rules } = settings
   const { postLogoutRedirectUri, parameters } = rules
@@ -53,9 +61,15 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
   const { attributes } = settings.session
   const returnPath = pathHere(site.origin, postLogoutRedirectUri)
 
+  /** A server that refuses so long an address would end no session at all; without the hint it may ask the user. */
+  function endSessionRequest(idTokenHint: string | undefined): EndSessionRequest {
+    const request = createEndSessionRequest(client, { idTokenHint, postLogoutRedirectUri, parameters })
+    return request.url.length > mostOfAddress && idTokenHint !== undefined ? endSessionRequest(undefined) : request
+  }
+
   async function wayOut(response: WebResponse, idTokenHint: string | undefined, page: string): Promise<string> {
     if (!rules.atServer) return page
-    const { url, state } = createEndSessionRequest(client, { idTokenHint, postLogoutRedirectUri, parameters })
+    const { url, state } = endSessionRequest(idTokenHint)
     if (state === undefined || returnPath === undefined) return url
     const pending = { state, page, expiresAt: client.clock.now() + lifetimeMs }
     setCookie(response, name, await seal.seal(pending, header), { ...attributes, maxAge: lifetimeMs / 1000 })

@@ -307,6 +307,15 @@ describe('a logout at the server', () => {
     expect(app.errors).toEqual([])
   })
 
+  test('names nobody where the ID token would make an address that servers refuse', async () => {
+    const parameters = { ui_hint: 'x'.repeat(3_500) }
+    await using app = await startApp({ logout: { ...atServer, parameters } })
+    const browser = await login(app)
+    const { url } = await browser.open(`${origin}/logout`, { until: sandbox.openid.issuer })
+    const asked = [...new URL(url).searchParams.keys()].sort()
+    expect(asked).toEqual(['client_id', 'post_logout_redirect_uri', 'state', 'ui_hint'])
+  })
+
   test('without a way back leaves the browser at the server', async () => {
     await using app = await startApp({ logout: { atServer: true } })
     const browser = await login(app)
