@@ -98,6 +98,8 @@ export interface LastLogin {
   /** When it came back, in epoch milliseconds. */
   readonly loggedInAt: number
   readonly askedFor?: AskedFor | undefined
+  /** As granted; `undefined` of a login that is coming back. */
+  readonly scope?: string | undefined
   /** `acr` of its ID token. */
   readonly acr?: string | undefined
   /** `auth_time` of its ID token, in seconds since the epoch. */

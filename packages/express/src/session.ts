@@ -160,7 +160,7 @@ export function createSessions(parts: SessionParts): Sessions {
         const claims = await claimsOf(request, tokenSet, expectedClaims)
         const endsAt = endOf(tokenSet, now, absoluteMs)
         const { acr, auth_time: authTime } = tokenSet.idTokenClaims ?? {}
-        const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor }
+        const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor: lacking(askedFor, tokenSet) }
         const session = { id, claims, ...login, seenAt: now, endsAt, token }
         const write = await cookie.prepare(response, session)
         for (const before of await replacedBy(request, sessionBefore)) await forget(before)
@@ -205,6 +205,12 @@ function jsonOf(value: unknown): unknown {
   } catch {
     return undefined
   }
+}
+
+/** What was asked for and not granted: what was is in `scope`. */
+function lacking(askedFor: AskedFor, { scope = '' }: TokenSet): AskedFor {
+  const granted = new Set(scope.split(' '))
+  return { ...askedFor, scope: askedFor.scope.filter(one => !granted.has(one)) }
 }
 
 /** What a login was checked by, and says nothing of the user. */

@@ -17,6 +17,7 @@ export interface Wanted {
 
 /** What a login has asked for, all in all: kept with its session, so that the same is not asked for again at once. JSON. */
 export interface AskedFor {
+  /** In a session, without what was granted: that stands there already, and a cookie is small. */
   readonly scope: readonly string[]
   /** Of `scope`, what was asked for by this session's step-ups and not by every login. */
   readonly furtherScope: readonly string[]
@@ -129,13 +130,14 @@ const justNowMs = 30_000
  */
 export function wasJustAskedFor(
   wanted: Wanted,
-  lastLogin: { readonly askedFor?: AskedFor | undefined; readonly loggedInAt: number } | undefined,
+  lastLogin: (SessionBefore & { readonly loggedInAt: number }) | undefined,
   now: number,
 ): boolean {
   if (lastLogin === undefined || now - lastLogin.loggedInAt >= justNowMs) return false
+  const granted = new Set(words('scope', lastLogin.scope))
   const { scope = [], acrValues = [], maxAgeSeconds = Number.POSITIVE_INFINITY } = lastLogin.askedFor ?? {}
   return (
-    (wanted.scope ?? []).every(one => scope.includes(one)) &&
+    (wanted.scope ?? []).every(one => scope.includes(one) || granted.has(one)) &&
     (wanted.acrValues ?? []).every(one => acrValues.includes(one)) &&
     maxAgeSeconds <= (wanted.maxAgeSeconds ?? Number.POSITIVE_INFINITY)
   )

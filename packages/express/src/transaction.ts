@@ -42,6 +42,11 @@ const remedy = 'ask for less at once: by authorization of grantkit(), or by what
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
 
+/** What was asked for is the scope of the request: in a cookie it stands once. */
+function withScope(transaction: LoginTransaction, scope: readonly string[]): LoginTransaction {
+  return { ...transaction, askedFor: { ...transaction.askedFor, scope } }
+}
+
 export function createTransactions({ client, site, seal, store, session }: Settings): Transactions {
   const marks = boundedStoreOf(store)
   const prefix = `${site.isSecure ? '__Host-' : ''}grantkit-login-${site.id}-`
@@ -58,14 +63,14 @@ export function createTransactions({ client, site, seal, store, session }: Setti
 
   async function open(request: WebRequest, name: string): Promise<LoginTransaction | undefined> {
     const sealed = cookiesOf(request).get(name)
-    return sealed === undefined
-      ? undefined
-      : ((await seal.open(sealed, headerOf(name))) as LoginTransaction | undefined)
+    const kept = sealed && ((await seal.open(sealed, headerOf(name))) as LoginTransaction | undefined)
+    return kept ? withScope(kept, kept.authorization.scope?.split(' ') ?? []) : undefined
   }
 
   /** Where there is too much to ask for, the page one wanted gives way: the login works, and leads home. */
   async function sealedToFit(transaction: LoginTransaction, name: string): Promise<string> {
-    const sealed = await seal.seal(JSON.parse(JSON.stringify(transaction)), headerOf(name))
+    const kept = withScope(transaction, [])
+    const sealed = await seal.seal(JSON.parse(JSON.stringify(kept)), headerOf(name))
     if (name.length + sealed.length <= mostOfOne || transaction.returnTo === site.home) return sealed
     return sealedToFit({ ...transaction, returnTo: site.home }, name)
   }

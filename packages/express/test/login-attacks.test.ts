@@ -295,7 +295,7 @@ describe('several logins of one browser', () => {
   })
 
   test('that ask for a great deal lead home rather than nowhere', async () => {
-    const scope = ['openid', ...Array.from({ length: 40 }, (_, index) => `https://api.example/scope-${index}`)]
+    const scope = ['openid', ...Array.from({ length: 60 }, (_, index) => `https://api.example/scope-${index}`)]
     const app = await start({ authorization: { scope } })
     const browser = app.browser()
     const page = await browser.open(`${origin}/login?returnTo=/me?${'a'.repeat(980)}`)

@@ -372,6 +372,12 @@ describe('a login', () => {
     expect(String(app.errors[0])).not.toContain('mkr')
   })
 
+  test('that is granted thirty scopes has a cookie that browsers take', async () => {
+    const many = Array.from({ length: 30 }, (_, index) => `https://api.example.com/calendars.readwrite.${index}`)
+    await using app = await startApp({ authorization: { scope: ['openid', ...many] } })
+    await login(app)
+  })
+
   test('whose cookie is too large begins nothing, and leaves the session before as it was', async () => {
     let roles = ''
     const store = memoryStore()
