@@ -4,7 +4,7 @@ const { REDIRECT_URI = '', COOKIE_KEY = '', PORT = '' } = process.env
 
 import { readFile } from 'node:fs/promises'
 import { createClient, defineProvider, discoverMetadata, privateKeyJwt } from '@grantkit/core'
-import { grantkit, requireLogin, tokenErrors } from '@grantkit/express'
+import { grantkit, requireLogin, tokenErrors, userOf } from '@grantkit/express'
 import express from 'express'
 
 const client = createClient({
@@ -25,11 +25,11 @@ app.use(login)
 app.get('/', ({ grantkit: { user } }, response) => {
   response.send(user ? `Hello ${user.claims.sub}: <a href="/accounts">accounts</a>` : '<a href="/login">Log in</a>')
 })
-app.get('/accounts', requireLogin(), async ({ grantkit: { user } }, response) => {
-  const headers = (await user?.tokenSource.headersFor('GET', API_URL)) ?? {}
+app.get('/accounts', requireLogin(), async (request, response) => {
+  const headers = await userOf(request).tokenSource.headersFor('GET', API_URL)
   response.json(await (await fetch(API_URL, { headers })).json())
 })
-app.use(tokenErrors())
+app.use(tokenErrors({ onError: error => console.error(error) }))
 
 const server = app.listen(Number(PORT), '127.0.0.1', () =>
   console.log(`Open in a browser: ${new URL('/', REDIRECT_URI)}`),

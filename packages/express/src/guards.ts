@@ -3,7 +3,7 @@ import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login-way.js'
 import { failWith, type Middleware, type Next, refuseRequest, type WebResponse } from './middleware.js'
-import { type Equipment, equipmentOf, type LastLogin } from './request.js'
+import { type Equipment, equipmentOf, type LastLogin, type User } from './request.js'
 import { wantedOf } from './step-up.js'
 
 /** What a login has to be like. */
@@ -39,6 +39,23 @@ export function requireLogin(options: RequireLoginOptions = {}): Middleware {
     const reason = 'insufficient_user_authentication'
     return new LoginRequiredError('The user must log in anew', { reason, acrValues, maxAgeSeconds })
   })
+}
+
+/**
+ * The user of a request, for handlers behind a guard: {@link RequestGrantKit.user} that is there.
+ *
+ * @throws LoginRequiredError where nobody is logged in, which `tokenErrors()` answers as it does for {@link requireLogin};
+ *   TypeError where no `grantkit()` is before it
+ */
+export function userOf(request: object): User {
+  const { grantkit } = equipmentOf(request) ?? {}
+  if (grantkit === undefined) throw notMounted('userOf()')
+  if (grantkit.user === undefined) throw new LoginRequiredError('The user must log in')
+  return grantkit.user
+}
+
+function notMounted(name: string): TypeError {
+  return optionError(name, 'needs app.use(grantkit({ … })) before it')
 }
 
 const never: LastLogin = { loggedInAt: Number.NEGATIVE_INFINITY }
@@ -81,7 +98,7 @@ type Shortcoming = (equipment: Equipment) => LoginRequiredError | undefined
 function guard(name: string, shortcomingOf: Shortcoming): Middleware {
   return (request, response, next) => {
     const equipment = equipmentOf(request)
-    if (equipment === undefined) return next(optionError(name, 'needs app.use(grantkit({ … })) before it'))
+    if (equipment === undefined) return next(notMounted(name))
     const error = shortcomingOf(equipment)
     if (error !== undefined) return void refuse(error, request, next).catch(failWith(next))
     keepOutOfCaches(response as WebResponse)

@@ -2,7 +2,7 @@
 export { applicationToken } from './application-token.js'
 export type { Problem } from './error-page.js'
 export { type GrantKitMiddleware, grantkit } from './grantkit.js'
-export { type RequireLoginOptions, requireLogin, requireScope } from './guards.js'
+export { type RequireLoginOptions, requireLogin, requireScope, userOf } from './guards.js'
 export type { LogoutRules } from './logout-options.js'
 export type { ErrorMiddleware, Middleware, Next, WebRequest, WebResponse } from './middleware.js'
 export type { AuthorizationOptions, FinishedLogin, GrantKitOptions, LoginRequest } from './options.js'

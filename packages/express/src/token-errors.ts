@@ -17,6 +17,11 @@ export interface TokenErrorsOptions {
    * is the app's. Default: a small page in English.
    */
   page?(problem: Problem, request: object, response: object): unknown
+  /**
+   * Told of each error that is answered, for the app's log: the page says nothing of a wrong client secret. A user who is sent to
+   * the login is none. Neither argument holds a secret. Default: nobody is told.
+   */
+  onError?(error: GrantKitError, problem: Problem): void
 }
 
 /**
@@ -33,13 +38,14 @@ export interface TokenErrorsOptions {
  */
 export function tokenErrors(options: TokenErrorsOptions = {}): ErrorMiddleware {
   refuseRequest('tokenErrors', options)
-  checkOptions('tokenErrors', options, ['page'])
-  const { page } = options
+  checkOptions('tokenErrors', options, ['page', 'onError'])
+  const { page, onError } = options
   if (page !== undefined) checkFunction('page', page)
+  if (onError !== undefined) checkFunction('onError', onError)
   return (error, request, response, next) => {
     const cause = causeOf(error)
     if (cause === undefined || (response as WebResponse).headersSent) return next(error)
-    answer(cause, { request, response: response as Response, page }).catch(failWith(next))
+    answer(cause, { request, response: response as Response, page, onError }).catch(failWith(next))
   }
 }
 
@@ -53,6 +59,7 @@ interface Exchange {
   readonly request: object
   readonly response: Response
   readonly page: ProblemPage | undefined
+  readonly onError: TokenErrorsOptions['onError']
 }
 
 /**
@@ -82,8 +89,9 @@ async function answer(error: GrantKitError, exchange: Exchange): Promise<void> {
 const usualRestMs = 5_000
 
 async function tell(error: GrantKitError, way: LoginWay | undefined, exchange: Exchange): Promise<void> {
-  const { request, response, page } = exchange
+  const { request, response, page, onError } = exchange
   const problem = await problemOf(error, way, request)
+  onError?.(error, problem)
   response.statusCode = problem.status
   response.setHeader('Cache-Control', 'no-store')
   const retryAfterMs = error.retryAfterMs ?? (problem.kind === 'unavailable' ? usualRestMs : undefined)

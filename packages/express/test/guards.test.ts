@@ -3,7 +3,15 @@ import { LoginRequiredError } from '@grantkit/core'
 import express5 from 'express'
 import express4 from 'express-4'
 import { describe, expect, test, vi } from 'vitest'
-import { type LoginOptions, requireLogin, requireScope, tokenErrors, type User, type UserTokens } from '../src/index.js'
+import {
+  type LoginOptions,
+  requireLogin,
+  requireScope,
+  tokenErrors,
+  type User,
+  type UserTokens,
+  userOf as userOfRequest,
+} from '../src/index.js'
 import { equipRequest, type RequestState } from '../src/request.js'
 import { type Asking, askWith, navigation, script } from './asking.js'
 
@@ -88,6 +96,39 @@ describe.each(versions)('%s', (_, express) => {
     app.get('/before', requireLogin(), (_request, response) => void response.end())
     expect((await askWith(app, navigation)).headers['cache-control']).toBe('max-age=60')
     expect((await askWith(app, { ...navigation, path: '/before' })).headers['cache-control']).toBe('private')
+  })
+
+  test('gives a handler the user, and one without a guard a login', async () => {
+    const user = userOf()
+    const app = (setting: Setting, logins: LoginOptions[] = []) => {
+      const app = express()
+      app.use(equip(setting, logins))
+      app.get('/', (request, response) => void response.end(userOfRequest(request).claims.sub))
+      return app.use(tokenErrors())
+    }
+
+    expect(await askWith(app({ user }), navigation)).toMatchObject({ status: 200, body: 'alice' })
+    expect(await askWith(app({}), script)).toMatchObject({
+      status: 401,
+      body: expect.stringContaining('ERR_LOGIN_REQUIRED'),
+    })
+    const logins: LoginOptions[] = []
+    expect(await askWith(app({}, logins), navigation)).toMatchObject({ status: 303 })
+    expect(logins).toHaveLength(1)
+    expect(() => userOfRequest({})).toThrow(expect.objectContaining({ code: 'ERR_OPTION', option: 'userOf()' }))
+  })
+
+  test('tells no log of who is sent to the login', async () => {
+    const told: unknown[] = []
+    const app = express()
+    app.use(equip({}))
+    app.get('/', (_request, _response, next) => next(new LoginRequiredError('log in')))
+    app.use(tokenErrors({ onError: error => void told.push(error.code) }))
+
+    await askWith(app, navigation)
+    expect(told).toEqual([])
+    await askWith(app, script)
+    expect(told).toEqual(['ERR_LOGIN_REQUIRED'])
   })
 
   test('sends a browser that opens a page to the login', async () => {

@@ -140,6 +140,22 @@ describe.each(versions)('%s', (_, express) => {
     }
   })
 
+  test('tells the app’s log of what it answers, by the error itself and not by what is around it', async () => {
+    const error = refused('terminal')
+    const around = new Error('around it, with what a client shows', { cause: error })
+    const told: unknown[] = []
+    const onError: TokenErrorsOptions['onError'] = (...given) => void told.push(given)
+
+    for (const asking of [navigation, script]) await askWith(appOf(around, { onError }), asking)
+    await askWith(appOf(new Error('of the app'), { onError }), script)
+
+    const problem = expect.objectContaining({ kind: 'failed', status: 502 })
+    expect(told).toEqual([
+      [error, problem],
+      [error, problem],
+    ])
+  })
+
   test('leaves a login to an app that has one of its own', async () => {
     const app = appOf(new LoginRequiredError('dead', { subject: 'alice' }))
 
@@ -207,6 +223,7 @@ async function viewsWith(name: string): Promise<string> {
 test.each([
   ['page', { page: '<p>' as never }],
   ['pages', { pages: () => '' } as never],
+  ['onError', { onError: true as never }],
 ])('refuses a wrong %s at once', (option, options) => {
   expect(() => tokenErrors(options)).toThrow(expect.objectContaining({ name: 'TypeError', option }))
 })

@@ -19,6 +19,7 @@ import {
   requireScope,
   tokenErrors,
   type User,
+  userOf,
 } from '../src/index.js'
 
 declare const client: Client
@@ -36,6 +37,7 @@ app5.use('/accounts', requireLogin(), requireScope('accounts'))
 app5.get('/payments/:id', requireLogin({ acrValues: 'urn:sca', maxAgeSeconds: 300 }), async (request, response) => {
   expectTypeOf(request.grantkit).toEqualTypeOf<RequestGrantKit>()
   expectTypeOf(request.params.id).toEqualTypeOf<string>()
+  expectTypeOf(userOf(request)).toEqualTypeOf<User>()
   if (request.grantkit.user === undefined) return request.grantkit.login({ returnTo: '/', scope: ['accounts'] })
   expectTypeOf(request.grantkit.user).toEqualTypeOf<User>()
   response.json({ id: request.params.id })
@@ -53,6 +55,7 @@ app4.use('/accounts', requireLogin(), requireScope('accounts'))
 app4.get('/payments/:id', requireLogin({ acrValues: ['urn:sca'] }), (request, response, next) => {
   expectTypeOf(request.grantkit).toEqualTypeOf<RequestGrantKit>()
   expectTypeOf(request.params.id).toEqualTypeOf<string>()
+  expectTypeOf(userOf(request)).toEqualTypeOf<User>()
   request.grantkit.loginUrl({ acrValues: 'urn:sca', maxAgeSeconds: 60 }).then(url => response.json({ url }), next)
 })
 Router4().use(requireScope('accounts')).use(tokenErrors())
