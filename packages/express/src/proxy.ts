@@ -11,7 +11,7 @@ import {
   readAttachment,
 } from '@grantkit/core/kit'
 import { comesFromElsewhere } from './cross-site.js'
-import { type Middleware, type Next, refuseRequest } from './middleware.js'
+import { failWith, type Middleware, type Next, refuseRequest } from './middleware.js'
 import type { ProxiedRequest, ProxiedResponse } from './proxied-request.js'
 import { writeBody, writeHead } from './proxy-answer.js'
 import { bodyOnward, letBy } from './proxy-body.js'
@@ -92,7 +92,7 @@ const names = [
 export function apiProxy(options: ApiProxyOptions): Middleware {
   const settings = readOptions(options)
   return (request, response, next) => {
-    handle(settings, request as ProxiedRequest, response as ProxiedResponse, next).catch(next)
+    handle(settings, request as ProxiedRequest, response as ProxiedResponse, failWith(next)).catch(failWith(next))
   }
 }
 

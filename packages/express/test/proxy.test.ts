@@ -240,6 +240,17 @@ describe.each(versions)('%s', (_, express) => {
     expect(app.errors).toEqual([dead])
   })
 
+  test.each([undefined, null, '', 'route'])(
+    'hands on %j that was thrown as an error, and the request to nobody',
+    async thrown => {
+      await using app = await Proxied.start({ express, token: () => Promise.reject(thrown) })
+
+      expect((await app.call('/api/', { headers: { accept: 'application/json' } })).status).toBe(500)
+
+      expect(app.errors).toEqual([expect.objectContaining({ cause: thrown })])
+    },
+  )
+
   test('says that grantkit() is missing', async () => {
     await using app = await Proxied.start({
       express,
