@@ -122,8 +122,7 @@ export function createSessionCookie({
     check(response, value)
     onHeaders(response, () => {
       if (decided.has(response) || hasEnded(session) || isShared(response)) return
-      // without a word about it a cache may keep an answer for everybody, cookie and all (RFC 9111 §4.2.2, §7.3)
-      if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'private')
+      makePrivate(response)
       set(response, value, renewed)
     })
   }
@@ -155,5 +154,17 @@ function isSession(value: unknown): value is Session {
 
 /** With a cookie in it, everybody who is given such an answer would be this user. */
 function isShared(response: WebResponse): boolean {
-  return /\b(?:public|s-maxage)\b/i.test(String(response.getHeader('Cache-Control') ?? ''))
+  const isForCaches = (name: string) => /(?:^|-)cdn-cache-control$|^surrogate-control$/.test(name)
+  return /\b(?:public|s-maxage)\b/i.test(cachingOf(response)) || response.getHeaderNames().some(isForCaches)
+}
+
+/** Else a cache may keep an answer for everybody, cookie and all, also one with a `max-age` alone (RFC 9111 §3, §7.3). */
+function makePrivate(response: WebResponse): void {
+  const caching = cachingOf(response)
+  if (/\b(?:private|no-store)\b(?!=)/i.test(caching)) return
+  response.setHeader('Cache-Control', caching === '' ? 'private' : `${caching}, private`)
+}
+
+function cachingOf(response: WebResponse): string {
+  return String(response.getHeader('Cache-Control') ?? '')
 }

@@ -3,6 +3,7 @@ import { hash, randomUUID } from 'node:crypto'
 import { type Client, type Logout, TokenStoreError } from '@grantkit/core'
 import type { BoundedStore } from '@grantkit/core/kit'
 import type { UserClaims } from './request.js'
+import { readRecord } from './session-record.js'
 
 /** A session in the index. */
 interface IndexedSession {
@@ -37,7 +38,7 @@ export function sessionIndex({ client, store }: { client: Client; store: Bounded
 
   async function read(key: string) {
     const record = await store.get(key)
-    const all: readonly IndexedSession[] = record === undefined ? [] : JSON.parse(record.value)
+    const all = record === undefined ? [] : (readRecord(record.value) as readonly IndexedSession[])
     return { version: record?.version, alive: all.filter(({ endsAt }) => endsAt > client.clock.now()) }
   }
 

@@ -1,5 +1,6 @@
 /** That a session lives, in the store: written at its login, read at each request, gone at its logout. */
 import { hash } from 'node:crypto'
+import { TokenStoreError } from '@grantkit/core'
 import type { BoundedStore } from '@grantkit/core/kit'
 
 /** What the store says of a session. */
@@ -24,6 +25,19 @@ export function recordNameOf(app: string, sessionId: string): string {
   return hash('sha256', JSON.stringify(['session', app, sessionId]), 'base64url')
 }
 
+/**
+ * What stands in a record of ours.
+ *
+ * @throws TokenStoreError that shows none of it, where it is not ours
+ */
+export function readRecord(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    throw new TokenStoreError('the record is none of ours', { operation: 'get', retryable: false })
+  }
+}
+
 /** Names are made once, so a record has two states at most, and these versions. */
 const versions = { live: '1', ended: '2' }
 
@@ -41,7 +55,7 @@ export function sessionRecords(store: BoundedStore): SessionRecords {
     const record = await store.get(name)
     if (record === undefined) return unknown
     if (record.version === versions.live && record.value === '{}') return live
-    return { state: record.version === versions.live ? 'live' : 'ended', ...JSON.parse(record.value) }
+    return { state: record.version === versions.live ? 'live' : 'ended', ...Object(readRecord(record.value)) }
   }
 
   return {

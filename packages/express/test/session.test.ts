@@ -151,12 +151,18 @@ describe('the cookie is issued anew', () => {
   test.each([
     ['public', 'public, max-age=60'],
     ['s-maxage', 's-maxage=60'],
-  ])('never on an answer that others are given too: %s', async (_, cacheControl) => {
+    ['CDN-Cache-Control', 'private', { 'CDN-Cache-Control': 'max-age=60' }],
+    ['Surrogate-Control', 'no-store', { 'Surrogate-Control': 'max-age=60' }],
+  ])('never on an answer that others are given too: %s', async (_, cacheControl, more: Record<string, string> = {}) => {
     await using app = await startApp({
       mount(app, middleware) {
         app.use(middleware)
-        app.get('/shared', (_request, response) => response.set('Cache-Control', cacheControl).end('for all'))
-        app.get('/head', (_request, response) => response.writeHead(200, { 'Cache-Control': cacheControl }).end('too'))
+        app.get('/shared', (_request, response) =>
+          response.set({ ...more, 'Cache-Control': cacheControl }).end('for all'),
+        )
+        app.get('/head', (_request, response) =>
+          response.writeHead(200, { ...more, 'Cache-Control': cacheControl }).end('too'),
+        )
       },
     })
     const browser = await login(app)
@@ -165,6 +171,26 @@ describe('the cookie is issued anew', () => {
     expect(setBy(await browser.open(`${origin}/head`))).toEqual([])
     const page = await me(browser)
     expect([setBy(page).length, page.headers.get('cache-control')]).toEqual([1, 'private'])
+  })
+
+  test.each([
+    ['max-age=60', 'max-age=60, private'],
+    ['no-cache', 'no-cache, private'],
+    ['private="x-theirs", max-age=60', 'private="x-theirs", max-age=60, private'],
+    ['private, max-age=60', 'private, max-age=60'],
+    ['no-store', 'no-store'],
+  ])('on an answer that says %j, which is private then', async (said, sent) => {
+    await using app = await startApp({
+      mount(app, middleware) {
+        app.use(middleware)
+        app.get('/kept', (_request, response) => response.set('Cache-Control', said).end('kept'))
+      },
+    })
+    const browser = await login(app)
+    expect((await browser.open(`${origin}/kept`)).headers.get('cache-control')).toBe(said)
+    sandbox.advance(3 * hour)
+    const page = await browser.open(`${origin}/kept`)
+    expect([setBy(page).length, page.headers.get('cache-control')]).toEqual([1, sent])
   })
 
   test('on an answer that is streamed', async () => {
@@ -447,6 +473,21 @@ describe('a store', () => {
     state.get = inner.get
     // it rests for half a second by the machine's clock
     await expect.poll(async () => (await me(browser)).text).toBe(alice)
+  })
+
+  test('whose records somebody else has written over is an error that shows none of them', async () => {
+    const inner = memoryStore()
+    const state = { isSpoilt: false }
+    const get: TokenStore['get'] = async key => {
+      const record = await inner.get(key)
+      return record && state.isSpoilt ? { ...record, value: 'mkr' } : record
+    }
+    await using app = await startApp({ store: { ...inner, secrecy: 'elsewhere', get } })
+    const browser = await login(app)
+    state.isSpoilt = true
+    expect((await me(browser)).status).toBe(500)
+    expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_TOKEN_STORE', retryable: false })])
+    expect(String(app.errors[0])).not.toContain('mkr')
   })
 
   test('that is another one in the next process is an error that says so, instead of a login that goes in circles', async () => {
