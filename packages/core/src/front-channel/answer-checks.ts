@@ -41,10 +41,10 @@ function hasQueryOf(wanted: URL, came: URL): boolean {
 
 /** What ties the answer to the request, and with it to the browser that began the login. */
 export function checkState(
-  { parameters: { state } }: ReceivedAnswer,
+  { parameters: { state, error } }: ReceivedAnswer,
   { state: wanted }: AuthorizationTransaction,
 ): void {
-  if (state === undefined) throw stateIsMissing()
+  if (state === undefined) throw stateIsMissing(error)
   if (!isSame(state, wanted))
     throw new ValidationError(
       'state',
@@ -52,9 +52,12 @@ export function checkState(
     )
 }
 
-/** Of an answer that nothing ties to a request. */
-export function stateIsMissing(): ValidationError {
-  const hint = 'a fragment does not reach the server by itself (use form_post, or let the page bring it)'
+/** Of an answer that nothing ties to a request; some servers leave it out of an error, so that nothing but the error helps. */
+export function stateIsMissing(error: string | undefined): ValidationError {
+  const hint =
+    error === undefined
+      ? 'a fragment does not reach the server by itself (use form_post, or let the page bring it)'
+      : `an error has it too (RFC 6749 §4.1.2.1); this one says ${shownValue(error)}`
   return new ValidationError('state', `is missing; the answer to a request repeats what it sent, and ${hint}`)
 }
 

@@ -66,8 +66,8 @@ async function read(client: Client, kept: unknown, answer: AuthorizationAnswer):
 
 async function readFound(client: Client, take: TakeTransaction, received: ReceivedAnswer): Promise<Grant> {
   const answer = await opened(client, received)
-  const { state } = answer.parameters
-  if (state === undefined) throw stateIsMissing()
+  const { state, error } = answer.parameters
+  if (state === undefined) throw stateIsMissing(error)
   const transaction = readTransaction(await take(state), client)
   checkIsSigned(received, transaction)
   return readOpened(client, answer, transaction)

@@ -90,6 +90,14 @@ describe('an answer', () => {
   })
 })
 
+test('tells what an error says that has come without state, however the login is found', async () => {
+  const { client, transaction } = await begun()
+  for (const kept of [transaction, () => transaction]) {
+    const { message } = await failure(readAuthorizationResponse(client, kept, '/cb?error=access_denied'))
+    expect(message).toMatch(/^state: is missing; .* says "access_denied"$/)
+  }
+})
+
 describe('refused by name:', () => {
   type Case = [
     check: string,
