@@ -6,6 +6,12 @@ import { startWebApp, type WebApp } from './web-app.js'
 
 const newPerson = useChromium()
 
+/** As Workbox does with what it does not answer itself. */
+const worker = `
+addEventListener('install', () => skipWaiting())
+addEventListener('activate', event => event.waitUntil(clients.claim()))
+addEventListener('fetch', event => event.respondWith(fetch(event.request)))`
+
 describe('a person in Chromium', () => {
   test('logs in, agrees, and comes to the page that was asked for', async () => {
     await using app = await startWebApp()
@@ -44,6 +50,28 @@ describe('a person in Chromium', () => {
       expect(await who(tab)).toBe('ann')
     }
     expect(await ann.context.cookies(app.origin)).toHaveLength(1)
+  })
+
+  test('logs in at an app whose service worker hands every request on', async () => {
+    await using app = await startWebApp({
+      mount: web => web.get('/worker.js', (_request, response) => void response.type('js').send(worker)),
+    })
+    await using ann = await newPerson()
+    await ann.page.goto(app.origin)
+    await ann.page.evaluate("navigator.serviceWorker.register('/worker.js').then(() => navigator.serviceWorker.ready)")
+    await ann.page.goto(app.origin)
+    expect(await ann.page.evaluate('navigator.serviceWorker.controller !== null')).toBe(true)
+
+    await ann.page.getByRole('link', { name: 'Log in' }).click()
+    await logInAs(ann.page, 'ann')
+    await agree(ann.page)
+
+    await ann.page.waitForURL(`${app.origin}/`)
+    expect(await who(ann.page)).toBe('ann')
+    await ann.page.goto(`${app.origin}/accounts`)
+    await ann.page.getByRole('button', { name: 'Log out' }).click()
+    expect(await who(ann.page)).toBe('nobody')
+    expect(ann.problems).toEqual([])
   })
 
   test('goes back after the login, and forward, and is logged in', async () => {
