@@ -132,5 +132,6 @@ const checks: Readonly<Record<string, ProblemKind>> = {
   client_id: 'login_over',
   issuer: 'login_over',
   login_link: 'login_over',
+  logged_out: 'login_over',
   csrf: 'forged',
 }

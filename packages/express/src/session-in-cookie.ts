@@ -23,6 +23,7 @@ export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
       const { accessToken, jkt, obtainedAt, expiresAt } = tokenSet
       return { tokenSet, token: { accessToken, jkt, obtainedAt, expiresAt } }
     },
+    announce: async () => {},
     begin: async () => {},
     isAlive: async () => true,
     sourceOf: session => sourceOf(parts, session),

@@ -1,5 +1,5 @@
 /** Sessions whose tokens are in a store, where all processes of the app find them: renewed once for all, gone at a logout. */
-import { type Client, createUserTokenSources, type TokenStore } from '@grantkit/core'
+import { type Client, createUserTokenSources, type TokenStore, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
 import type { Session } from './session-cookie.js'
 import { SessionError } from './session-error.js'
@@ -38,7 +38,7 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
 
   async function endAll(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      await records.end(name)
+      await records.prevent(name)
       await users.for(name).forget()
     }
   }
@@ -55,11 +55,16 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
 
   return {
     redeem: async (session, grant) => ({ tokenSet: await users.for(nameOf(session)).redeem(grant) }),
-    async begin(session, { idToken, idTokenClaims = {} }) {
-      const name = nameOf(session)
-      const { endsAt } = session
-      await records.begin(name, { keepForMs: endsAt - clock.now(), idToken: keepsIdToken ? idToken : undefined })
-      if (isToldOfLogouts) await endAll(await index.add({ name, endsAt }, idTokenClaims))
+    async announce(session, { idTokenClaims = {} }) {
+      if (!isToldOfLogouts) return
+      const indexed = { name: nameOf(session), endsAt: clock.now() + absoluteMs }
+      await endAll(await index.add(indexed, idTokenClaims))
+    },
+    async begin(session, { idToken }) {
+      const keepForMs = session.endsAt - clock.now()
+      const record = { keepForMs, idToken: keepsIdToken ? idToken : undefined }
+      if (await records.begin(nameOf(session), record)) return
+      throw new ValidationError('logged_out', 'the server has logged the user out while the login came to its end')
     },
     async isAlive(session) {
       const { state } = await records.find(nameOf(session))

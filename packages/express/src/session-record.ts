@@ -13,11 +13,16 @@ interface SessionRecord {
 
 /** The records of one app's sessions. Each rejects with a TokenStoreError where the store does not do it. */
 export interface SessionRecords {
-  /** @param keepForMs until the end of the session, in milliseconds from now */
-  begin(name: string, record: { readonly keepForMs: number; readonly idToken: string | undefined }): Promise<void>
+  /**
+   * @param keepForMs until the end of the session, in milliseconds from now
+   * @returns `false` for one that was ended before it has begun
+   */
+  begin(name: string, record: { readonly keepForMs: number; readonly idToken: string | undefined }): Promise<boolean>
   find(name: string): Promise<SessionRecord>
   /** Ends a session; for a minute it is known that it was there. */
   end(name: string): Promise<void>
+  /** The same also of one that is about to begin: {@link begin} says so then. */
+  prevent(name: string): Promise<void>
 }
 
 /** What a session is called in the store: a hash, and the same in all processes. */
@@ -47,6 +52,8 @@ const versions = { live: '1', ended: '2' }
  */
 const rememberMs = 60_000
 
+const ended = (value: string) => ({ version: versions.ended, value, keepForMs: rememberMs })
+
 const unknown: SessionRecord = { state: 'unknown' }
 const live: SessionRecord = { state: 'live' }
 
@@ -58,18 +65,21 @@ export function sessionRecords(store: BoundedStore): SessionRecords {
     return { state: record.version === versions.live ? 'live' : 'ended', ...Object(readRecord(record.value)) }
   }
 
+  async function end(name: string): Promise<void> {
+    const record = await store.get(name)
+    if (record?.version === versions.live) await store.compareAndSet(name, versions.live, ended(record.value))
+  }
+
   return {
     async begin(name, { keepForMs, idToken }) {
       const value = idToken === undefined ? '{}' : JSON.stringify({ idToken })
       const record = { version: versions.live, value, keepForMs: Math.max(1, Math.ceil(keepForMs)) }
-      await store.compareAndSet(name, undefined, record)
+      return store.compareAndSet(name, undefined, record)
     },
     find,
-    async end(name) {
-      const record = await store.get(name)
-      if (record?.version !== versions.live) return
-      const ended = { version: versions.ended, value: record.value, keepForMs: rememberMs }
-      await store.compareAndSet(name, versions.live, ended)
+    end,
+    async prevent(name) {
+      if (!(await store.compareAndSet(name, undefined, ended('{}')))) await end(name)
     },
   }
 }

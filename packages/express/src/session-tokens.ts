@@ -14,7 +14,13 @@ interface Redeemed {
 export interface SessionTokens {
   /** Redeems a grant for a session that is about to begin. */
   redeem(session: Pick<Session, 'id'>, grant: Grant): Promise<Redeemed>
-  /** The session begins. */
+  /** Makes it known that a session is about to begin, so that a logout at the server that comes first keeps it from it. */
+  announce(session: Pick<Session, 'id'>, tokenSet: TokenSet): Promise<void>
+  /**
+   * The session begins.
+   *
+   * @throws ValidationError `logged_out` where the server has logged the user out since it was announced
+   */
   begin(session: Session, tokenSet: TokenSet): Promise<void>
   /**
    * Whether a session lives whose cookie says so.

@@ -27,7 +27,7 @@ export interface Sessions {
    * Redeems a login into a session of its own: the one that was there is ended, and its tokens are forgotten.
    *
    * @throws what the token request, `onLogin` and the store throw; ValidationError `session_expiry` where the server says
-   *   that it is over already; SessionError `headers_sent`, `cookie_too_large`
+   *   that it is over already, `logged_out` where it has logged the user out meanwhile; SessionError `headers_sent`, `cookie_too_large`
    */
   begin(request: WebRequest, response: WebResponse, login: LoginToRedeem): Promise<Session>
   /**
@@ -156,6 +156,7 @@ export function createSessions(parts: SessionParts): Sessions {
       const id = randomBytes(24).toString('base64url')
       const { tokenSet, token } = await tokens.redeem({ id }, grant)
       try {
+        await tokens.announce({ id }, tokenSet)
         const now = client.clock.now()
         const claims = await claimsOf(request, tokenSet, expectedClaims)
         const endsAt = endOf(tokenSet, now, absoluteMs)

@@ -95,6 +95,26 @@ describe('a logout token', () => {
     expect([await first(), await second()]).toEqual([nobody, '{"sub":"alice"}'])
   })
 
+  test.each([{ sub: 'alice' }, { sid: 's1' }])(
+    'that comes while a login comes to its end keeps its session from beginning: %j',
+    async members => {
+      let app: App | undefined
+      const onLogin = async () => {
+        expect((await tell(app as App, await tokenOf(members))).status).toBe(200)
+        return undefined
+      }
+      await using started = await startApp({ sid: 's1', onLogin })
+      app = started
+      sandbox.openid.settings.subject = 'alice'
+      const browser = app.browser()
+
+      const page = await browser.open(`${origin}/login?returnTo=/me`)
+
+      expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_VALIDATION', check: 'logged_out' })])
+      expect([page.status, browser.cookies()]).toEqual([500, []])
+    },
+  )
+
   test('of nobody here is fine', async () => {
     await using app = await startApp()
     expect((await tell(app, await tokenOf({ sub: 'carol' }))).status).toBe(200)
