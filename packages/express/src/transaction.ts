@@ -42,6 +42,11 @@ const remedy = 'ask for less at once: by authorization of grantkit(), or by what
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
 
+/** For whoever reads the log: what a cookie that is missing, or does not open, most often comes of. */
+const notBegun = 'this browser has not begun this login, or has finished it, or keeps no cookies of this app'
+const notOpened =
+  "the login's cookie does not open: it was changed, or another process has other keys; give all of them the same"
+
 /** What was asked for is the scope of the request: in a cookie it stands once. */
 function withScope(transaction: LoginTransaction, scope: readonly string[]): LoginTransaction {
   return { ...transaction, askedFor: { ...transaction.askedFor, scope } }
@@ -114,9 +119,9 @@ export function createTransactions({ client, site, seal, store, session }: Setti
     async take(request, response, state) {
       const name = nameOf(state)
       const transaction = await open(request, name)
-      if (cookiesOf(request).has(name)) clear(response, name)
-      if (transaction === undefined)
-        throw new ValidationError('transaction', 'this browser has not begun this login, or has finished it')
+      const hasCookie = cookiesOf(request).has(name)
+      if (hasCookie) clear(response, name)
+      if (transaction === undefined) throw new ValidationError('transaction', hasCookie ? notOpened : notBegun)
       await markUsed(transaction.authorization)
       return transaction
     },

@@ -54,6 +54,7 @@ describe('an answer', () => {
     const own = await answerFor(victim)
 
     await expectRefused(app, victim, await answerFor(attacker), 'transaction')
+    expect(app.errors[0]?.message).toContain('keeps no cookies of this app')
 
     expect(await victim.open(own)).toMatchObject({ url: `${origin}/me`, text: '{"sub":"alice"}' })
   })
@@ -123,6 +124,7 @@ describe('an answer', () => {
 
     expect(await browser.copy(after.net).open(first)).toMatchObject({ text: '{"sub":"alice"}' })
     await expectRefused(other, browser.copy(other.net), second, 'transaction')
+    expect(other.errors[0]?.message).toContain('another process has other keys')
   })
 
   const tampered: Record<string, (value: string) => string> = {
