@@ -325,7 +325,7 @@ describe('a logout at the server', () => {
 })
 
 test.each<[string, AppOptions['logout'] | object, string]>([
-  ['a misspelt option', { atserver: true }, 'atserver'],
+  ['a misspelt option', { atserver: true }, 'logout.atserver'],
   ['a page elsewhere', { redirectTo: 'https://evil.example/' }, 'logout.redirectTo'],
   ['a page that is a route', { redirectTo: '/login' }, 'logout.redirectTo'],
   ['a way back from where nobody goes', { postLogoutRedirectUri: `${origin}/` }, 'logout.postLogoutRedirectUri'],
