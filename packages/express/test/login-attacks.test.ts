@@ -285,6 +285,18 @@ describe('several logins of one browser', () => {
     expect(app.errors).toHaveLength(1)
   })
 
+  test('begin in few headers, however many cookies somebody else has set', async () => {
+    const app = await start()
+    const browser = app.browser()
+    await answerFor(browser)
+    const prefix = transactions(browser)[0]?.name.slice(0, -16)
+    const cookie = Array.from({ length: 200 }, (_, index) => `${prefix}${index}=made-up`).join('; ')
+
+    const page = await app.browser().send(`${origin}/login`, { headers: { cookie } })
+
+    expect([page.status, page.headers.getSetCookie().length]).toEqual([303, 6])
+  })
+
   test('take no more room than servers give to headers', async () => {
     const app = await start()
     const browser = app.browser()
