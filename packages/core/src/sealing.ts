@@ -1,6 +1,6 @@
 /** Values that others keep and must neither read nor change: a compact JWE, `dir` with `A256GCM` (RFC 7516, RFC 7518). */
 import { createDecipheriv, createSecretKey, type KeyObject, webcrypto } from 'node:crypto'
-import { isDeepStrictEqual, types } from 'node:util'
+import { types } from 'node:util'
 import type { JsonValue } from './additional.js'
 import { outOfContext } from './context.js'
 import { checkText, optionError } from './options.js'
@@ -33,7 +33,9 @@ export interface Seal {
    * @param header the very members that it was sealed with
    */
   open(sealed: string, header: SealedHeader): Promise<JsonValue | undefined>
-  /** The ids of its keys: what {@link sealingKeyIdOf} finds sealed with another than the first is to be sealed anew. */
+  /** Whether something says that the first key has sealed it: what another one has is to be sealed anew. */
+  isOfFirstKey(sealed: string): boolean
+  /** The ids of its keys. */
   readonly keyIds: readonly [string, ...string[]]
 }
 
@@ -51,25 +53,54 @@ export function createSeal(keys: readonly SealingKey[]): Seal {
   // Loaded now, not at the first use: that takes longer than a store may take to answer.
   const jose = outOfContext(() => import('jose'))
   jose.catch(() => {})
+  const saidIn = rememberingLast(parseHeader)
   return {
     keyIds: [first.id, ...others.map(({ id }) => id)],
     seal: async (value, header) => encrypt(await jose, first, value, header),
     async open(sealed, header) {
-      const id = sealingKeyIdOf(sealed)
-      const key = [first, ...others].find(key => key.id === id)
-      return key && decrypt(key, sealed, header)
+      const said = saidIn(protectedHeaderOf(sealed))
+      const key = [first, ...others].find(({ id }) => isSame(said, { ...header, ...encryption, kid: id }))
+      return key && decrypt(key, sealed)
     },
+    isOfFirstKey: sealed => saidIn(protectedHeaderOf(sealed)).kid === first.id,
   }
 }
 
 /** The id of the key that something says it was sealed with, so far on its word alone; `undefined` when it is not sealed. */
 export function sealingKeyIdOf(sealed: string): string | undefined {
+  const { alg, kid } = parseHeader(protectedHeaderOf(sealed))
+  return alg === 'dir' && typeof kid === 'string' && keyId.test(kid) ? kid : undefined
+}
+
+/** What a protected header says. */
+type Said = Readonly<Record<string, unknown>>
+
+/** Says nothing where it cannot be read. */
+function parseHeader(text: string): Said {
   try {
-    const { alg, kid } = JSON.parse(Buffer.from(sealed.slice(0, sealed.indexOf('.')), 'base64url').toString())
-    return alg === 'dir' && typeof kid === 'string' && keyId.test(kid) ? kid : undefined
+    return Object(JSON.parse(decode(text).toString()))
   } catch {
-    return undefined
+    return {}
   }
+}
+
+function protectedHeaderOf(sealed: string): string {
+  return sealed.slice(0, sealed.indexOf('.'))
+}
+
+/** What is sealed for one use, such as the sessions of an app, has one header, the same to the letter: it is read once. */
+function rememberingLast(parse: (text: string) => Said): (text: string) => Said {
+  let last: { readonly text: string; readonly said: Said } | undefined
+  return text => {
+    // a copy, since a piece of a text keeps the whole of it in memory: a cookie
+    if (last?.text !== text) last = { text: Buffer.from(text).toString(), said: parse(text) }
+    return last.said
+  }
+}
+
+function isSame(said: Said, header: SealedHeader): boolean {
+  const names = Object.keys(header)
+  return names.length === Object.keys(said).length && names.every(name => said[name] === header[name])
 }
 
 type Jose = typeof import('jose')
@@ -161,15 +192,16 @@ const encryption = { alg: 'dir', enc: 'A256GCM' }
  * By Node's cipher: a session's cookie is opened with every request, and Web Crypto, which jose stands on, takes each
  * through its threads, which is seven times as long for a few hundred bytes.
  */
-function decrypt({ id, secret }: ImportedKey, sealed: string, header: SealedHeader): JsonValue | undefined {
+function decrypt({ secret }: ImportedKey, sealed: string): JsonValue | undefined {
   const [protectedHeader = '', encryptedKey, iv = '', ciphertext = '', tag = '', ...more] = sealed.split('.')
   if (encryptedKey !== '' || more.length > 0) return undefined
   try {
-    const said = JSON.parse(decode(protectedHeader).toString())
-    if (!isDeepStrictEqual(said, { ...header, ...encryption, kid: id })) return undefined
     const decipher = createDecipheriv('aes-256-gcm', secret, ofLength(12, iv), { authTagLength: 16 })
     decipher.setAAD(Buffer.from(protectedHeader)).setAuthTag(ofLength(16, tag))
-    return JSON.parse(Buffer.concat([decipher.update(decode(ciphertext)), decipher.final()]).toString())
+    const plaintext = decipher.update(decode(ciphertext))
+    // of GCM nothing more comes, but the word that it is genuine
+    decipher.final()
+    return JSON.parse(plaintext.toString())
   } catch {
     return undefined
   }

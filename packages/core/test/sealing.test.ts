@@ -25,6 +25,7 @@ describe('a seal', () => {
     expect(both.keyIds).toEqual(['2026', '2025'])
     expect(sealingKeyIdOf(sealed)).toBe('2025')
     expect(sealingKeyIdOf(await both.seal('value', header))).toBe('2026')
+    expect([sealed, await both.seal('value', header), 'no seal'].map(both.isOfFirstKey)).toEqual([false, true, false])
     expect(await createSeal([after]).open(sealed, header)).toBeUndefined()
     expect(await createSeal([newKey('2025')]).open(sealed, header)).toBeUndefined()
   })
@@ -39,6 +40,19 @@ describe('a seal', () => {
     const seal = createSeal([newKey('k1')])
     expect(await seal.open(await seal.seal('value', header), other)).toBeUndefined()
     expect(await seal.open(await seal.seal('value', other), header)).toBeUndefined()
+  })
+
+  test('does not open by the header of what it has opened just before', async () => {
+    const seal = createSeal([newKey('k1')])
+    const other = { for: 'login', app: 'a1' }
+    const [session, login] = [await seal.seal('session', header), await seal.seal('login', other)]
+    const swapped = [login.split('.')[0], ...session.split('.').slice(1)].join('.')
+    expect(await seal.open(session, header)).toBe('session')
+    expect(await seal.open(session, other)).toBeUndefined()
+    expect(await seal.open(login, header)).toBeUndefined()
+    expect(await seal.open(login, other)).toBe('login')
+    expect(await seal.open(swapped, other)).toBeUndefined()
+    expect(await seal.open(session, header)).toBe('session')
   })
 
   test('a header cannot take the place of what the encryption says', async () => {

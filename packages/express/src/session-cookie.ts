@@ -1,6 +1,6 @@
 /** A session as its cookie has it: sealed, read at each request, and issued anew now and then as it is used. */
 import type { Clock, JsonValue } from '@grantkit/core'
-import { type Seal, sealingKeyIdOf } from '@grantkit/core/kit'
+import type { Seal } from '@grantkit/core/kit'
 import onHeaders from 'on-headers'
 import { checkCookie, everyCookieOf, setCookie } from './cookie.js'
 import type { WebRequest, WebResponse } from './middleware.js'
@@ -47,7 +47,7 @@ interface BroughtSession {
   /** Whether it has been idle for too long, or is at its end. */
   readonly isOver: boolean
   /** Has the cookie issued anew where that is due: without it a session that is used would be over all the same. */
-  keep(response: WebResponse): Promise<void>
+  keep(response: WebResponse): Promise<void> | undefined
 }
 
 /** The session's cookie in the requests and answers of one app. */
@@ -109,14 +109,16 @@ export function createSessionCookie({
     if (!isSession(session)) return undefined
     const now = client.clock.now()
     const isOver = now >= session.endsAt || now - session.seenAt >= idleMs
-    const isDue = now - session.seenAt >= idleMs * tenth || sealingKeyIdOf(value) !== seal.keyIds[0]
-    return { session, isOver, keep: response => keep(response, session, isDue ? now : undefined) }
+    const isDue = now - session.seenAt >= idleMs * tenth || !seal.isOfFirstKey(value)
+    const keep = (response: WebResponse) => {
+      if (response.headersSent)
+        throw new SessionError('headers_sent', 'the answer has begun before grantkit(): mount it before what begins it')
+      return isDue ? renew(response, session, now) : undefined
+    }
+    return { session, isOver, keep }
   }
 
-  async function keep(response: WebResponse, session: Session, seenAt: number | undefined): Promise<void> {
-    if (response.headersSent)
-      throw new SessionError('headers_sent', 'the answer has begun before grantkit(): mount it before what begins it')
-    if (seenAt === undefined) return
+  async function renew(response: WebResponse, session: Session, seenAt: number): Promise<void> {
     const renewed = { ...session, seenAt }
     const value = await sealed(renewed)
     check(response, value)
