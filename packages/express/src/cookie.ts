@@ -31,13 +31,11 @@ export function cookiesOf(request: object): ReadonlyMap<string, string> {
 
 /** All cookies of one name, in the order of the request: another app of the same domain may have set one as well. */
 export function everyCookieOf(request: object, name: string): readonly string[] {
-  const first = cookiesOf(request).get(name)
-  if (first === undefined) return []
-  const header = headerOf(request)
-  const named = `${name}=`
-  if (header.indexOf(named) === header.lastIndexOf(named)) return [first]
-  const pairs = header.split(';').map(pair => parseCookie(pair)[name])
-  return pairs.filter(value => value !== undefined)
+  const pairs = headerOf(request).split(';')
+  return pairs
+    .filter(pair => pair.includes(name))
+    .map(pair => parseCookie(pair)[name])
+    .filter(value => value !== undefined)
 }
 
 /** Node joins several headers to one. */

@@ -6,16 +6,18 @@ import type { WebRequest, WebResponse } from './middleware.js'
 import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
 import { checkedPage, pageOf } from './return-to.js'
-import type { Session } from './session.js'
+import type { LiveSession } from './session.js'
 import { wantedOf } from './step-up.js'
 import type { LoginTransaction } from './transaction.js'
 import { redirect } from './way-on.js'
 
 /** What is known of who asks. */
 export interface Known {
-  readonly session?: Session | undefined
+  readonly live?: LiveSession | undefined
   /** Of a login that is just coming to its end, one way or the other. */
   readonly transaction?: LoginTransaction | undefined
+  /** Whether the request says that it answers a login. */
+  readonly isAnswer?: boolean | undefined
 }
 
 /** What the ways in and out take. */
@@ -27,11 +29,11 @@ export interface EquipmentParts extends LoginParts {
 export function equip(parts: EquipmentParts, request: WebRequest, response: WebResponse, known: Known): void {
   const { logouts, settings } = parts
   const { client, site, application } = settings
-  const { session, transaction } = known
+  const { live, transaction, isAnswer = false } = known
   const wanted = (options: LoginOptions = {}) => wantedLogin(parts, request, options, transaction)
   const hasLoginRoute = site.paths.login !== undefined
   const grantkit = {
-    user: session && userOf(session, parts),
+    user: live && userOf(live),
     application,
     // nobody has come to the page yet: the route is there for whoever does
     login: async (options?: LoginOptions) =>
@@ -43,19 +45,18 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
   }
   const now = () => client.clock.now()
   // what this very login has asked for is not asked for again by its failure
-  const lastLogin = session ?? (transaction && { ...transaction, loggedInAt: now() })
+  const lastLogin = live?.session ?? (transaction && { ...transaction, loggedInAt: now() })
   equipRequest(request, grantkit, {
     lastLogin,
     site,
     hasLoginRoute,
-    isUnknownAnswer: transaction === undefined && site.routeOf(request) === 'callback',
+    isUnknownAnswer: isAnswer && transaction === undefined,
     now,
   })
 }
 
-function userOf(session: Session, { sessions }: LoginParts) {
-  const { claims, scope, loggedInAt } = session
-  return { claims, scope, loggedInAt, tokenSource: sessions.tokenSource(session) }
+function userOf({ session: { claims, scope, loggedInAt }, tokenSource }: LiveSession) {
+  return { claims, scope, loggedInAt, tokenSource }
 }
 
 /** @throws TypeError naming the option */

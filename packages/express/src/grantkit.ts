@@ -52,11 +52,11 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
     const answer = answers?.[String(request.method)]
     if (answer !== undefined) {
       // for the page that tells of its failure
-      equip(parts, request, response, {})
+      equip(parts, request, response, { isAnswer: route === 'callback' })
       return answer(request, response)
     }
     if (await logouts.answerReturn(request, response)) return
-    equip(parts, request, response, { session: await sessions.load(request, response) })
+    equip(parts, request, response, { live: await sessions.load(request, response) })
     if (putApplication === undefined) return next()
     putApplication(request, response, next)
   }

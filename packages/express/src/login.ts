@@ -39,7 +39,7 @@ export async function beginLogin(
 ): Promise<void> {
   const { client, site } = settings
   const usual = await settings.authorizationOf(request as LoginRequest)
-  const session = await sessions.load(request, response)
+  const session = (await sessions.load(request, response))?.session
   const { options, askedFor } = askFor(client, usual, wanted, session)
   const { url, transaction } = await createAuthorizationRequest(client, { ...options, redirectUri: site.redirectUri })
   const sessionBefore = transaction.responseMode.startsWith('form_post') ? session?.id : undefined

@@ -106,12 +106,42 @@ export interface LastLogin {
   readonly authTime?: number | undefined
 }
 
-const states = new WeakMap<RequestGrantKit, RequestState>()
+/** All that is known of a request. */
+export interface Equipment extends RequestState {
+  readonly grantkit: RequestGrantKit
+}
+
+/** As a handler finds it. What else is known goes with it, where printing does not show it; a `WeakMap` costs each request more. */
+class Equipped implements RequestGrantKit {
+  readonly user: RequestGrantKit['user']
+  readonly application: RequestGrantKit['application']
+  readonly login: RequestGrantKit['login']
+  readonly loginUrl: RequestGrantKit['loginUrl']
+  readonly logout: RequestGrantKit['logout']
+  readonly #state: RequestState
+
+  constructor({ user, application, login, loginUrl, logout }: RequestGrantKit, state: RequestState) {
+    this.user = user
+    this.application = application
+    this.login = login
+    this.loginUrl = loginUrl
+    this.logout = logout
+    this.#state = state
+  }
+
+  static equipmentOf(grantkit: RequestGrantKit | undefined): Equipment | undefined {
+    return grantkit instanceof Equipped ? { ...grantkit.#state, grantkit } : undefined
+  }
+}
 
 /** Puts on a request what a handler is to find there. */
 export function equipRequest(request: object, grantkit: RequestGrantKit, state: RequestState): void {
-  states.set(grantkit, state)
-  ;(request as Express.Request).grantkit = grantkit
+  ;(request as Express.Request).grantkit = new Equipped(grantkit, state)
+}
+
+/** What `grantkit()` has put on a request; `undefined` where none has seen it. */
+export function equipmentOf(request: object): Equipment | undefined {
+  return Equipped.equipmentOf((request as Partial<Express.Request>).grantkit)
 }
 
 /**
@@ -120,23 +150,10 @@ export function equipRequest(request: object, grantkit: RequestGrantKit, state: 
  * @throws TypeError where another one has seen the request
  */
 export function checkIsFirst(request: object, site: Pick<Site, 'id'>): void {
-  const { grantkit } = request as Partial<Express.Request>
-  const before = grantkit && states.get(grantkit)?.site
+  const before = equipmentOf(request)?.site
   if (before === undefined || before === site || before.id !== site.id) return
   throw optionError(
     'redirectUri',
     'is that of another grantkit() before this one: an app mounts one for each redirect URI',
   )
-}
-
-/** All that is known of a request. */
-export interface Equipment extends RequestState {
-  readonly grantkit: RequestGrantKit
-}
-
-/** What `grantkit()` has put on a request; `undefined` where none has seen it. */
-export function equipmentOf(request: object): Equipment | undefined {
-  const { grantkit } = request as Partial<Express.Request>
-  const state = grantkit && states.get(grantkit)
-  return state && { ...state, grantkit }
 }

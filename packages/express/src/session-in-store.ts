@@ -66,12 +66,12 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
       if (await records.begin(nameOf(session), record)) return
       throw new ValidationError('logged_out', 'the server has logged the user out while the login came to its end')
     },
-    async isAlive(session) {
-      const { state } = await records.find(nameOf(session))
+    async find(session) {
+      const name = nameOf(session)
+      const { state } = await records.find(name)
       if (state === 'unknown') checkIsOver(session)
-      return state === 'live'
+      return state === 'live' ? users.for(name) : undefined
     },
-    sourceOf: session => users.for(nameOf(session)),
     idTokenOf: async session => (await records.find(nameOf(session))).idToken,
     end: session => records.end(nameOf(session)),
     forget: session => users.for(nameOf(session)).forget(),

@@ -23,12 +23,11 @@ export interface SessionTokens {
    */
   begin(session: Session, tokenSet: TokenSet): Promise<void>
   /**
-   * Whether a session lives whose cookie says so.
+   * The tokens of a session that lives; `undefined` for one that is over, though its cookie says otherwise.
    *
    * @throws TokenStoreError where that cannot be told, SessionError `not_in_store`
    */
-  isAlive(session: Session): Promise<boolean>
-  sourceOf(session: Session): UserTokens
+  find(session: Session): Promise<UserTokens | undefined>
   /** The ID token of the login, where it is still there. */
   idTokenOf(session: Session): Promise<string | undefined>
   /** The session is over, whatever becomes of its tokens. */

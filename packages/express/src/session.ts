@@ -22,7 +22,7 @@ export interface Sessions {
    *
    * @throws TokenStoreError where the store cannot tell; SessionError `not_in_store`, `headers_sent`
    */
-  load(request: WebRequest, response: WebResponse): Promise<Session | undefined>
+  load(request: WebRequest, response: WebResponse): Promise<LiveSession | undefined>
   /**
    * Redeems a login into a session of its own: the one that was there is ended, and its tokens are forgotten.
    *
@@ -42,10 +42,15 @@ export interface Sessions {
    * @throws TokenStoreError where one of them may live on
    */
   endAt(logout: Logout): Promise<void>
-  /** The user's tokens. */
-  tokenSource(session: Session): UserTokens
   /** Waits for the token requests under way. */
   close(): Promise<void>
+}
+
+/** A session that a request has. */
+export interface LiveSession {
+  readonly session: Session
+  /** The user's tokens. */
+  readonly tokenSource: UserTokens
 }
 
 /** A login that has come back. */
@@ -146,9 +151,12 @@ export function createSessions(parts: SessionParts): Sessions {
     async load(request, response) {
       for (const value of cookie.valuesOf(request)) {
         const brought = await cookie.open(value)
-        if (brought === undefined || brought.isOver || !(await tokens.isAlive(brought.session))) continue
+        if (brought === undefined || brought.isOver) continue
+        const { session } = brought
+        const tokenSource = await tokens.find(session)
+        if (tokenSource === undefined) continue
         await brought.keep(response)
-        return brought.session
+        return { session, tokenSource }
       }
       return undefined
     },
@@ -185,7 +193,6 @@ export function createSessions(parts: SessionParts): Sessions {
       return { idToken }
     },
     endAt: logout => tokens.endAt(logout),
-    tokenSource: session => tokens.sourceOf(session),
     async close() {
       await Promise.allSettled(underWay)
       await tokens.close()
