@@ -242,6 +242,16 @@ describe('the cookie is issued anew', () => {
   })
 })
 
+test('a cookie that a new key would make too large stays as it is', async () => {
+  const store = memoryStore()
+  await using before = await startApp({ store, onLogin: () => ({ sub: 'alice', about: 'x'.repeat(2_630) }) })
+  const browser = await login(before)
+  expect(pairOf(browser).length).toBeGreaterThan(4_000)
+  await using after = await startApp({ store, keys: [{ id: 'k'.repeat(100), key: randomBytes(32) }, key] })
+  const page = await meWith(after, pairOf(browser))
+  expect([page.text, setBy(page), after.errors]).toEqual([alice, [], []])
+})
+
 describe('what is no session, and no error either', () => {
   test('a cookie that was changed, cut, made up, or sealed for something else', async () => {
     await using app = await startApp()
