@@ -67,6 +67,8 @@ function headersBack(headers: Headers, { allowSetCookie, locationOf }: AnswerOpt
     .filter(cookie => allowSetCookie.includes(cookie.split('=', 1)[0]?.trim() ?? ''))
   return {
     ...headers,
+    // what the API calls data is to be no page or script of the app's
+    'x-content-type-options': 'nosniff',
     location: moved(location),
     'content-location': moved(contentLocation),
     // the domain is the API's; without one it is the app's host

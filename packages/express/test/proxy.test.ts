@@ -122,6 +122,8 @@ describe.each(versions)('%s', (_, express) => {
 
     const { headers } = await app.call('/api/')
 
+    expect(headers['x-content-type-options']).toBe('nosniff')
+
     expect(headers['set-cookie']).toEqual(['theme=dark; Path=/'])
     for (const name of ['www-authenticate', 'dpop-nonce', 'x-named', 'clear-site-data', 'refresh'])
       expect(headers, name).not.toHaveProperty(name)
