@@ -37,6 +37,9 @@ export async function sessionRequests(origin: string): Promise<Figure[]> {
 
 type Common = Omit<Setting, 'way'>
 
+/** How many each app has answered before it is measured. */
+const requestsBefore = 5_000
+
 async function rates(setting: Common): Promise<Figure[]> {
   const [ours, theirs] = [await start({ ...setting, way: 'GrantKit' }), await start({ ...setting, way: rival })]
   const cookie = await logIn(ours.origin, setting.issuer)
@@ -47,6 +50,8 @@ async function rates(setting: Common): Promise<Figure[]> {
     GrantKit: asking(ours, cookie),
     [rival]: asking(theirs, await logIn(theirs.origin, setting.issuer)),
   } satisfies Record<keyof typeof apps, Repeat>
+  // a second's warm-up is a few hundred requests on a busy machine: a server's code is compiled after some thousands
+  for (const ask of Object.values(contestants)) await ask(requestsBefore)
   const turns = { forMs: 5_000, times: 80 }
   const { elapsed, used } = await useInTurns(contestants, turns, name => apps[name].tell('used'))
   for (const app of Object.values(apps)) app.close()
