@@ -13,8 +13,6 @@ import { sessionsInStore } from './session-in-store.js'
 import type { SessionSettings } from './session-options.js'
 import type { AskedFor } from './step-up.js'
 
-export type { Session } from './session-cookie.js'
-
 /** The sessions of one app. */
 export interface Sessions {
   /**
