@@ -1,6 +1,6 @@
 /** Cookies by the `Cookie` and `Set-Cookie` headers of Node's requests and responses (RFC 6265), whatever the framework. */
 import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie'
-import { SessionError } from './session-error.js'
+import { SessionError } from './session/session-error.js'
 
 /** What is read of a request. */
 interface RequestWithCookies {

@@ -1,14 +1,14 @@
 /** What a request of the app gets: its user, and the ways in and out. */
-import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login.js'
-import type { Logouts } from './logout.js'
-import { isLookAhead } from './look-ahead.js'
+import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login/login.js'
+import { isLookAhead } from './login/look-ahead.js'
+import { checkedPage, pageOf } from './login/return-to.js'
+import { wantedOf } from './login/step-up.js'
+import type { LoginTransaction } from './login/transaction.js'
+import type { Logouts } from './logout/logout.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
-import { checkedPage, pageOf } from './return-to.js'
-import type { LiveSession } from './session.js'
-import { wantedOf } from './step-up.js'
-import type { LoginTransaction } from './transaction.js'
+import type { LiveSession } from './session/session.js'
 import { redirect } from './way-on.js'
 
 /** What is known of who asks. */

@@ -1,16 +1,16 @@
 /** The join: an app's login, its sessions, and what its requests have of them. */
 import { applicationToken } from './application-token.js'
-import { backchannelLogout } from './backchannel-logout.js'
 import { equip } from './equipment.js'
-import { finishLogin, login } from './login.js'
-import { createLogouts } from './logout.js'
-import { answerLookAhead, isLookAhead } from './look-ahead.js'
+import { finishLogin, login } from './login/login.js'
+import { answerLookAhead, isLookAhead } from './login/look-ahead.js'
+import { createTransactions } from './login/transaction.js'
+import { backchannelLogout } from './logout/backchannel-logout.js'
+import { createLogouts } from './logout/logout.js'
 import { failWith, type Middleware, type Next, refuseRequest, type WebRequest, type WebResponse } from './middleware.js'
 import { type GrantKitOptions, readOptions } from './options.js'
 import type { Route } from './paths.js'
 import { checkIsFirst } from './request.js'
-import { createSessions } from './session.js'
-import { createTransactions } from './transaction.js'
+import { createSessions } from './session/session.js'
 
 /** Answers a request of a route. */
 type Answer = (request: WebRequest, response: WebResponse) => Promise<void>

@@ -1,10 +1,10 @@
 /** Middleware before what is for users alone: who lacks something is sent to the login that brings it. */
 import { LoginRequiredError } from '@grantkit/core'
 import { checkNumber, optionError } from '@grantkit/core/kit'
-import { loginWayOf } from './login-way.js'
+import { loginWayOf } from './login/login-way.js'
+import { wantedOf } from './login/step-up.js'
 import { failWith, type Middleware, type Next, refuseRequest, type WebResponse } from './middleware.js'
 import { type Equipment, equipmentOf, type LastLogin, type User } from './request.js'
-import { wantedOf } from './step-up.js'
 
 /** What a login has to be like. */
 export interface RequireLoginOptions {

@@ -22,11 +22,11 @@ import {
   refusePromise,
   type Seal,
 } from '@grantkit/core/kit'
-import { type LogoutRules, type LogoutSettings, readLogoutRules } from './logout-options.js'
+import { type LogoutRules, type LogoutSettings, readLogoutRules } from './logout/logout-options.js'
 import type { WebRequest } from './middleware.js'
 import { createSite, type PathOptions, routes, type Site } from './paths.js'
 import type { UserClaims } from './request.js'
-import { readSessionOptions, type SessionOptions, type SessionSettings } from './session-options.js'
+import { readSessionOptions, type SessionOptions, type SessionSettings } from './session/session-options.js'
 
 /** What each login asks for: as `createAuthorizationRequest()` takes it; the redirect URI is known already. */
 export type AuthorizationOptions = Omit<AuthorizationRequestOptions, 'redirectUri'>

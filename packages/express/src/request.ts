@@ -1,8 +1,8 @@
 /** What a request of an app with `grantkit()` has: its user, and the ways in and out. */
 import type { AuthorizationRequestOptions, IdTokenClaims, RenewingTokenSource, TokenSource } from '@grantkit/core'
 import { optionError } from '@grantkit/core/kit'
+import type { AskedFor } from './login/step-up.js'
 import type { Site } from './paths.js'
-import type { AskedFor } from './step-up.js'
 
 declare global {
   namespace Express {

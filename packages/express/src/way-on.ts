@@ -1,6 +1,6 @@
 /** Where a browser goes next: by a redirect, or by a page where a redirect would be held against a form. */
 import { createHash } from 'node:crypto'
-import { escapeHtml } from './error-page.js'
+import { escapeHtml } from './errors/error-page.js'
 import type { WebResponse } from './middleware.js'
 
 /** Sends a browser on: with GET, whatever it has asked by. */

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createClient, defineProvider, memoryStore, TokenSet } from '@grantkit/core'
 import { expect, test } from 'vitest'
-import { sessionsInStore } from '../src/session-in-store.js'
+import { sessionsInStore } from '../src/session/session-in-store.js'
 
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')

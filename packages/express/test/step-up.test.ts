@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type AuthorizationServerMetadata, type Client, createClient, defineProvider } from '@grantkit/core'
 import { createSeal } from '@grantkit/core/kit'
 import { describe, expect, test } from 'vitest'
-import { askFor, openWanted, sealWanted, wantedOf, wasJustAskedFor } from '../src/step-up.js'
+import { askFor, openWanted, sealWanted, wantedOf, wasJustAskedFor } from '../src/login/step-up.js'
 
 const strong = 'urn:bank:strong'
 

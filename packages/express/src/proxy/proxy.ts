@@ -10,15 +10,15 @@ import {
   optionError,
   readAttachment,
 } from '@grantkit/core/kit'
-import { comesFromElsewhere } from './cross-site.js'
-import { failWith, type Middleware, type Next, refuseRequest } from './middleware.js'
+import { comesFromElsewhere } from '../cross-site.js'
+import { failWith, type Middleware, type Next, refuseRequest } from '../middleware.js'
+import { equipmentOf } from '../request.js'
 import type { ProxiedRequest, ProxiedResponse } from './proxied-request.js'
 import { writeBody, writeHead } from './proxy-answer.js'
 import { bodyOnward, letBy } from './proxy-body.js'
 import { ProxyError, upstreamError } from './proxy-error.js'
 import { type AgentOf, exchange, type Route } from './proxy-exchange.js'
 import { locationOf, type ProxyTarget, pathAtTarget, readTarget } from './proxy-target.js'
-import { equipmentOf } from './request.js'
 
 /** Whose token a call gets: the user's, the application's, that of a source, or of one chosen for each request. */
 export type ProxyToken =

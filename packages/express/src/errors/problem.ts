@@ -1,6 +1,6 @@
 /** What went wrong, as it is told to callers and to people: a status and a few words for each kind. */
 import type { AuthorizationRefusedError, GrantKitError, LoginRequiredError, ValidationError } from '@grantkit/core'
-import type { ProxyError, ProxyErrorCode } from './proxy-error.js'
+import type { ProxyError, ProxyErrorCode } from '../proxy/proxy-error.js'
 
 /** What can be told apart by whoever is told. */
 export type ProblemKind =

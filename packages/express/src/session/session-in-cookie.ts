@@ -1,7 +1,7 @@
 /** Sessions without a store: their cookie holds the access token. What is in a browser has no refresh token in it. */
 import { type Client, LoginRequiredError, requestTokenSet, revokeToken, TokenSet } from '@grantkit/core'
 import { headersForOf } from '@grantkit/core/kit'
-import type { UserTokens } from './request.js'
+import type { UserTokens } from '../request.js'
 import type { Session } from './session-cookie.js'
 import { recordNameOf } from './session-record.js'
 import type { SessionTokens } from './session-tokens.js'

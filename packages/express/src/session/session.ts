@@ -2,16 +2,16 @@
 import { randomBytes } from 'node:crypto'
 import { type Client, type Grant, type Logout, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
 import { optionError, type Seal } from '@grantkit/core/kit'
-import type { LogoutSettings } from './logout-options.js'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { GrantKitOptions, LoginRequest } from './options.js'
-import type { Site } from './paths.js'
-import type { UserClaims, UserTokens } from './request.js'
+import type { AskedFor } from '../login/step-up.js'
+import type { LogoutSettings } from '../logout/logout-options.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { GrantKitOptions, LoginRequest } from '../options.js'
+import type { Site } from '../paths.js'
+import type { UserClaims, UserTokens } from '../request.js'
 import { createSessionCookie, type Session } from './session-cookie.js'
 import { sessionsInCookie } from './session-in-cookie.js'
 import { sessionsInStore } from './session-in-store.js'
 import type { SessionSettings } from './session-options.js'
-import type { AskedFor } from './step-up.js'
 
 /** The sessions of one app. */
 export interface Sessions {

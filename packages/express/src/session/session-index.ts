@@ -2,7 +2,7 @@
 import { hash, randomUUID } from 'node:crypto'
 import { type Client, type Logout, TokenStoreError } from '@grantkit/core'
 import type { BoundedStore } from '@grantkit/core/kit'
-import type { UserClaims } from './request.js'
+import type { UserClaims } from '../request.js'
 import { readRecord } from './session-record.js'
 
 /** A session in the index. */

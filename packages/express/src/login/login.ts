@@ -1,16 +1,16 @@
 /** A login from its first request to the page one wanted: out to the server, and back with a code. */
 import { createAuthorizationRequest, readAuthorizationResponse, ValidationError } from '@grantkit/core'
 import { optionError } from '@grantkit/core/kit'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { LoginRequest, Settings } from '../options.js'
+import type { Sessions } from '../session/session.js'
+import { redirect, showWayOn } from '../way-on.js'
 import { showFragmentPage } from './fragment-page.js'
 import { checkIsNavigation } from './look-ahead.js'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { LoginRequest, Settings } from './options.js'
 import { queryOf, type Received, receivedAnswer } from './received-answer.js'
 import { pageOf } from './return-to.js'
-import type { Sessions } from './session.js'
 import { askFor, openWanted, sealWanted, type Wanted } from './step-up.js'
 import type { LoginTransaction, Transactions } from './transaction.js'
-import { redirect, showWayOn } from './way-on.js'
 
 /** What a login needs. */
 export interface LoginParts {

@@ -6,17 +6,17 @@ import {
   ValidationError,
 } from '@grantkit/core'
 import { checkOptions } from '@grantkit/core/kit'
-import { cookiesOf, setCookie } from './cookie.js'
-import { comesFromElsewhere } from './cross-site.js'
-import { mayBeNavigation } from './look-ahead.js'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { Settings } from './options.js'
-import { queryOf } from './received-answer.js'
-import type { LogoutOptions } from './request.js'
-import { wantsPage } from './request-kind.js'
-import { checkedPage, pageOf } from './return-to.js'
-import type { Sessions } from './session.js'
-import { redirect, showWayOn } from './way-on.js'
+import { cookiesOf, setCookie } from '../cookie.js'
+import { comesFromElsewhere } from '../cross-site.js'
+import { mayBeNavigation } from '../login/look-ahead.js'
+import { queryOf } from '../login/received-answer.js'
+import { checkedPage, pageOf } from '../login/return-to.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { Settings } from '../options.js'
+import type { LogoutOptions } from '../request.js'
+import { wantsPage } from '../request-kind.js'
+import type { Sessions } from '../session/session.js'
+import { redirect, showWayOn } from '../way-on.js'
 
 /** The ways out of an app. */
 export interface Logouts {

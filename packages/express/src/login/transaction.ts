@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
-import { checkCookie, cookiesOf, setCookie } from './cookie.js'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { Settings } from './options.js'
-import { shortHash } from './paths.js'
+import { checkCookie, cookiesOf, setCookie } from '../cookie.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { Settings } from '../options.js'
+import { shortHash } from '../paths.js'
 import type { AskedFor } from './step-up.js'
 
 /** What is kept until the answer comes. */

@@ -1,7 +1,7 @@
 /** How long sessions last and where they are kept: the options, checked once. */
 import { checkMembers, checkNumber, checkText, optionError } from '@grantkit/core/kit'
-import type { CookieAttributes } from './cookie.js'
-import type { Site } from './paths.js'
+import type { CookieAttributes } from '../cookie.js'
+import type { Site } from '../paths.js'
 
 /** How long sessions last, and where they are kept. */
 export interface SessionOptions {

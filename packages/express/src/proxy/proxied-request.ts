@@ -1,5 +1,5 @@
 /** What the proxy uses of a request and a response, by shape, so that the types of Express 4 and of Express 5 both fit. */
-import type { WebRequest, WebResponse } from './middleware.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
 
 /** A request that is handed on. */
 export interface ProxiedRequest extends WebRequest {

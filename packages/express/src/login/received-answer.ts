@@ -1,8 +1,8 @@
 /** What a browser brings to the redirect URI: in the query, in a form, or in a fragment that our page has posted. */
 import { type AuthorizationAnswer, ValidationError } from '@grantkit/core'
 import { isAnswerParameter } from '@grantkit/core/kit'
+import type { WebRequest } from '../middleware.js'
 import { fragmentField } from './fragment-page.js'
-import type { WebRequest } from './middleware.js'
 
 /** An answer as core reads it, and how it came. */
 export interface Received {

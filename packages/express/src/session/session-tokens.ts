@@ -1,6 +1,6 @@
 /** What a session has beside its cookie, wherever that is: the word that it lives, and the user's tokens. */
 import type { Grant, Logout, TokenSet } from '@grantkit/core'
-import type { UserTokens } from './request.js'
+import type { UserTokens } from '../request.js'
 import type { Session, TokenInCookie } from './session-cookie.js'
 
 /** What was redeemed. */

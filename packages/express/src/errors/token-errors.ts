@@ -2,12 +2,12 @@
 import type { ServerResponse } from 'node:http'
 import { type GrantKitError, isGrantKitError } from '@grantkit/core'
 import { checkFunction, checkOptions } from '@grantkit/core/kit'
+import { type LoginWay, loginWayOf } from '../login/login-way.js'
+import { type ErrorMiddleware, failWith, refuseRequest, type WebResponse } from '../middleware.js'
+import { equipmentOf } from '../request.js'
+import { wantsPage } from '../request-kind.js'
 import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
-import { type LoginWay, loginWayOf } from './login-way.js'
-import { type ErrorMiddleware, failWith, refuseRequest, type WebResponse } from './middleware.js'
 import { isLoginRequired, isProxyError, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
-import { equipmentOf } from './request.js'
-import { wantsPage } from './request-kind.js'
 
 /** What {@link tokenErrors} takes. */
 export interface TokenErrorsOptions {

@@ -1,6 +1,6 @@
 /** The page at the redirect URI that brings a fragment to the server, which no browser sends (OAuth 2.0 Multiple Response Types §2.1). */
 import { createHash } from 'node:crypto'
-import type { WebResponse } from './middleware.js'
+import type { WebResponse } from '../middleware.js'
 
 /** The form field that holds the fragment. */
 export const fragmentField = 'fragment'

@@ -1,7 +1,7 @@
 /** How the user of a request comes to the login that an error asks for. */
 import type { LoginRequiredError } from '@grantkit/core'
-import { equipmentOf, type RequestGrantKit } from './request.js'
-import { mayGoElsewhere } from './request-kind.js'
+import { equipmentOf, type RequestGrantKit } from '../request.js'
+import { mayGoElsewhere } from '../request-kind.js'
 import { type Wanted, wasJustAskedFor } from './step-up.js'
 
 /** A way to the login. */

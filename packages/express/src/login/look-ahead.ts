@@ -1,6 +1,6 @@
 /** Requests that no user has made: what they ask for may neither begin a login nor use up an answer. */
 import { ValidationError } from '@grantkit/core'
-import type { WebRequest, WebResponse } from './middleware.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
 
 /** Link scanners of mail programs ask by HEAD; browsers ask ahead for what might be clicked on, and say so. */
 export function isLookAhead({ method, headers }: WebRequest): boolean {

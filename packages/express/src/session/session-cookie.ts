@@ -2,13 +2,13 @@
 import type { Clock, JsonValue } from '@grantkit/core'
 import type { Seal } from '@grantkit/core/kit'
 import onHeaders from 'on-headers'
-import { checkCookie, everyCookieOf, fits, setCookie } from './cookie.js'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { Site } from './paths.js'
-import type { UserClaims } from './request.js'
+import { checkCookie, everyCookieOf, fits, setCookie } from '../cookie.js'
+import type { AskedFor } from '../login/step-up.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { Site } from '../paths.js'
+import type { UserClaims } from '../request.js'
 import { SessionError } from './session-error.js'
 import type { SessionSettings } from './session-options.js'
-import type { AskedFor } from './step-up.js'
 
 /** Who is logged in. */
 export interface Session {

@@ -2,10 +2,10 @@
 import { hash, randomUUID } from 'node:crypto'
 import { type GrantKitError, isGrantKitError, readLogoutToken } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
-import type { WebRequest, WebResponse } from './middleware.js'
-import type { Settings } from './options.js'
-import { formOf } from './received-answer.js'
-import type { Sessions } from './session.js'
+import { formOf } from '../login/received-answer.js'
+import type { WebRequest, WebResponse } from '../middleware.js'
+import type { Settings } from '../options.js'
+import type { Sessions } from '../session/session.js'
 
 /**
  * Answers the server's `POST`: 200 once the sessions have ended, 400 with an OAuth error for what is no logout, and 503 where
