@@ -35,13 +35,14 @@ function detailOf({ method, path, headers }: Request): string {
   return `${method} ${path}${withCookie ? ', session cookie' : ''}`
 }
 
-function answerOf({ path }: Request, response: Response): NewStep | undefined {
+function answerOf({ method, path }: Request, response: Response): NewStep | undefined {
   const status = response.statusCode
   const location = response.get('Location')
   const answered = { from: 'app', to: 'browser', outcome: String(status) } as const
   if (location !== undefined && path === '/bank/login')
     return { ...answered, title: 'Redirect to the bank', detail: queryNamesOf(location), tone: 'plain' }
-  if (location !== undefined && path === '/bank/callback')
+  // a page sends the browser on there: what was posted may not be answered by a redirect
+  if (status < 400 && method === 'POST' && path === '/bank/callback')
     return { ...answered, title: 'A session begins', detail: 'sealed cookie; it holds no token', tone: 'good' }
   if (status < 400 && path !== '/bank/logout') return undefined
   if (status < 400) return { ...answered, title: 'The session is over', detail: 'its cookie is cleared', tone: 'good' }
