@@ -22,7 +22,6 @@ export const discoveryMisbehaviours = {
   'authorization_endpoint with a query': member(body => ({
     authorization_endpoint: `${body.authorization_endpoint}?client_id=mallory&redirect_uri=${stranger}&tenant=7`,
   })),
-  'token_endpoint elsewhere': member({ token_endpoint: `${stranger}/token` }),
   /** Only `none` and HS256 for ID tokens. */
   'only weak algorithms': member({ id_token_signing_alg_values_supported: ['none', 'HS256'] }),
 } satisfies Changes<'discovery'>

@@ -113,7 +113,6 @@ export type Misbehaviour =
       | 'http endpoints'
       | 'javascript authorization_endpoint'
       | 'authorization_endpoint with a query'
-      | 'token_endpoint elsewhere'
       | 'only weak algorithms'}`
   | `jwks: ${
       | 'missing keys'
@@ -133,7 +132,6 @@ export type Misbehaviour =
       | 'empty request_uri'
       | 'request_uri as number'
       | 'request_uri elsewhere'
-      | 'expired request_uri'
       | 'missing expires_in'
       | 'expires_in as text'
       | 'status 200'}`

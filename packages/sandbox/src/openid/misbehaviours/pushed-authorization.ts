@@ -10,8 +10,6 @@ export const pushedAuthorizationMisbehaviours = {
   'empty request_uri': member({ request_uri: '' }),
   'request_uri as number': member({ request_uri: 7 }),
   'request_uri elsewhere': member({ request_uri: `${stranger}/request?client_id=mallory#x` }),
-  /** Dead at once. */
-  'expired request_uri': ({ body }, { pushedRequests }) => pushedRequests.delete(String(body.request_uri)),
   'missing expires_in': member({ expires_in: undefined }),
   'expires_in as text': member({ expires_in: 'soon' }),
   /** 200 where 201 is due. */
