@@ -70,6 +70,7 @@ describe('a person in Chromium', () => {
     expect(await who(ann.page)).toBe('ann')
     await ann.page.goto(`${app.origin}/accounts`)
     await ann.page.getByRole('button', { name: 'Log out' }).click()
+    await ann.page.waitForURL(`${app.origin}/`)
     expect(await who(ann.page)).toBe('nobody')
     expect(ann.problems).toEqual([])
   })

@@ -81,8 +81,11 @@ async function logIn(page: Page, url: string): Promise<void> {
   await page.waitForURL(url)
 }
 
+/** A form goes on by a page: this is over when that has been left. */
 async function logOut(page: Page): Promise<void> {
+  const goneOn = page.waitForURL(({ pathname }) => pathname !== '/accounts' && pathname !== '/logout')
   await page.getByRole('button', { name: 'Log out' }).click()
+  await goneOn
 }
 
 function who(page: Page): Promise<string | null> {
