@@ -1,39 +1,13 @@
 /** Chromium for the tests of pages, and what they ask of it. */
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 import { expect } from 'vitest'
+import { chromiumFlags, chromiumProgram } from '../../../packages/testing/src/servers/chromium.js'
 
 /** Where it is; `undefined` where it is not. */
-export const executablePath = findChromium()
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
-function findChromium(): string | undefined {
-  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]
-  return folders.map(folder => join(folder, 'chromium')).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
+export const executablePath = chromiumProgram()
 
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: executablePath as string, args: [...flags] })
+  return chromium.launch({ executablePath: executablePath as string, args: [...chromiumFlags] })
 }
 
 export async function expectCount(locator: Locator, count: number): Promise<void> {
