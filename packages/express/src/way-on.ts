@@ -1,7 +1,7 @@
 /** Where a browser goes next: by a redirect, or by a page where a redirect would be held against a form. */
-import { createHash } from 'node:crypto'
 import { escapeHtml } from './errors/error-page.js'
 import type { WebResponse } from './middleware.js'
+import { policyOf, setPageHeaders } from './own-page.js'
 
 /** Sends a browser on: with GET, whatever it has asked by. */
 export function redirect(response: WebResponse, url: string): void {
@@ -13,13 +13,7 @@ export function redirect(response: WebResponse, url: string): void {
 
 const style = 'body{color-scheme:light dark}'
 
-const policy = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const policy = policyOf({ style })
 
 /**
  * Sends a browser on that has posted a form of this app: by a page. Chromium holds the policy of the form's own page
@@ -30,11 +24,7 @@ const policy = [
  */
 export function showWayOn(response: WebResponse, url: string): void {
   response.statusCode = 200
-  response.setHeader('Content-Type', 'text/html; charset=utf-8')
-  response.setHeader('Content-Security-Policy', policy)
-  response.setHeader('Cache-Control', 'no-store')
-  response.setHeader('Referrer-Policy', 'no-referrer')
-  response.setHeader('X-Content-Type-Options', 'nosniff')
+  setPageHeaders(response, policy)
   const address = escapeHtml(url)
   response.end(`<!DOCTYPE html>
 <html lang="en">

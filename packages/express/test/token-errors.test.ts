@@ -85,7 +85,7 @@ describe.each(versions)('%s', (_, express) => {
 
     expect(headers).toMatchObject({
       'content-security-policy': expect.stringMatching(
-        /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+        /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; form-action 'none'; base-uri 'none'; frame-ancestors 'none'$/,
       ),
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',

@@ -1,6 +1,6 @@
 /** The page that tells a person what went wrong. */
-import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { policyOf, setPageHeaders } from '../own-page.js'
 import type { ProblemKind } from './problem.js'
 
 /** What a page has to tell. Nothing of it is secret, and all of it can stand in HTML as it is. */
@@ -29,19 +29,11 @@ export type ProblemPage = (problem: Problem, request: object, response: object) 
 
 const style = `body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}`
 
-const policy = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const policy = policyOf({ style })
 
 /** A small page that runs nothing, loads nothing and stands in no frame. */
 export function plainPage(problem: Problem, response: ServerResponse): string {
-  response.setHeader('Content-Security-Policy', policy)
-  response.setHeader('Referrer-Policy', 'no-referrer')
-  response.setHeader('X-Content-Type-Options', 'nosniff')
+  setPageHeaders(response, policy)
   const { title, text, loginUrl, descriptionHtml } = problem
   return `<!DOCTYPE html>
 <html lang="en">

@@ -1,6 +1,6 @@
 /** The page at the redirect URI that brings a fragment to the server, which no browser sends (OAuth 2.0 Multiple Response Types §2.1). */
-import { createHash } from 'node:crypto'
 import type { WebResponse } from '../middleware.js'
+import { policyOf, setPageHeaders } from '../own-page.js'
 
 /** The form field that holds the fragment. */
 export const fragmentField = 'fragment'
@@ -21,21 +21,11 @@ const page = `<!DOCTYPE html>
 <script>${script}</script>
 `
 
-const policy = [
-  "default-src 'none'",
-  `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const policy = policyOf({ script, posts: true })
 
 /** Answers with the page: it runs this one script, and can send nothing anywhere but here. */
 export function showFragmentPage(response: WebResponse): void {
   response.statusCode = 200
-  response.setHeader('Content-Type', 'text/html; charset=utf-8')
-  response.setHeader('Content-Security-Policy', policy)
-  response.setHeader('Cache-Control', 'no-store')
-  response.setHeader('Referrer-Policy', 'no-referrer')
-  response.setHeader('X-Content-Type-Options', 'nosniff')
+  setPageHeaders(response, policy)
   response.end(page)
 }
