@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { watchedForks } from './scripts/watched-forks.mjs'
 
 /** In-process tests run on `src`, through the private condition; what starts a process runs on `dist`. */
 const conditions = ['@grantkit/source', 'module', 'node']
@@ -13,12 +14,13 @@ const heavy = [
 
 /** No test is slow because of these: they end one that hangs, and leave room on a machine that is busy otherwise. */
 const limits = {
+  pool: watchedForks(300_000),
   testTimeout: 120_000,
   hookTimeout: 120_000,
   teardownTimeout: 60_000,
   expect: { poll: { timeout: 60_000 } },
 }
-const patientLimits = { ...limits, testTimeout: 300_000, hookTimeout: 300_000 }
+const patientLimits = { ...limits, pool: watchedForks(600_000), testTimeout: 300_000, hookTimeout: 300_000 }
 
 export default defineConfig({
   resolve: { conditions },
