@@ -1,18 +1,10 @@
 /** Cookies by the `Cookie` and `Set-Cookie` headers of Node's requests and responses (RFC 6265), whatever the framework. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseCookie, type SetCookie, stringifySetCookie } from 'cookie'
 import { SessionError } from './session/session-error.js'
 
 /** What is read of a request. */
-interface RequestWithCookies {
-  readonly headers: { readonly cookie?: string | undefined }
-}
-
-/** What is used of a response. */
-interface ResponseWithCookies {
-  readonly headersSent: boolean
-  getHeader(name: string): number | string | readonly string[] | undefined
-  setHeader(name: string, value: readonly string[]): unknown
-}
+type WithCookies = Pick<IncomingMessage, 'headers'>
 
 /** How long a browser keeps a cookie, and where it sends it. */
 export type CookieAttributes = Omit<SetCookie, 'name' | 'value'>
@@ -20,7 +12,7 @@ export type CookieAttributes = Omit<SetCookie, 'name' | 'value'>
 const parsed = new WeakMap<object, ReadonlyMap<string, string>>()
 
 /** The cookies of a request by name; of several of one name the first, which is that of the longest path. Read once. */
-export function cookiesOf(request: object): ReadonlyMap<string, string> {
+export function cookiesOf(request: WithCookies): ReadonlyMap<string, string> {
   let cookies = parsed.get(request)
   if (cookies === undefined) {
     cookies = new Map(Object.entries(parseCookie(headerOf(request))) as [string, string][])
@@ -30,7 +22,7 @@ export function cookiesOf(request: object): ReadonlyMap<string, string> {
 }
 
 /** All cookies of one name, in the order of the request: another app of the same domain may have set one as well. */
-export function everyCookieOf(request: object, name: string): readonly string[] {
+export function everyCookieOf(request: WithCookies, name: string): readonly string[] {
   const pairs = headerOf(request).split(';')
   return pairs
     .filter(pair => pair.includes(name))
@@ -39,8 +31,8 @@ export function everyCookieOf(request: object, name: string): readonly string[] 
 }
 
 /** Node joins several headers to one. */
-function headerOf(request: object): string {
-  return (request as RequestWithCookies).headers.cookie ?? ''
+function headerOf({ headers }: WithCookies): string {
+  return headers.cookie ?? ''
 }
 
 /** The most that every browser takes of one cookie, name and value (RFC 6265 §6.1; draft-ietf-httpbis-rfc6265bis §5.6). */
@@ -51,13 +43,21 @@ const mostBytes = 4_096
  *
  * @throws SessionError `headers_sent` where it is too late for it, `cookie_too_large` where browsers would drop it
  */
-export function setCookie(response: object, name: string, value: string, attributes: CookieAttributes): void {
+export function setCookie(response: ServerResponse, name: string, value: string, attributes: CookieAttributes): void {
   checkCookie(response, name, value)
-  const { getHeader } = response as ResponseWithCookies
-  const set = [getHeader.call(response, 'Set-Cookie') ?? []].flat().map(String)
+  const set = [response.getHeader('Set-Cookie') ?? []].flat().map(String)
   const others = set.filter(cookie => !cookie.startsWith(`${name}=`))
-  const header = stringifySetCookie({ ...attributes, name, value })
-  ;(response as ResponseWithCookies).setHeader('Set-Cookie', [...others, header])
+  response.setHeader('Set-Cookie', [...others, stringifySetCookie({ ...attributes, name, value })])
+}
+
+/**
+ * Has the browser let go of a cookie.
+ *
+ * @param attributes those that it was set with
+ * @throws SessionError `headers_sent`
+ */
+export function clearCookie(response: ServerResponse, name: string, attributes: CookieAttributes): void {
+  setCookie(response, name, '', { ...attributes, maxAge: 0, expires: new Date(0) })
 }
 
 /** Whether browsers keep a cookie of this size. */
@@ -71,8 +71,8 @@ export function fits(name: string, value: string): boolean {
  * @param remedy what to do where it is too large, by who knows what is in it
  * @throws as {@link setCookie}
  */
-export function checkCookie(response: object, name: string, value: string, remedy = 'keep less in it'): void {
-  if ((response as ResponseWithCookies).headersSent)
+export function checkCookie(response: ServerResponse, name: string, value: string, remedy = 'keep less in it'): void {
+  if (response.headersSent)
     throw new SessionError('headers_sent', 'the answer has begun: log in and out before the first byte of it')
   if (fits(name, value)) return
   const bytes = name.length + value.length

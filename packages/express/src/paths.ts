@@ -1,5 +1,5 @@
 /** Where the app is for a browser: from the redirect URI, never from `Host` or `X-Forwarded-*`, which anybody may send. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Client } from '@grantkit/core'
 import { checkSecureUrl, checkText, isLoopback, optionError, parseUrl } from '@grantkit/core/kit'
 import type { WebRequest } from './middleware.js'
@@ -23,6 +23,8 @@ export interface Site {
   readonly origin: string
   /** Whether that is https: cookies are `Secure` then. */
   readonly isSecure: boolean
+  /** In front of each cookie's name: what keeps it to this host alone, which takes https (draft-ietf-httpbis-rfc6265bis §4.1.3). */
+  readonly cookiePrefix: '__Host-' | ''
   /** As it is registered. */
   readonly redirectUri: string
   /** What tells this app's cookies and records from those of another: of server, client and redirect URI. */
@@ -58,6 +60,7 @@ export function createSite(client: Client, redirectUri: string, paths: PathOptio
   return {
     origin: url.origin,
     isSecure: url.protocol === 'https:',
+    cookiePrefix: url.protocol === 'https:' ? '__Host-' : '',
     redirectUri,
     id: shortHash(JSON.stringify([client.provider.metadata.issuer, client.id, redirectUri])),
     basePath,
@@ -75,7 +78,7 @@ export function createSite(client: Client, redirectUri: string, paths: PathOptio
 
 /** 96 bits, enough to tell apart what nobody chooses freely, in characters a cookie's name and a store's key may have. */
 export function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest().subarray(0, 12).toString('base64url')
+  return hash('sha256', text, 'base64url').slice(0, 16)
 }
 
 function checkedRedirectUri(redirectUri: unknown): URL {

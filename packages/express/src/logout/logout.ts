@@ -6,7 +6,7 @@ import {
   ValidationError,
 } from '@grantkit/core'
 import { checkOptions } from '@grantkit/core/kit'
-import { cookiesOf, setCookie } from '../cookie.js'
+import { clearCookie, cookiesOf, setCookie } from '../cookie.js'
 import { comesFromElsewhere } from '../cross-site.js'
 import { mayBeNavigation } from '../login/look-ahead.js'
 import { queryOf } from '../login/received-answer.js'
@@ -55,7 +55,7 @@ const mostOfAddress = 4_000
 export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
   const { client, site, seal, logout: rules } = settings
   const { postLogoutRedirectUri, parameters } = rules
-  const name = `${site.isSecure ? '__Host-' : ''}grantkit-logout-${site.id}`
+  const name = `${site.cookiePrefix}grantkit-logout-${site.id}`
   const header = { use: 'logout', cookie: name }
   // as the session's, so that it goes where that does
   const { attributes } = settings.session
@@ -112,7 +112,7 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
       const pending = query.has('state') ? await pendingOf(request) : undefined
       if (pending === undefined) return false
       checkEndSessionResponse(pending, query)
-      setCookie(response, name, '', { ...attributes, maxAge: 0, expires: new Date(0) })
+      clearCookie(response, name, attributes)
       redirect(response, pending.page)
       return true
     },

@@ -2,7 +2,7 @@
 import type { Clock, JsonValue } from '@grantkit/core'
 import type { Seal } from '@grantkit/core/kit'
 import onHeaders from 'on-headers'
-import { checkCookie, everyCookieOf, fits, setCookie } from '../cookie.js'
+import { checkCookie, clearCookie, everyCookieOf, fits, setCookie } from '../cookie.js'
 import type { AskedFor } from '../login/step-up.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { Site } from '../paths.js'
@@ -143,7 +143,7 @@ export function createSessionCookie({
     },
     clear(response) {
       decided.add(response)
-      setCookie(response, name, '', { ...settings.attributes, maxAge: 0, expires: new Date(0) })
+      clearCookie(response, name, settings.attributes)
     },
   }
 }

@@ -41,7 +41,7 @@ const names = ['idleMs', 'absoluteMs', 'cookieName', 'sameSite', 'tokensIn'] as 
 
 /** @throws TypeError naming the option */
 export function readSessionOptions(
-  { id, isSecure }: Pick<Site, 'id' | 'isSecure'>,
+  { id, isSecure, cookiePrefix }: Pick<Site, 'id' | 'isSecure' | 'cookiePrefix'>,
   options: SessionOptions = {},
 ): SessionSettings {
   checkMembers('session', options, names)
@@ -61,7 +61,7 @@ export function readSessionOptions(
     idleMs,
     absoluteMs,
     tokensIn,
-    cookieName: isSecure ? `__Host-${cookieName}` : cookieName,
+    cookieName: cookiePrefix + cookieName,
     attributes: { path: '/', httpOnly: true, secure, sameSite },
   }
 }
