@@ -1,11 +1,11 @@
 /** A login under way: kept by the browser that began it, in a sealed cookie of its own, and taken once (RFC 9700 §4.7). */
-import { randomUUID } from 'node:crypto'
 import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
-import { checkCookie, cookiesOf, setCookie } from '../cookie.js'
+import { checkCookie, clearCookie, cookiesOf, fits, setCookie } from '../cookie.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { Settings } from '../options.js'
 import { shortHash } from '../paths.js'
+import { msUntil, recordKey, useOnce } from '../records.js'
 import type { AskedFor } from './step-up.js'
 
 /** What is kept until the answer comes. */
@@ -36,8 +36,6 @@ export interface Transactions {
 
 /** Tabs in which somebody logs in at once. */
 const most = 5
-/** Of one: browsers drop what is larger (RFC 6265 §6.1). */
-const mostOfOne = 4_096
 const remedy = 'ask for less at once: by authorization of grantkit(), or by what a step-up asks for beside it'
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
@@ -54,17 +52,14 @@ function withScope(transaction: LoginTransaction, scope: readonly string[]): Log
 
 export function createTransactions({ client, site, seal, store, session }: Settings): Transactions {
   const marks = boundedStoreOf(store)
-  const prefix = `${site.isSecure ? '__Host-' : ''}grantkit-login-${site.id}-`
+  const prefix = `${site.cookiePrefix}grantkit-login-${site.id}-`
   const nameOf = (state: string) => prefix + shortHash(state)
   const headerOf = (name: string) => ({ use: 'login', cookie: name })
-  const attributes = { path: '/', httpOnly: true, secure: site.isSecure, sameSite: 'lax' } as const
-  // a form that another site posts brings no other cookies (OAuth 2.0 Form Post Response Mode §4), and neither does its frame
-  const attributesOf = (isPosted: boolean) =>
-    isPosted || session.attributes.sameSite === 'none'
-      ? ({ ...attributes, secure: true, sameSite: 'none' } as const)
-      : attributes
-  const clear = (response: WebResponse, name: string) =>
-    setCookie(response, name, '', { ...attributesOf(false), maxAge: 0 })
+  // as the session's, so that it goes where that does
+  const { attributes } = session
+  // a form that another site posts brings no other cookies (OAuth 2.0 Form Post Response Mode §4)
+  const ofPosted = { ...attributes, secure: true, sameSite: 'none' } as const
+  const clear = (response: WebResponse, name: string) => clearCookie(response, name, attributes)
 
   async function open(request: WebRequest, name: string): Promise<LoginTransaction | undefined> {
     const sealed = cookiesOf(request).get(name)
@@ -76,7 +71,7 @@ export function createTransactions({ client, site, seal, store, session }: Setti
   async function sealedToFit(transaction: LoginTransaction, name: string): Promise<string> {
     const kept = withScope(transaction, [])
     const sealed = await seal.seal(JSON.parse(JSON.stringify(kept)), headerOf(name))
-    if (name.length + sealed.length <= mostOfOne || transaction.returnTo === site.home) return sealed
+    if (fits(name, sealed) || transaction.returnTo === site.home) return sealed
     return sealedToFit({ ...transaction, returnTo: site.home }, name)
   }
 
@@ -102,10 +97,9 @@ export function createTransactions({ client, site, seal, store, session }: Setti
 
   /** Written before anything is asked of the server, and only for what this app has sealed: nobody fills a store with it. */
   async function markUsed({ state, expiresAt }: AuthorizationTransaction): Promise<void> {
-    const keepForMs = Math.max(1, Math.ceil(expiresAt - client.clock.now()))
-    const record = { version: randomUUID(), value: 'used', keepForMs }
-    const isFirst = await marks.compareAndSet(`login-${shortHash(`${site.id} ${state}`)}`, undefined, record)
-    if (!isFirst) throw new ValidationError('used_answer', 'the answer was taken before; it is good for one use')
+    const keepForMs = msUntil(expiresAt, client.clock.now())
+    if ((await useOnce(marks, recordKey('login', site.id, state), keepForMs)) === undefined)
+      throw new ValidationError('used_answer', 'the answer was taken before; it is good for one use')
   }
 
   return {
@@ -116,7 +110,7 @@ export function createTransactions({ client, site, seal, store, session }: Setti
       checkCookie(response, name, sealed, remedy)
       await makeRoom(request, response, name.length + sealed.length)
       const maxAge = Math.ceil((expiresAt - client.clock.now()) / 1000)
-      setCookie(response, name, sealed, { ...attributesOf(responseMode.startsWith('form_post')), maxAge })
+      setCookie(response, name, sealed, { ...(responseMode.startsWith('form_post') ? ofPosted : attributes), maxAge })
     },
     async take(request, response, state) {
       const name = nameOf(state)

@@ -1,10 +1,10 @@
 /** The server tells that a user has logged out elsewhere (OpenID Connect Back-Channel Logout 1.0): their sessions here end. */
-import { hash, randomUUID } from 'node:crypto'
 import { type GrantKitError, isGrantKitError, readLogoutToken } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
 import { formOf } from '../login/received-answer.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { Settings } from '../options.js'
+import { msUntil, recordKey, type Use, useOnce } from '../records.js'
 import type { Sessions } from '../session/session.js'
 
 /**
@@ -36,18 +36,16 @@ async function tokenIn(request: WebRequest): Promise<string | undefined> {
 /** A token is good for one use, in all processes; but one whose sessions could not be ended may come again. */
 async function endSessions({ client, store: given }: Settings, sessions: Sessions, token: string | undefined) {
   const store = boundedStoreOf(given)
-  const version = randomUUID()
-  let used: string | undefined
+  let use: Use | undefined
   const takeOnce = async (id: string, expiresAt: number) => {
-    used = hash('sha256', JSON.stringify(['logout token', id]), 'base64url')
-    const keepForMs = Math.ceil(Math.max(1, expiresAt - client.clock.now()))
-    return store.compareAndSet(used, undefined, { version, value: '{}', keepForMs })
+    use = await useOnce(store, recordKey('logout token', id), msUntil(expiresAt, client.clock.now()))
+    return use !== undefined
   }
   const logout = await readLogoutToken(client, token, { takeOnce })
   try {
     await sessions.endAt(logout)
   } catch (error) {
-    if (used !== undefined) await store.delete(used, version).catch(() => {})
+    await use?.release()
     throw error
   }
 }

@@ -1,6 +1,7 @@
 /** Sessions whose tokens are in a store, where all processes of the app find them: renewed once for all, gone at a logout. */
 import { type Client, createUserTokenSources, type TokenStore, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
+import { msUntil } from '../records.js'
 import type { Session } from './session-cookie.js'
 import { SessionError } from './session-error.js'
 import { sessionIndex } from './session-index.js'
@@ -61,7 +62,7 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
       await endAll(await index.add(indexed, idTokenClaims))
     },
     async begin(session, { idToken }) {
-      const keepForMs = session.endsAt - clock.now()
+      const keepForMs = msUntil(session.endsAt, clock.now())
       const record = { keepForMs, idToken: keepsIdToken ? idToken : undefined }
       if (await records.begin(nameOf(session), record)) return
       throw new ValidationError('logged_out', 'the server has logged the user out while the login came to its end')

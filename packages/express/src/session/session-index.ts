@@ -1,9 +1,9 @@
 /** Which sessions a server's logout is about: by its name for the session and for the user (OpenID Connect Back-Channel Logout). */
-import { hash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { type Client, type Logout, TokenStoreError } from '@grantkit/core'
 import type { BoundedStore } from '@grantkit/core/kit'
+import { msUntil, readRecord, recordKey } from '../records.js'
 import type { UserClaims } from '../request.js'
-import { readRecord } from './session-record.js'
 
 /** A session in the index. */
 interface IndexedSession {
@@ -33,8 +33,7 @@ const mostTries = 20
 export function sessionIndex({ client, store }: { client: Client; store: BoundedStore }): SessionIndex {
   const { issuer } = client.provider.metadata
   // one logout URI is registered for all apps of a client
-  const keyOf = (kind: 'sid' | 'sub', value: string) =>
-    hash('sha256', JSON.stringify(['sessions', issuer, client.id, kind, value]), 'base64url')
+  const keyOf = (kind: 'sid' | 'sub', value: string) => recordKey('sessions', issuer, client.id, kind, value)
 
   async function read(key: string) {
     const record = await store.get(key)
@@ -47,7 +46,7 @@ export function sessionIndex({ client, store }: { client: Client; store: Bounded
       const { version, alive } = await read(key)
       const all = [...alive, session]
       const kept = all.slice(-mostSessions)
-      const keepForMs = Math.ceil(Math.max(1, ...kept.map(({ endsAt }) => endsAt - client.clock.now())))
+      const keepForMs = msUntil(Math.max(...kept.map(({ endsAt }) => endsAt)), client.clock.now())
       const record = { version: randomUUID(), value: JSON.stringify(kept), keepForMs }
       if (await store.compareAndSet(key, version, record)) return all.slice(0, -mostSessions).map(({ name }) => name)
     }

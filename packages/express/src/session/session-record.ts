@@ -1,7 +1,6 @@
 /** That a session lives, in the store: written at its login, read at each request, gone at its logout. */
-import { hash } from 'node:crypto'
-import { TokenStoreError } from '@grantkit/core'
 import type { BoundedStore } from '@grantkit/core/kit'
+import { readRecord, recordKey } from '../records.js'
 
 /** What the store says of a session. */
 interface SessionRecord {
@@ -14,7 +13,7 @@ interface SessionRecord {
 /** The records of one app's sessions. Each rejects with a TokenStoreError where the store does not do it. */
 export interface SessionRecords {
   /**
-   * @param keepForMs until the end of the session, in milliseconds from now
+   * @param keepForMs until the end of the session, in milliseconds: a whole number, at least 1
    * @returns `false` for one that was ended before it has begun
    */
   begin(name: string, record: { readonly keepForMs: number; readonly idToken: string | undefined }): Promise<boolean>
@@ -27,20 +26,7 @@ export interface SessionRecords {
 
 /** What a session is called in the store: a hash, and the same in all processes. */
 export function recordNameOf(app: string, sessionId: string): string {
-  return hash('sha256', JSON.stringify(['session', app, sessionId]), 'base64url')
-}
-
-/**
- * What stands in a record of ours.
- *
- * @throws TokenStoreError that shows none of it, where it is not ours
- */
-export function readRecord(value: string): unknown {
-  try {
-    return JSON.parse(value)
-  } catch {
-    throw new TokenStoreError('the record is none of ours', { operation: 'get', retryable: false })
-  }
+  return recordKey('session', app, sessionId)
 }
 
 /** Names are made once, so a record has two states at most, and these versions. */
@@ -73,8 +59,7 @@ export function sessionRecords(store: BoundedStore): SessionRecords {
   return {
     async begin(name, { keepForMs, idToken }) {
       const value = idToken === undefined ? '{}' : JSON.stringify({ idToken })
-      const record = { version: versions.live, value, keepForMs: Math.max(1, Math.ceil(keepForMs)) }
-      return store.compareAndSet(name, undefined, record)
+      return store.compareAndSet(name, undefined, { version: versions.live, value, keepForMs })
     },
     find,
     end,
