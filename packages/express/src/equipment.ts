@@ -1,13 +1,14 @@
 /** What a request of the app gets: its user, and the ways in and out. */
-import { beginLogin, type LoginParts, loginUrl, type WantedLogin } from './login/login.js'
+import { beginLogin, type LoginParts } from './login/login.js'
+import { loginUrl, type WantedLogin } from './login/login-link.js'
 import { isLookAhead } from './login/look-ahead.js'
-import { checkedPage, pageOf } from './login/return-to.js'
 import { wantedOf } from './login/step-up.js'
 import type { LoginTransaction } from './login/transaction.js'
 import type { Logouts } from './logout/logout.js'
 import type { WebRequest, WebResponse } from './middleware.js'
 import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
+import { checkedPage, pageOf } from './return-to.js'
 import type { LiveSession } from './session/session.js'
 import { redirect } from './way-on.js'
 
@@ -38,9 +39,9 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
     // nobody has come to the page yet: the route is there for whoever does
     login: async (options?: LoginOptions) =>
       isLookAhead(request) && hasLoginRoute
-        ? redirect(response, await loginUrl(parts, wanted(options)))
+        ? redirect(response, await loginUrl(settings, wanted(options)))
         : beginLogin(parts, request, response, wanted(options)),
-    loginUrl: async (options?: LoginOptions) => loginUrl(parts, wanted(options)),
+    loginUrl: async (options?: LoginOptions) => loginUrl(settings, wanted(options)),
     logout: async (options?: LogoutOptions) => logouts.logout(request, response, options),
   }
   const now = () => client.clock.now()

@@ -1,4 +1,4 @@
-/** What the sender of a request wants to have: a page for a person, or something for a program. */
+/** What the sender of a request wants to have: a page for a person, or something for a program; and whether a person is there. */
 import type { IncomingMessage } from 'node:http'
 
 /** What is used of Express's request. */
@@ -22,4 +22,15 @@ export function wantsPage(request: object): boolean {
 export function mayGoElsewhere(request: object): boolean {
   const { method } = request as ExpressRequest
   return (method === 'GET' || method === 'HEAD') && wantsPage(request)
+}
+
+/**
+ * Whether somebody goes to the address, as far as the browser says: not a script, and no image of a page. Where a service
+ * worker hands a navigation on, it keeps its mode and loses its destination. Of what says nothing nothing is known.
+ *
+ * @see Fetch Metadata Request Headers §2.2; Fetch §5.4, a mode that no script can ask for
+ */
+export function mayBeNavigation({ headers }: IncomingMessage): boolean {
+  const mode = headers['sec-fetch-mode']
+  return mode === undefined || mode === 'navigate'
 }

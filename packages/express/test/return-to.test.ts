@@ -1,8 +1,8 @@
 /** Where a login may lead: to pages of this app, whatever somebody writes into a link. */
 import { createClient, defineProvider } from '@grantkit/core'
 import { describe, expect, test } from 'vitest'
-import { checkedPage, pageOf } from '../src/login/return-to.js'
 import { createSite } from '../src/paths.js'
+import { checkedPage, pageOf } from '../src/return-to.js'
 
 const metadata = { issuer: 'https://as.example', token_endpoint: 'https://as.example/token' }
 const client = createClient({ provider: defineProvider({ name: 'as', metadata }), clientId: 'app', clientSecret: 's' })

@@ -1,15 +1,14 @@
 /** A login from its first request to the page one wanted: out to the server, and back with a code. */
 import { createAuthorizationRequest, readAuthorizationResponse, ValidationError } from '@grantkit/core'
-import { optionError } from '@grantkit/core/kit'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { LoginRequest, Settings } from '../options.js'
 import type { Sessions } from '../session/session.js'
 import { redirect, showWayOn } from '../way-on.js'
 import { showFragmentPage } from './fragment-page.js'
+import { readLoginUrl, type WantedLogin } from './login-link.js'
 import { checkIsNavigation } from './look-ahead.js'
-import { queryOf, type Received, receivedAnswer } from './received-answer.js'
-import { pageOf } from './return-to.js'
-import { askFor, openWanted, sealWanted, type Wanted } from './step-up.js'
+import { type Received, receivedAnswer } from './received-answer.js'
+import { askFor } from './step-up.js'
 import type { LoginTransaction, Transactions } from './transaction.js'
 
 /** What a login needs. */
@@ -17,13 +16,6 @@ export interface LoginParts {
   readonly settings: Settings
   readonly transactions: Transactions
   readonly sessions: Sessions
-}
-
-/** What one login is for. */
-export interface WantedLogin {
-  /** The page to come back to, an absolute URL. */
-  readonly returnTo: string
-  readonly wanted: Wanted
 }
 
 /**
@@ -47,32 +39,10 @@ export async function beginLogin(
   redirect(response, url)
 }
 
-/** The parameter of the login route that holds what it is to ask for, sealed. */
-const wantedParameter = 'asks'
-
-/** `GET` of the login. A `returnTo` that leads elsewhere leads home: anybody may have made the link. */
+/** `GET` of the login. */
 export async function login(parts: LoginParts, request: WebRequest, response: WebResponse): Promise<void> {
-  const { seal, site, client } = parts.settings
   checkIsNavigation(request)
-  const query = new URLSearchParams(queryOf(request))
-  const sealed = query.get(wantedParameter) ?? undefined
-  const wanted = await openWanted(seal, site.id, sealed, client.clock.now())
-  return beginLogin(parts, request, response, { returnTo: pageOf(site, query.get('returnTo')) ?? site.home, wanted })
-}
-
-/**
- * Where a browser begins such a login.
- *
- * @throws TypeError where the app has no such route
- */
-export async function loginUrl({ settings }: LoginParts, { returnTo, wanted }: WantedLogin): Promise<string> {
-  const { seal, site, client } = settings
-  if (site.paths.login === undefined) throw optionError('paths.login', 'is false: this app has no login route')
-  const url = new URL(site.paths.login, site.origin)
-  const sealed = await sealWanted(seal, site.id, wanted, client.clock.now())
-  url.searchParams.set('returnTo', returnTo.slice(site.origin.length))
-  if (sealed !== undefined) url.searchParams.set(wantedParameter, sealed)
-  return url.href
+  return beginLogin(parts, request, response, await readLoginUrl(parts.settings, request))
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Requests that no user has made: what they ask for may neither begin a login nor use up an answer. */
 import { ValidationError } from '@grantkit/core'
 import type { WebRequest, WebResponse } from '../middleware.js'
+import { mayBeNavigation } from '../request-kind.js'
 
 /** Link scanners of mail programs ask by HEAD; browsers ask ahead for what might be clicked on, and say so. */
 export function isLookAhead({ method, headers }: WebRequest): boolean {
@@ -15,17 +16,6 @@ export function answerLookAhead({ method }: WebRequest, response: WebResponse): 
   response.statusCode = method === 'HEAD' ? 204 : 503
   response.setHeader('Cache-Control', 'no-store')
   response.end()
-}
-
-/**
- * Whether somebody goes to the address, as far as the browser says: not a script, and no image of a page. Where a service
- * worker hands a navigation on, it keeps its mode and loses its destination. Of what says nothing nothing is known.
- *
- * @see Fetch Metadata Request Headers §2.2; Fetch §5.4, a mode that no script can ask for
- */
-export function mayBeNavigation({ headers }: WebRequest): boolean {
-  const mode = headers['sec-fetch-mode']
-  return mode === undefined || mode === 'navigate'
 }
 
 /**

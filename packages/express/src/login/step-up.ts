@@ -1,7 +1,6 @@
-/** What a login asks for beyond what every login of the app does, and how that travels (RFC 9470 §4, RFC 6749 §6). */
-import type { AuthorizationRequestOptions, Client, JsonValue } from '@grantkit/core'
-import { ValidationError } from '@grantkit/core'
-import { checkNumber, checkOptions, checkText, optionError, type Seal } from '@grantkit/core/kit'
+/** What a login asks for beyond what every login of the app does (RFC 9470 §4, RFC 6749 §6). */
+import type { AuthorizationRequestOptions, Client } from '@grantkit/core'
+import { checkNumber, checkOptions, checkText, optionError } from '@grantkit/core/kit'
 
 /** What one login is to ask for beside what every login does. JSON. */
 export interface Wanted {
@@ -141,33 +140,6 @@ export function wasJustAskedFor(
     (wanted.acrValues ?? []).every(one => acrValues.includes(one)) &&
     maxAgeSeconds <= (wanted.maxAgeSeconds ?? Number.POSITIVE_INFINITY)
   )
-}
-
-/** How long a link that asks for something does so. */
-const lifetimeMs = 3_600_000
-
-/** Seals what a link is to ask for: `undefined` where that is nothing. */
-export async function sealWanted(seal: Seal, app: string, wanted: Wanted, now: number): Promise<string | undefined> {
-  if (Object.keys(wanted).length === 0) return undefined
-  return seal.seal({ wanted: wanted as JsonValue, expiresAt: now + lifetimeMs }, headerOf(app))
-}
-
-/**
- * What a link asks for; nothing once it has become too old.
- *
- * @throws ValidationError where nobody has sealed it: it was made up, or a key is gone
- */
-export async function openWanted(seal: Seal, app: string, sealed: string | undefined, now: number): Promise<Wanted> {
-  if (sealed === undefined) return {}
-  const opened = await seal.open(sealed, headerOf(app))
-  if (opened === undefined) throw new ValidationError('login_link', 'what it asks for was not sealed by this app')
-  const { wanted, expiresAt } = opened as unknown as { wanted: Wanted; expiresAt: number }
-  return now < expiresAt ? wanted : {}
-}
-
-/** @param app what tells this app from another that has the same keys */
-function headerOf(app: string): Readonly<Record<string, string>> {
-  return { typ: 'grantkit-login', app }
 }
 
 function defined<Members extends object>(members: Members): Members {

@@ -1,10 +1,10 @@
 /** The server tells that a user has logged out elsewhere (OpenID Connect Back-Channel Logout 1.0): their sessions here end. */
 import { type GrantKitError, isGrantKitError, readLogoutToken } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
-import { formOf } from '../login/received-answer.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { Settings } from '../options.js'
 import { msUntil, recordKey, type Use, useOnce } from '../records.js'
+import { formOf } from '../request-parameters.js'
 import type { Sessions } from '../session/session.js'
 
 /**

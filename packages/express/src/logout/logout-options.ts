@@ -1,8 +1,8 @@
 /** What happens at a logout: the options, checked once. */
 import { type Client, createEndSessionRequest } from '@grantkit/core'
 import { checkBoolean, checkMembers, optionError } from '@grantkit/core/kit'
-import { pageOf } from '../login/return-to.js'
 import type { Site } from '../paths.js'
+import { pageOf } from '../return-to.js'
 
 /** What happens when a user logs out. Whatever it is, the session is over, and its tokens are forgotten. */
 export interface LogoutRules {

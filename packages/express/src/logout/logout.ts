@@ -8,13 +8,12 @@ import {
 import { checkOptions } from '@grantkit/core/kit'
 import { clearCookie, cookiesOf, setCookie } from '../cookie.js'
 import { comesFromElsewhere } from '../cross-site.js'
-import { mayBeNavigation } from '../login/look-ahead.js'
-import { queryOf } from '../login/received-answer.js'
-import { checkedPage, pageOf } from '../login/return-to.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { Settings } from '../options.js'
 import type { LogoutOptions } from '../request.js'
-import { wantsPage } from '../request-kind.js'
+import { mayBeNavigation, wantsPage } from '../request-kind.js'
+import { queryOf } from '../request-parameters.js'
+import { checkedPage, pageOf } from '../return-to.js'
 import type { Sessions } from '../session/session.js'
 import { redirect, showWayOn } from '../way-on.js'
 
@@ -97,7 +96,7 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
       // an image that a user has put on a page, a router that fetches ahead what its links lead to
       if (request.method === 'GET' && !mayBeNavigation(request))
         throw new ValidationError('csrf', 'GET logs out who goes to the address; a script uses POST')
-      const asked = new URLSearchParams(queryOf(request)).get('returnTo')
+      const asked = queryOf(request).get('returnTo')
       await end(request, response, pageOf(site, asked) ?? rules.redirectTo)
     },
     async logout(request, response, options = {}) {
@@ -108,7 +107,7 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
     async answerReturn(request, response) {
       if (returnPath === undefined || request.method !== 'GET' || site.addressOf(request).split('?')[0] !== returnPath)
         return false
-      const query = new URLSearchParams(queryOf(request))
+      const query = queryOf(request)
       const pending = query.has('state') ? await pendingOf(request) : undefined
       if (pending === undefined) return false
       checkEndSessionResponse(pending, query)

@@ -1,6 +1,6 @@
-/** Where the browser goes after a login: a page of this app, whoever asks for another (RFC 9700 §4.11). */
+/** Where the browser goes after a login or a logout: a page of this app, whoever asks for another (RFC 9700 §4.11). */
 import { optionError, parseUrl } from '@grantkit/core/kit'
-import type { Site } from '../paths.js'
+import type { Site } from './paths.js'
 
 /** More than the address of a page needs; with the rest of the transaction it has to fit into a cookie. */
 const mostCharacters = 1_024
