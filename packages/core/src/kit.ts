@@ -7,6 +7,7 @@ export {
   checkOptions,
   checkSecureUrl,
   checkText,
+  checkWholeNumber,
   isLoopback,
   optionError,
   parseUrl,

@@ -155,6 +155,12 @@ export function checkNumber(option: string, value: unknown, least: number): asse
     throw optionError(option, `must be a finite number of at least ${least}, got ${kindOf(value)}`)
 }
 
+/** Refuses anything but a whole number of at least `least`: a parameter of a request that servers read as an integer. */
+export function checkWholeNumber(option: string, value: unknown, least: number): asserts value is number {
+  checkNumber(option, value, least)
+  if (!Number.isSafeInteger(value)) throw optionError(option, 'must be a whole number')
+}
+
 /**
  * Refuses a URL a secret may not be sent to: anything but https, http to the loopback interface excepted.
  * Returns it parsed. User information and a fragment are refused too.

@@ -92,12 +92,13 @@ export function nowOf({ client }: Pick<TokenSource, 'client'>): number {
  * HTTP client does not, though axios and got are functions too.
  *
  * @param order the call as it is meant, such as `attachTokenSource(instance, source, options)`
+ * @param option what it is called there
  */
-export function checkSource(source: unknown, order: string): void {
-  refusePromise('source', source)
-  if (isHttpClient(source)) throw optionError('source', `is an HTTP client; the order is ${order}`)
+export function checkSource(source: unknown, order: string, option = 'source'): void {
+  refusePromise(option, source)
+  if (isHttpClient(source)) throw optionError(option, `is an HTTP client; the order is ${order}`)
   if (typeof source !== 'function' && !isTokenSource(source))
-    throw optionError('source', `must be a token source, or a function that returns one; ${mistakenFor(source, order)}`)
+    throw optionError(option, `must be a token source, or a function that returns one; ${mistakenFor(source, order)}`)
 }
 
 /** Refuses a token source that stands where `option` belongs: the arguments were swapped. */

@@ -1,6 +1,6 @@
 /** Middleware before what is for users alone: who lacks something is sent to the login that brings it. */
 import { LoginRequiredError } from '@grantkit/core'
-import { checkNumber, optionError } from '@grantkit/core/kit'
+import { checkWholeNumber, optionError } from '@grantkit/core/kit'
 import { loginWayOf } from './login/login-way.js'
 import { wantedOf } from './login/step-up.js'
 import { failWith, type Middleware, type Next, refuseRequest, type WebResponse } from './middleware.js'
@@ -30,7 +30,7 @@ export interface RequireLoginOptions {
 export function requireLogin(options: RequireLoginOptions = {}): Middleware {
   refuseRequest('requireLogin', options)
   const wanted = wantedOf('requireLogin', options, ['acrValues', 'maxAgeSeconds'])
-  if (wanted.maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', wanted.maxAgeSeconds, 1)
+  if (wanted.maxAgeSeconds !== undefined) checkWholeNumber('maxAgeSeconds', wanted.maxAgeSeconds, 1)
   if (wanted.acrValues?.length === 0) throw optionError('acrValues', 'must name at least one')
   const { acrValues, maxAgeSeconds } = wanted
   return guard('requireLogin()', ({ grantkit, lastLogin = never, now }) => {
@@ -78,8 +78,8 @@ function isRecent({ authTime }: LastLogin, maxAgeSeconds: number | undefined, no
  */
 export function requireScope(...scope: readonly [string, ...string[]]): Middleware {
   refuseRequest('requireScope', scope[0])
-  const isText = scope.every(one => typeof one === 'string')
-  const { scope: needed = [] } = isText ? wantedOf('requireScope', { scope }) : {}
+  const areNamed = scope.every(one => typeof one === 'string' && one.trim() !== '')
+  const { scope: needed = [] } = areNamed ? wantedOf('requireScope', { scope }) : {}
   if (needed.length === 0)
     throw optionError('requireScope()', "takes the scope that is needed: requireScope('accounts', 'payments')")
   return guard('requireScope()', ({ grantkit: { user } }) => {

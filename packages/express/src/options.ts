@@ -119,6 +119,7 @@ const names = [
 export function readOptions(options: GrantKitOptions): Settings {
   checkOptions('grantkit', options, names)
   const { client, redirectUri, keys, application, onLogin, origins, session, logout, basePath } = options
+  const { store = memoryStore() } = options
   checkIsClient(client, 'grantkit({ client, … })')
   if (application !== undefined) checkApplication(application)
   if (onLogin !== undefined) checkFunction('onLogin', onLogin)
@@ -128,7 +129,7 @@ export function readOptions(options: GrantKitOptions): Settings {
     client,
     site,
     seal: createSeal(keys),
-    store: options.store ?? memoryStore(),
+    store,
     authorizationOf: authorizationOf(options),
     application,
     onLogin,
@@ -149,7 +150,7 @@ function pathsOf({ client, paths, session }: GrantKitOptions): PathOptions | und
 }
 
 function checkApplication(application: TokenSource): void {
-  checkSource(application, 'grantkit({ application })')
+  checkSource(application, 'grantkit({ application })', 'application')
   if (typeof application === 'function') throw optionError('application', 'must be one token source, for every request')
 }
 

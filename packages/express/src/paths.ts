@@ -53,7 +53,8 @@ export const routes = ['login', 'logout', 'backchannelLogout'] as const
 export function createSite(client: Client, redirectUri: string, paths: PathOptions = {}, basePath = ''): Site {
   const url = checkedRedirectUri(redirectUri)
   checkBasePath(basePath, url.pathname)
-  const found = checkedPaths(url, paths)
+  const start = `${basePath}/`
+  const found = checkedPaths(url, paths, start)
   // of a request in absolute form too (RFC 9112 §3.2.2)
   const addressOf = ({ originalUrl }: WebRequest) => basePath + originalUrl.replace(/^https?:\/\/[^/?#]*/i, '')
   const byPath = new Map(Object.entries(found).map(([route, path]) => [path, route as Route]))
@@ -64,7 +65,7 @@ export function createSite(client: Client, redirectUri: string, paths: PathOptio
     redirectUri,
     id: shortHash(JSON.stringify([client.provider.metadata.issuer, client.id, redirectUri])),
     basePath,
-    home: `${url.origin}${basePath}/`,
+    home: url.origin + start,
     paths: found,
     isOurs: path => byPath.has(path),
     addressOf,
@@ -102,7 +103,7 @@ function checkBasePath(basePath: unknown, callback: string): asserts basePath is
     throw optionError('basePath', 'must be how the path of redirectUri begins: that is the one the browser sees')
 }
 
-function checkedPaths({ pathname: callback, origin }: URL, paths: PathOptions): Site['paths'] {
+function checkedPaths({ pathname: callback, origin }: URL, paths: PathOptions, start: string): Site['paths'] {
   const found: Partial<Record<Route, string>> = { callback }
   for (const route of routes) {
     const { [route]: path = `${callback.slice(0, callback.lastIndexOf('/') + 1)}${spelt[route]}` } = paths
@@ -110,6 +111,8 @@ function checkedPaths({ pathname: callback, origin }: URL, paths: PathOptions): 
     checkText(`paths.${route}`, path)
     if (parseUrl(path, origin)?.href !== origin + path || /[?#]/.test(path))
       throw optionError(`paths.${route}`, `must be a path such as /${spelt[route]}, or false for no such route`)
+    // a login would end at one, and begin another there
+    if (path === start) throw optionError(`paths.${route}`, 'must have a path of its own: this one is the start page')
     if (Object.values(found).includes(path)) throw optionError(`paths.${route}`, 'must differ from the other routes')
     found[route] = path
   }

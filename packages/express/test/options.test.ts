@@ -40,15 +40,19 @@ const wrong: readonly [option: string, options: unknown][] = [
   ['keys', { keys: [right.keys[0], right.keys[0]] }],
   ['store', { store: {} }],
   ['store', { store: { ...memoryStore(), secrecy: undefined } }],
+  ['store', { store: null }],
   ['authorization.redirectUri', { authorization: { redirectUri: right.redirectUri } }],
   ['state', { authorization: { state: 'mine' } }],
   ['scopes', { authorization: { scopes: 'openid' } }],
+  ['scope', { authorization: { scope: ['openid', undefined] } }],
+  ['maxAgeSeconds', { authorization: { maxAgeSeconds: 0.5 } }],
   ['responseMode', { authorization: { responseMode: 'post' } }],
   ['scope', { authorization: { responseType: 'code id_token' } }],
   ['authorization', { authorization: Promise.resolve({}) }],
   ['authorization', { authorization: 'openid' }],
   ['authorization', { authorization: ['openid'] }],
   ['application', { application: () => {} }],
+  ['application', { application: {} }],
   ['onLogin', { onLogin: true }],
   ['paths', { paths: null }],
   ['paths', { paths: '/login' }],
@@ -60,6 +64,8 @@ const wrong: readonly [option: string, options: unknown][] = [
   ['paths.login', { paths: { login: '/login?x=1' } }],
   ['paths.login', { paths: { login: '/auth/callback' } }],
   ['paths.logout', { paths: { login: '/same', logout: '/same' } }],
+  ['paths.login', { paths: { login: '/' } }],
+  ['paths.logout', { basePath: '/auth', paths: { logout: '/auth/' } }],
   ['basePath', { basePath: '/auth/' }],
   ['basePath', { basePath: 'auth' }],
   ['basePath', { basePath: '/shop' }],
@@ -104,8 +110,15 @@ describe('grantkit() names', () => {
     )
   })
 
-  test('requireScope(), where it gets none, or a list', () => {
-    for (const scope of [[], [['accounts']], [undefined]])
+  test('requireLogin(), where it gets an age that no server reads', () => {
+    for (const maxAgeSeconds of [0, 1.5, Number.NaN, '300'])
+      expect(() => requireLogin({ maxAgeSeconds: maxAgeSeconds as number })).toThrow(
+        expect.objectContaining({ option: 'maxAgeSeconds' }),
+      )
+  })
+
+  test('requireScope(), where it gets none, a list, or one without a name', () => {
+    for (const scope of [[], [['accounts']], [undefined], ['accounts', '']])
       expect(() => requireScope(...(scope as unknown as [string]))).toThrow(
         expect.objectContaining({ option: 'requireScope()' }),
       )

@@ -271,10 +271,16 @@ test.each([
   [{ target: 'https://api.example/?key=1' }, 'target'],
   [{ target: 'https://user:secret@api.example' }, 'target'],
   [{ target: 'https://api.example', token: 'session' }, 'token'],
-  [{ target: 'https://api.example', token: {} }, 'source'],
+  [{ target: 'https://api.example', token: {} }, 'token'],
   [{ target: 'https://api.example', csrfHeader: 'content-type' }, 'csrfHeader'],
   [{ target: 'https://api.example', csrfHeader: 'no header' }, 'csrfHeader'],
+  [{ target: 'https://api.example', csrfHeader: 'Host' }, 'csrfHeader'],
+  [{ target: 'https://api.example', csrfHeader: 'if-none-match' }, 'csrfHeader'],
   [{ target: 'https://api.example', pageOrigins: 'https://app.example' }, 'pageOrigins'],
+  [{ target: 'https://api.example', pageOrigins: ['https://app.example/'] }, 'pageOrigins'],
+  [{ target: 'https://api.example', pageOrigins: ['https://app.example:443'] }, 'pageOrigins'],
+  [{ target: 'https://api.example', pageOrigins: ['app.example'] }, 'pageOrigins'],
+  [{ target: 'https://api.example', pageOrigins: ['null'] }, 'pageOrigins'],
   [{ target: 'https://api.example', allowSetCookie: true }, 'allowSetCookie'],
   [{ target: 'https://api.example', maxReplayBytes: -1 }, 'maxReplayBytes'],
   [{ target: 'https://api.example', answerTimeoutMs: '60' }, 'answerTimeoutMs'],
@@ -283,4 +289,9 @@ test.each([
   [{ target: 'https://api.example', headers: {} }, 'headers'],
 ] as const)('refuses %j', (options, option) => {
   expect(() => apiProxy(options as never)).toThrow(expect.objectContaining({ name: 'TypeError', option }))
+})
+
+test('takes the origins of pages as browsers say them, of an app on a phone too', () => {
+  const pageOrigins = ['https://app.example', 'http://localhost:5173', 'http://app.test', 'capacitor://localhost']
+  expect(() => apiProxy({ target: 'https://api.example', pageOrigins })).not.toThrow()
 })

@@ -119,6 +119,7 @@ test.each([
   ['scope', { scope: 7 }],
   ['acrValues', { acrValues: [7] }],
   ['maxAgeSeconds', { maxAgeSeconds: -1 }],
+  ['maxAgeSeconds', { maxAgeSeconds: 0.5 }],
   ['loginHint', { loginHint: '' }],
   ['prompt', { prompt: {} }],
   ['acr', { acr: 'urn:strong' }],

@@ -3,9 +3,9 @@ import { isObject } from '../body.js'
 import { checkResource, splitScope } from '../grants/grant.js'
 import {
   checkCredential,
-  checkNumber,
   checkObject,
   checkText,
+  checkWholeNumber,
   isLoopback,
   oneOf,
   optionError,
@@ -87,7 +87,7 @@ export function authorizationParameters(options: AuthorizationParameterOptions):
   checkRedirectUri(redirectUri)
   checkChoice('responseType', responseType, responseTypes)
   if (responseMode !== undefined) checkResponseMode(responseMode, responseType)
-  if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
+  if (maxAgeSeconds !== undefined) checkWholeNumber('maxAgeSeconds', maxAgeSeconds, 0)
   checkResource(options.resource)
   checkExtraParameters(parameters)
   const scope = splitScope(options.scope)

@@ -112,10 +112,13 @@ export function grantParameters({ scope, resource, parameters = {} }: GrantOptio
 /** The scopes of a list or a string: runs of blanks count as one, as servers answer with them (RFC 6749 §3.3). */
 export function splitScope(scope: string | readonly string[] | undefined): string[] {
   if (scope === undefined) return []
-  if (typeof scope !== 'string' && !Array.isArray(scope))
+  const list = typeof scope === 'string' ? [scope] : scope
+  if (!Array.isArray(list) || !list.every(one => typeof one === 'string'))
     throw optionError('scope', 'must be a string or a list of strings')
-  const text = typeof scope === 'string' ? scope : scope.map(String).join(' ')
-  return text.split(/\s+/).filter(one => one !== '')
+  return list
+    .join(' ')
+    .split(/\s+/)
+    .filter(one => one !== '')
 }
 
 /**

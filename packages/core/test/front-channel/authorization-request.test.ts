@@ -209,6 +209,8 @@ const wrong: readonly (readonly [option: string, options: object])[] = [
   ['resource', { resource: 'https://api.example/#a' }],
   ['prompt', { prompt: [] }],
   ['maxAgeSeconds', { maxAgeSeconds: -1 }],
+  ['maxAgeSeconds', { maxAgeSeconds: 0.5 }],
+  ['scope', { scope: ['openid', undefined] }],
   ['authorizationDetails', { authorizationDetails: [{ amount: 1 }] }],
   ['authorizationDetails', { authorizationDetails: [] }],
   ['claims.id_token.acr', { claims: { id_token: { acr: 'urn:a' } } }],

@@ -1,6 +1,6 @@
 /** What a login asks for beyond what every login of the app does (RFC 9470 §4, RFC 6749 §6). */
 import type { AuthorizationRequestOptions, Client } from '@grantkit/core'
-import { checkNumber, checkOptions, checkText, optionError } from '@grantkit/core/kit'
+import { checkOptions, checkText, checkWholeNumber, optionError } from '@grantkit/core/kit'
 
 /** What one login is to ask for beside what every login does. JSON. */
 export interface Wanted {
@@ -40,7 +40,7 @@ export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedName
 export function wantedOf(maker: string, options: WantedOptions, names: readonly string[] = wantedNames): Wanted {
   checkOptions(maker, options, names)
   const { maxAgeSeconds, loginHint } = options
-  if (maxAgeSeconds !== undefined) checkNumber('maxAgeSeconds', maxAgeSeconds, 0)
+  if (maxAgeSeconds !== undefined) checkWholeNumber('maxAgeSeconds', maxAgeSeconds, 0)
   if (loginHint !== undefined) checkText('loginHint', loginHint)
   return defined({
     scope: words('scope', options.scope),

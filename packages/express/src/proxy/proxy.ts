@@ -5,7 +5,6 @@ import {
   checkNumber,
   checkOptions,
   checkSource,
-  checkText,
   directAgent,
   optionError,
   readAttachment,
@@ -18,6 +17,7 @@ import { writeBody, writeHead } from './proxy-answer.js'
 import { bodyOnward, letBy } from './proxy-body.js'
 import { ProxyError, upstreamError } from './proxy-error.js'
 import { type AgentOf, exchange, type Route } from './proxy-exchange.js'
+import { checkHeaderName, checkList, checkPageOrigins } from './proxy-names.js'
 import { locationOf, type ProxyTarget, pathAtTarget, readTarget } from './proxy-target.js'
 
 /** Whose token a call gets: the user's, the application's, that of a source, or of one chosen for each request. */
@@ -103,7 +103,7 @@ function readOptions(options: ApiProxyOptions): Settings {
   const { token = 'user', tls = {}, pageOrigins, allowSetCookie = [] } = options
   const target = readTarget(options.target)
   if (csrfHeader !== false) checkHeaderName(csrfHeader)
-  if (pageOrigins !== undefined) checkList('pageOrigins', pageOrigins)
+  if (pageOrigins !== undefined) checkPageOrigins(pageOrigins)
   checkList('allowSetCookie', allowSetCookie)
   for (const [name, value] of Object.entries({ maxReplayBytes, answerTimeoutMs, idleTimeoutMs }))
     checkNumber(name, value, 0)
@@ -118,18 +118,6 @@ function readOptions(options: ApiProxyOptions): Settings {
 
 const attaching = { maker: 'apiProxy', order: 'apiProxy({ token, … })', agentOf: directAgent }
 
-function checkHeaderName(value: unknown): asserts value is string {
-  checkText('csrfHeader', value)
-  // those that any page may send without asking (https://fetch.spec.whatwg.org/#cors-safelisted-request-header), and cookies
-  if (!/^[\w-]+$/.test(value) || /^(accept.*|content-.*|cookie|range|origin|referer|user-agent|sec-.*)$/i.test(value))
-    throw optionError('csrfHeader', 'must be the name of a header that no browser sets by itself, such as x-csrf')
-}
-
-function checkList(option: string, value: unknown): void {
-  if (!Array.isArray(value)) throw optionError(option, 'must be a list of strings')
-  for (const one of value) checkText(option, one)
-}
-
 /** A function of the request, whatever was given. */
 function chooserOf(
   token: ProxyToken,
@@ -139,7 +127,7 @@ function chooserOf(
   if (typeof token === 'string')
     throw optionError('token', "must be 'user', 'application', a token source or a function")
   if (typeof token === 'function') return async request => wanted(await token(request))
-  checkSource(token, attaching.order)
+  checkSource(token, attaching.order, 'token')
   return () => token
 }
 
