@@ -511,6 +511,17 @@ describe('a store', () => {
     expect((await meWith(two, pairOf(browser))).text).toBe(nobody)
   })
 
+  test('that lost a session is no error for as long as a clock was put back', async () => {
+    let aheadMs = 0
+    const client = await clientOf(sandbox, { clock: { now: () => sandbox.now() + aheadMs } })
+    await using one = await startApp({ client })
+    const browser = await login(one)
+    aheadMs = -hour
+    await using two = await startApp({ client })
+    expect((await meWith(two, pairOf(browser))).text).toBe(nobody)
+    expect(two.errors).toEqual([])
+  })
+
   test('that was emptied by a restart is a session that is over', async () => {
     await using before = await startApp()
     const browser = await login(before)

@@ -113,6 +113,20 @@ describe('the same was asked for a moment ago', () => {
   ])('is not so for %s', (_, wanted) => {
     expect(wasJustAskedFor(wanted, lastLogin, soon)).toBe(false)
   })
+
+  test('is not so once a login that was recent enough no longer is', () => {
+    const wanted = { maxAgeSeconds: 5 }
+    const login = { ...lastLogin, askedFor: { ...askedFor, ...wanted } }
+    const recent = { ...login, authTime: 998 }
+    const old = { ...login, authTime: 900 }
+    expect([1_005_000, 1_005_001].map(now => wasJustAskedFor(wanted, recent, now))).toEqual([true, false])
+    expect([old, login].map(one => wasJustAskedFor(wanted, one, 1_005_001))).toEqual([true, true])
+  })
+
+  test('is not so for long where the clock was put back', () => {
+    expect(wasJustAskedFor({}, lastLogin, 1_000_000 - 29_999)).toBe(true)
+    expect(wasJustAskedFor({}, lastLogin, 1_000_000 - 30_000)).toBe(false)
+  })
 })
 
 test.each([

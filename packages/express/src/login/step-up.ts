@@ -120,6 +120,14 @@ function acrOptions(
   return { acrValues: undefined, essentialAcr: acrValues, claims: others }
 }
 
+/** The login that a session has come of. */
+interface LoginBefore extends SessionBefore {
+  /** In epoch milliseconds. */
+  readonly loggedInAt: number
+  /** `auth_time` of its ID token, in seconds since the epoch. */
+  readonly authTime?: number | undefined
+}
+
 /** How long ago a login may have been that is not to be asked for again. */
 const justNowMs = 30_000
 
@@ -127,12 +135,10 @@ const justNowMs = 30_000
  * Whether the session has come of a login that asked for the same a moment ago: another one would bring the same again, and
  * the browser go round in circles.
  */
-export function wasJustAskedFor(
-  wanted: Wanted,
-  lastLogin: (SessionBefore & { readonly loggedInAt: number }) | undefined,
-  now: number,
-): boolean {
-  if (lastLogin === undefined || now - lastLogin.loggedInAt >= justNowMs) return false
+export function wasJustAskedFor(wanted: Wanted, lastLogin: LoginBefore | undefined, now: number): boolean {
+  // a clock that was put back is no reason to refuse a login for long
+  if (lastLogin === undefined || Math.abs(now - lastLogin.loggedInAt) >= justNowMs) return false
+  if (hasAged(lastLogin, wanted, now)) return false
   const granted = new Set(words('scope', lastLogin.scope))
   const { scope = [], acrValues = [], maxAgeSeconds = Number.POSITIVE_INFINITY } = lastLogin.askedFor ?? {}
   return (
@@ -140,6 +146,12 @@ export function wasJustAskedFor(
     (wanted.acrValues ?? []).every(one => acrValues.includes(one)) &&
     maxAgeSeconds <= (wanted.maxAgeSeconds ?? Number.POSITIVE_INFINITY)
   )
+}
+
+/** Whether a login was recent enough when it came back, and no longer is: the server does what it is asked for. */
+function hasAged({ loggedInAt, authTime }: LoginBefore, { maxAgeSeconds }: Wanted, now: number): boolean {
+  if (authTime === undefined || maxAgeSeconds === undefined) return false
+  return loggedInAt / 1000 - authTime <= maxAgeSeconds && now - loggedInAt > maxAgeSeconds * 1000
 }
 
 function defined<Members extends object>(members: Members): Members {

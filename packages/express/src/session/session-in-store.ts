@@ -47,7 +47,7 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
   /** A process that has been there since before the login, and is asked for the session a moment after it, should have it. */
   function checkIsOver({ loggedInAt }: Session): void {
     const agoMs = clock.now() - loggedInAt
-    if (loggedInAt < startedAt || agoMs >= recentMs) return
+    if (loggedInAt < startedAt || Math.abs(agoMs) >= recentMs) return
     throw new SessionError(
       'not_in_store',
       `the session was begun ${Math.round(agoMs / 1000)} s ago, and the store does not have it: it is the memory of one process, perhaps, and there are several; give grantkit() a store that all of them share`,
