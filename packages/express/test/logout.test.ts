@@ -194,6 +194,25 @@ describe('the tokens of a session that has ended', () => {
     expect(revoked).toEqual(['refresh_token'])
   })
 
+  test('are revoked of a login that is refused, but not where a session of the same user goes on', async () => {
+    const isRefused = { value: true }
+    const onLogin = () => {
+      if (isRefused.value) throw new Error('no customer')
+      return undefined
+    }
+    const { client, revoked } = await revokingClient(done)
+    await using app = await startApp({ client, onLogin })
+    expect((await app.browser().open(`${origin}/login`)).status).toBe(500)
+    expect(revoked).toEqual(['refresh_token'])
+
+    isRefused.value = false
+    const browser = app.browser()
+    await browser.open(`${origin}/login`)
+    isRefused.value = true
+    expect((await browser.open(`${origin}/login`)).status).toBe(500)
+    expect(revoked).toEqual(['refresh_token'])
+  })
+
   test.each<[string, AppOptions['logout'], Provider['conform']]>([
     ['that would end the consent', undefined, { revocationEndsConsent: true }],
     ['the app does not want it', { revoke: false }, {}],

@@ -35,7 +35,7 @@ export interface SessionTokens {
   /** Forgets a session's tokens. */
   forget(session: Pick<Session, 'id'>): Promise<void>
   /** Revokes a session's tokens at the server, and forgets them where that could be done. */
-  revoke(session: Session): Promise<void>
+  revoke(session: Pick<Session, 'id' | 'token'>): Promise<void>
   /** Ends the sessions that the server has logged out, and forgets their tokens. */
   endAt(logout: Logout): Promise<void>
   /** Waits for what is under way. */

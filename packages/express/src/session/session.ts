@@ -63,6 +63,9 @@ interface LoginToRedeem {
 
 type Identified = Pick<Session, 'id'>
 
+/** A session that has tokens, wherever they are. */
+type Tokens = Pick<Session, 'id' | 'token'>
+
 /** What a logout at the server is asked for by. */
 interface EndedSession {
   /** As it came at the login, where it was kept. */
@@ -126,13 +129,18 @@ export function createSessions(parts: SessionParts): Sessions {
   }
 
   /** A server that is down keeps nobody logged in, and nobody waiting: what it does not revoke is forgotten. */
-  async function letGo(session: Session): Promise<void> {
+  async function letGo(session: Tokens): Promise<void> {
     const gone = (logout.revoke ? tokens.revoke(session).catch(() => {}) : Promise.resolve())
       .then(() => tokens.forget(session))
       .finally(() => underWay.delete(gone))
     underWay.add(gone)
     gone.catch(() => {})
     await Promise.race([gone, moment()])
+  }
+
+  async function endAndLetGo(session: Tokens): Promise<void> {
+    await end(session)
+    await letGo(session)
   }
 
   async function claimsOf(
@@ -160,6 +168,7 @@ export function createSessions(parts: SessionParts): Sessions {
     },
     async begin(request, response, { grant, askedFor, expectedClaims, sessionBefore }) {
       const id = randomBytes(24).toString('base64url')
+      const replaced = await replacedBy(request, sessionBefore)
       const { tokenSet, token } = await tokens.redeem({ id }, grant)
       try {
         await tokens.announce({ id }, tokenSet)
@@ -170,13 +179,13 @@ export function createSessions(parts: SessionParts): Sessions {
         const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor: lacking(askedFor, tokenSet) }
         const session = { id, claims, ...login, seenAt: now, endsAt, token }
         const write = await cookie.prepare(response, session)
-        for (const before of await replacedBy(request, sessionBefore)) await forget(before)
+        for (const before of replaced) await forget(before)
         await tokens.begin(session, tokenSet)
         write()
         return session
       } catch (error) {
-        // nobody has its id
-        await forget({ id }).catch(() => {})
+        // of a user who goes on as before nothing is revoked: servers may end all that comes of one consent (RFC 7009 §2.1)
+        await (replaced.length > 0 ? forget({ id }) : endAndLetGo({ id, token })).catch(() => {})
         throw error
       }
     },
@@ -185,8 +194,7 @@ export function createSessions(parts: SessionParts): Sessions {
       let idToken: string | undefined
       for (const session of await broughtBy(request)) {
         idToken ??= await tokens.idTokenOf(session)
-        await end(session)
-        await letGo(session)
+        await endAndLetGo(session)
       }
       return { idToken }
     },
