@@ -315,6 +315,16 @@ describe.each(versions)('%s', (_, express) => {
       expect(logins).toEqual([])
     })
 
+    test('is open where the session has ended while its request was running', async () => {
+      const forgotten = new LoginRequiredError('forgotten', { subject: 'session-1', reason: 'forgotten' })
+      const user = userOf({ loggedInAt: now - 5_000 })
+      const { ask, logins } = failingApp({ user }, forgotten)
+
+      expect(await ask(script)).toMatchObject({ status: 401, body: expect.stringContaining('"loginUrl"') })
+      expect((await ask(navigation)).status).toBe(303)
+      expect(logins).toEqual([{}])
+    })
+
     test('has no link where the app has no route for it', async () => {
       const { ask } = failingApp({ user: userOf(), hasLoginRoute: false }, dead)
 

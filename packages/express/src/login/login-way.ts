@@ -25,7 +25,8 @@ export function loginWayOf(error: LoginRequiredError, request: object): LoginWay
   if (equipment === undefined || isAboutAnother(error, equipment.grantkit)) return undefined
   const { grantkit, lastLogin, hasLoginRoute, now } = equipment
   const wanted = wantedBy(error)
-  const isOpen = !wasJustAskedFor(wanted, lastLogin, now())
+  // the session has ended while its request was running: the next one is another
+  const isOpen = error.reason === 'forgotten' || !wasJustAskedFor(wanted, lastLogin, now())
   return {
     isOpen,
     isTaken: isOpen && mayGoElsewhere(request),
