@@ -50,7 +50,7 @@ const answers: readonly [what: string, error: GrantKitError, status: number, kin
   ['no answer', new TransportError('ERR_TRANSPORT', 'x', { neverSent: true }), 503, 'unavailable'],
   ['a wrong client secret', new AuthorizationServerError({ serverStatus: 401, kind: 'invalid_client' }), 502, 'failed'],
   ['an answer that is none', new TokenResponseError('x'), 502, 'failed'],
-  ['a URL that may not have the token', new OriginError('x', 'https://evil.example'), 502, 'failed'],
+  ['a URL that may not have the token', new OriginError('x', 'https://evil.example'), 500, 'misconfigured'],
   ['a session that cannot be kept', new SessionError('cookie_too_large', 'x'), 500, 'misconfigured'],
 ]
 

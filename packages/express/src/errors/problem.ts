@@ -79,8 +79,11 @@ export function problemKindOf(error: GrantKitError, isUnknownAnswer = false): Pr
   if (error.retryable) return 'unavailable'
   if (isRefusedLogin(error)) return refusals[error.error ?? ''] ?? refusals[error.kind] ?? 'failed'
   if (isFailedCheck(error)) return isUnknownAnswer ? 'login_over' : (checks[error.check] ?? 'failed')
-  return error.code === 'ERR_SESSION' ? 'misconfigured' : 'failed'
+  return ofTheApp.includes(error.code) ? 'misconfigured' : 'failed'
 }
+
+/** What the app itself has to be changed for: nothing has been sent, or nothing that the server sent was wrong. */
+const ofTheApp = ['ERR_SESSION', 'ERR_ORIGIN']
 
 /** Whether only the user can help. */
 export function isLoginRequired(error: GrantKitError): error is LoginRequiredError {
