@@ -209,6 +209,9 @@ describe.each(versions)('%s', (_, express) => {
       express,
       token: own,
       before: app => {
+        app.use('/before-it', (request, response, next) =>
+          apiProxy({ target: target(), token: 'application' })(request, response, next),
+        )
         app.use((request, _response, next) => next(Object.assign(request, { tokenSource: application }) && undefined))
         app.use('/of-app', (request, response, next) =>
           apiProxy({ target: target(), token: 'application' })(request, response, next),
@@ -226,10 +229,13 @@ describe.each(versions)('%s', (_, express) => {
     })
     const target = () => app.api
 
-    for (const path of ['/api/', '/of-app', '/of-function', '/of-none']) await app.call(path)
+    for (const path of ['/api/', '/of-app', '/of-function', '/of-none', '/before-it']) await app.call(path)
 
     expect([own.asked(), application.asked(), chosen.asked()]).toEqual([1, 1, 1])
-    expect(app.errors.map(({ message }) => message)).toEqual([expect.stringMatching(/^token: yields no token source/)])
+    expect(app.errors.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^token: yields no token source/),
+      expect.stringMatching(/^token: is 'application': give one to grantkit/),
+    ])
   })
 
   test('hands what the token source throws to the error handlers', async () => {

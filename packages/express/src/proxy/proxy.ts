@@ -123,7 +123,7 @@ function chooserOf(
   token: ProxyToken,
 ): (request: ProxiedRequest & Express.Request) => TokenSource | Promise<TokenSource> {
   if (token === 'user') return userSource
-  if (token === 'application') return ({ grantkit, tokenSource }) => grantkit?.application ?? wanted(tokenSource)
+  if (token === 'application') return applicationSource
   if (typeof token === 'string')
     throw optionError('token', "must be 'user', 'application', a token source or a function")
   if (typeof token === 'function') return async request => wanted(await token(request))
@@ -135,6 +135,12 @@ function userSource({ grantkit }: Express.Request): TokenSource {
   if (grantkit === undefined) throw optionError('token', "is 'user': mount grantkit() before the proxy")
   if (grantkit.user === undefined) throw new LoginRequiredError('nobody is logged in')
   return grantkit.user.tokenSource
+}
+
+function applicationSource({ grantkit, tokenSource }: Express.Request): TokenSource {
+  const source = grantkit?.application ?? tokenSource
+  if (source === undefined) throw optionError('token', "is 'application': give one to grantkit({ application })")
+  return source
 }
 
 function wanted(source: TokenSource | undefined): TokenSource {
