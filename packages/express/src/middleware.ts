@@ -10,8 +10,12 @@ export type Next = (error?: unknown) => void
  * would go on, past the guard that has failed.
  */
 export function failWith(next: Next): (thrown: unknown) => void {
-  return thrown =>
-    next(thrown instanceof Object ? thrown : new Error('no error was thrown, but this', { cause: thrown }))
+  return thrown => next(isObject(thrown) ? thrown : new Error('no error was thrown, but this', { cause: thrown }))
+}
+
+/** Of another realm as well: in Jest those of Node are, which `instanceof` takes for none. */
+export function isObject(value: unknown): value is object {
+  return Object(value) === value
 }
 
 /** Middleware as `app.use()` of Express 4 and of Express 5 takes it. */

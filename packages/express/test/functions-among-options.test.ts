@@ -1,4 +1,5 @@
 /** What the functions among the options do wrong is an error that names them: it opens no guard, and leads in no circle. */
+import { runInNewContext } from 'node:vm'
 import { memoryStore } from '@grantkit/core'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -29,6 +30,16 @@ describe.each(versions)('%s', (_, express) => {
       }
     },
   )
+
+  test('an error of another realm, as those of Node are in Jest, is handed on as it is', async () => {
+    const thrown: unknown = runInNewContext('new Error("ECONNREFUSED")')
+    await using app = await startApp({ authorization: () => Promise.reject(thrown), last: tokenErrors() })
+
+    await app.browser().open(`${origin}/login`)
+
+    expect(app.errors).toHaveLength(1)
+    expect(app.errors[0]).toBe(thrown)
+  })
 
   test.each([undefined, null, 'openid', 5, ['openid']])(
     'an authorization() that returns %j is named',

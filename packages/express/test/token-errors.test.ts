@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import {
   AuthorizationRefusedError,
   AuthorizationServerError,
@@ -154,6 +155,14 @@ describe.each(versions)('%s', (_, express) => {
       [error, problem],
       [error, problem],
     ])
+  })
+
+  test('finds the error within one of another realm, as those of Node are in Jest', async () => {
+    const around = runInNewContext('cause => new Error("fetch failed", { cause })')
+
+    const { status } = await askWith(appOf(around(new TokenResponseError('x'))), script)
+
+    expect(status).toBe(502)
   })
 
   test('leaves a login to an app that has one of its own', async () => {

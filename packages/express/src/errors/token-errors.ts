@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { type GrantKitError, isGrantKitError } from '@grantkit/core'
 import { checkFunction, checkOptions } from '@grantkit/core/kit'
 import { type LoginWay, loginWayOf } from '../login/login-way.js'
-import { type ErrorMiddleware, failWith, refuseRequest, type WebResponse } from '../middleware.js'
+import { type ErrorMiddleware, failWith, isObject, refuseRequest, type WebResponse } from '../middleware.js'
 import { equipmentOf } from '../request.js'
 import { wantsPage } from '../request-kind.js'
 import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
@@ -68,7 +68,7 @@ interface Exchange {
  */
 function causeOf(error: unknown): GrantKitError | undefined {
   const ours: GrantKitError[] = []
-  for (let each = error, depth = 0; each instanceof Object && depth < 8; each = (each as Error).cause, depth++)
+  for (let each = error, depth = 0; isObject(each) && depth < 8; each = (each as Error).cause, depth++)
     if (isGrantKitError(each)) ours.push(each)
   return ours.find(isLoginRequired) ?? ours[0]
 }
