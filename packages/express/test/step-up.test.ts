@@ -78,15 +78,6 @@ describe('what a login asks for', () => {
     expect(JSON.stringify(options)).not.toContain('acrValues')
     expect(askedFor.acrValues).toEqual([strong])
   })
-
-  test('keeps the other claims beside an essential level', () => {
-    const configured = { claims: { id_token: { acr: null, email: null }, userinfo: { name: null } } }
-
-    const { options } = askFor(clientOf(), configured, { acrValues: [strong] })
-
-    expect(options).toMatchObject({ claims: { id_token: { email: null }, userinfo: { name: null } } })
-    expect(options).not.toHaveProperty('claims.id_token.acr')
-  })
 })
 
 describe('the same was asked for a moment ago', () => {

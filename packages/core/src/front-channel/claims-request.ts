@@ -1,5 +1,6 @@
 /** The `claims` parameter: single claims asked for by name, with values (OpenID Connect Core §5.5). */
 import { checkObject, optionError } from '../options.js'
+import type { Provider } from '../provider.js'
 
 /** How one claim is asked for; `null` asks for it as such. @see OpenID Connect Core §5.5.1 */
 export type ClaimRequest = null | {
@@ -58,6 +59,32 @@ export function essentialAcrIn(claims: ClaimsRequest | undefined): readonly stri
   if (isEssential !== true) return undefined
   const wanted = [values ?? value ?? []].flat().map(String)
   return wanted.length === 0 ? undefined : wanted
+}
+
+/** An authorization request's options, as far as they name levels of authentication. */
+interface AcrOptions extends Pick<ClaimsOptions, 'claims' | 'essentialAcr'> {
+  readonly acrValues?: string | readonly string[] | undefined
+}
+
+/**
+ * How levels of authentication are asked for in place of those that the options name: as an essential claim where the server
+ * is known to read it, so that it says by itself that it cannot; else by `acr_values`. Never by both: what a server makes of
+ * that is not specified (OpenID Connect Core §5.5.1.1).
+ *
+ * @param acrValues the levels one of which is wanted, the preferred one first
+ * @returns what to put over the options
+ * @see RFC 9470 §4
+ */
+export function requestForAcr(
+  { metadata }: Provider,
+  { claims, essentialAcr }: AcrOptions,
+  acrValues: readonly string[],
+): AcrOptions {
+  const { acr, ...idToken } = claims?.id_token ?? {}
+  const readsClaims = metadata.claims_parameter_supported === true || essentialAcr !== undefined || acr !== undefined
+  if (!readsClaims) return { acrValues }
+  const others = acr === undefined ? claims : { ...claims, id_token: idToken }
+  return { acrValues: undefined, essentialAcr: acrValues, claims: others }
 }
 
 /** Claims of the ID token that say whom or what it is about: another value than the one asked for is about something else. */

@@ -1,6 +1,6 @@
 /** What a login asks for beyond what every login of the app does (RFC 9470 §4, RFC 6749 §6). */
 import type { AuthorizationRequestOptions, Client } from '@grantkit/core'
-import { checkOptions, checkText, checkWholeNumber, optionError } from '@grantkit/core/kit'
+import { checkOptions, checkText, checkWholeNumber, optionError, requestForAcr } from '@grantkit/core/kit'
 
 /** What one login is to ask for beside what every login does. JSON. */
 export interface Wanted {
@@ -89,7 +89,7 @@ export function askFor<Options extends Partial<AuthorizationRequestOptions>>(
   const options = {
     ...configured,
     ...defined({ prompt, loginHint, uiLocales, maxAgeSeconds, scope: scope.length === 0 ? undefined : scope }),
-    ...(wanted.acrValues && acrOptions(client, configured, wanted.acrValues)),
+    ...(wanted.acrValues && requestForAcr(client.provider, configured, wanted.acrValues)),
   }
   const { acrValues, essentialAcr } = options
   return {
@@ -101,23 +101,6 @@ export function askFor<Options extends Partial<AuthorizationRequestOptions>>(
       maxAgeSeconds,
     }),
   }
-}
-
-/**
- * As an essential claim where the server is known to read it, so that it says by itself that it cannot; else by
- * `acr_values`. Never by both: what a server makes of that is not specified (OpenID Connect Core §5.5.1.1).
- */
-function acrOptions(
-  { provider }: Client,
-  { claims, essentialAcr }: Partial<AuthorizationRequestOptions>,
-  acrValues: readonly string[],
-): Partial<AuthorizationRequestOptions> {
-  const { acr, ...idToken } = claims?.id_token ?? {}
-  const readsClaims =
-    provider.metadata.claims_parameter_supported === true || essentialAcr !== undefined || acr !== undefined
-  if (!readsClaims) return { acrValues }
-  const others = acr === undefined ? claims : { ...claims, id_token: idToken }
-  return { acrValues: undefined, essentialAcr: acrValues, claims: others }
 }
 
 /** The login that a session has come of. */
