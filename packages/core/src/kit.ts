@@ -85,4 +85,5 @@ export {
   attachmentFor,
   hasHeader,
 } from './trip.js'
-export { type HeadersFor, headersForOf } from './sources/headers-for.js'
+export type { HeadersFor } from './sources/headers-for.js'
+export { type StaticSourceOptions, type StaticTokenSource, staticTokenSource } from './sources/static-source.js'

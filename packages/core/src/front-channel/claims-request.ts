@@ -61,11 +61,6 @@ export function essentialAcrIn(claims: ClaimsRequest | undefined): readonly stri
   return wanted.length === 0 ? undefined : wanted
 }
 
-/** An authorization request's options, as far as they name levels of authentication. */
-interface AcrOptions extends Pick<ClaimsOptions, 'claims' | 'essentialAcr'> {
-  readonly acrValues?: string | readonly string[] | undefined
-}
-
 /**
  * How levels of authentication are asked for in place of those that the options name: as an essential claim where the server
  * is known to read it, so that it says by itself that it cannot; else by `acr_values`. Never by both: what a server makes of
@@ -77,9 +72,9 @@ interface AcrOptions extends Pick<ClaimsOptions, 'claims' | 'essentialAcr'> {
  */
 export function requestForAcr(
   { metadata }: Provider,
-  { claims, essentialAcr }: AcrOptions,
+  { claims, essentialAcr }: Pick<ClaimsOptions, 'claims' | 'essentialAcr'>,
   acrValues: readonly string[],
-): AcrOptions {
+): Pick<ClaimsOptions, 'claims' | 'essentialAcr'> & { readonly acrValues: readonly string[] | undefined } {
   const { acr, ...idToken } = claims?.id_token ?? {}
   const readsClaims = metadata.claims_parameter_supported === true || essentialAcr !== undefined || acr !== undefined
   if (!readsClaims) return { acrValues }

@@ -237,12 +237,23 @@ function scheduleOf(tokenSet: TokenSet, { client, thresholds }: CachedOptions): 
   const givenEnd = expiresAt === obtainedAt ? obtainedAt + leastGapMs : expiresAt
   const endsAt = givenEnd ?? obtainedAt + secondsToMs(client.provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt
-  const { refreshBeforeMs = 60_000, expiryMarginMs = 10_000 } = thresholds
+  const { refreshBeforeMs = 60_000, expiryMarginMs = usualMarginMs } = thresholds
   const softMs = Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2)
   return {
     fromAt: obtainedAt - softMs,
     softAt: endsAt - softMs,
-    hardAt: endsAt - Math.min(expiryMarginMs, lifetimeMs / 10),
+    hardAt: endsAt - expiryMargin(lifetimeMs, expiryMarginMs),
     endsAt,
   }
+}
+
+const usualMarginMs = 10_000
+
+/**
+ * How long before its end a token is no longer trusted, in milliseconds: it might be over when it arrives.
+ *
+ * @param mostMs at most so long
+ */
+export function expiryMargin(lifetimeMs: number, mostMs = usualMarginMs): number {
+  return Math.min(mostMs, lifetimeMs / 10)
 }

@@ -13,7 +13,7 @@ describe('levels of authentication are asked for', () => {
   })
 
   test.each([
-    ['the server says that it reads them', readsClaims, { acrValues: 'urn:weak' }],
+    ['the server says that it reads them', readsClaims, { claims: {}, acrValues: 'urn:weak' }],
     ['one is asked for so already', silent, { essentialAcr: 'urn:weak' }],
     ['one is among the claims already', silent, { claims: { id_token: { acr } } }],
   ])('as an essential claim alone where %s', (_, server, options) => {

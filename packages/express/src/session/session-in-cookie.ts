@@ -1,7 +1,6 @@
 /** Sessions without a store: their cookie holds the access token. What is in a browser has no refresh token in it. */
-import { type Client, LoginRequiredError, requestTokenSet, revokeToken, TokenSet } from '@grantkit/core'
-import { headersForOf } from '@grantkit/core/kit'
-import type { UserTokens } from '../request.js'
+import { type Client, requestTokenSet, revokeToken, TokenSet } from '@grantkit/core'
+import { staticTokenSource } from '@grantkit/core/kit'
 import type { Session } from './session-cookie.js'
 import { recordNameOf } from './session-record.js'
 import type { SessionTokens } from './session-tokens.js'
@@ -15,8 +14,7 @@ export interface SessionsInCookieParts {
   readonly origins: readonly string[] | undefined
 }
 
-export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
-  const { client } = parts
+export function sessionsInCookie({ client, app, origins }: SessionsInCookieParts): SessionTokens {
   return {
     async redeem(_session, grant) {
       const tokenSet = await requestTokenSet(client, grant)
@@ -25,7 +23,8 @@ export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
     },
     announce: async () => {},
     begin: async () => {},
-    find: async session => sourceOf(parts, session),
+    find: async session =>
+      staticTokenSource(tokenSetOf(session), { client, subject: recordNameOf(app, session.id), origins }),
     idTokenOf: async () => undefined,
     end: async () => {},
     forget: async () => {},
@@ -37,38 +36,7 @@ export function sessionsInCookie(parts: SessionsInCookieParts): SessionTokens {
   }
 }
 
-/** A token that ends a moment from now would be over when it arrives. */
-const marginMs = 10_000
-
-/** One token, until its end. */
-function sourceOf({ client, app, origins }: SessionsInCookieParts, { id, token, scope }: Session): UserTokens {
-  const subject = recordNameOf(app, id)
-  const source: UserTokens = {
-    client,
-    origins,
-    subject,
-    async getTokenSet({ signal, force = false, rejected } = {}) {
-      signal?.throwIfAborted()
-      if (token === undefined || force || rejected === token.accessToken || isOver(client, token))
-        throw isGone(client, subject)
-      const { accessToken, jkt, obtainedAt, expiresAt } = token
-      const tokenType = jkt === undefined ? 'Bearer' : 'DPoP'
-      return new TokenSet({ accessToken, tokenType, jkt, obtainedAt, expiresAt, scope })
-    },
-    headersFor: headersForOf(() => source, origins),
-  }
-  return source
-}
-
-function isOver({ clock }: Client, { obtainedAt, expiresAt }: NonNullable<Session['token']>): boolean {
-  if (expiresAt === undefined) return false
-  return clock.now() >= expiresAt - Math.min(marginMs, (expiresAt - obtainedAt) / 10)
-}
-
-function isGone({ provider }: Client, subject: string): LoginRequiredError {
-  return new LoginRequiredError('the access token is over, and the cookie holds nothing to renew it by', {
-    reason: 'no_refresh_token',
-    subject,
-    provider: provider.name,
-  })
+function tokenSetOf({ token, scope }: Session): TokenSet | undefined {
+  if (token === undefined) return undefined
+  return new TokenSet({ ...token, tokenType: token.jkt === undefined ? 'Bearer' : 'DPoP', scope })
 }
