@@ -1,11 +1,11 @@
 /** The login at the bank, as an app has it: `grantkit()`, guarded routes, one HTTP client. */
 import { randomBytes } from 'node:crypto'
 import type { Client, GrantKitEvent } from '@grantkit/core'
-import { type GrantKitMiddleware, grantkit, requireLogin, type User } from '@grantkit/express'
+import { type GrantKitMiddleware, grantkit, requireLogin, type User, userOf } from '@grantkit/express'
 import { fapiHeaders } from '@grantkit/provider-wso2-open-banking'
 import type { Sandbox } from '@grantkit/sandbox'
 import { fetchWithTokens } from '@grantkit/undici'
-import { type Request, type RequestHandler, type Response, Router } from 'express'
+import { type RequestHandler, type Response, Router } from 'express'
 import { fetch } from 'undici'
 import { bankClient, requestSigner } from './bank-client.js'
 import { type Consents, createConsents } from './consents.js'
@@ -113,11 +113,6 @@ async function showAccounts({ sandbox, client, lifetimeMs }: Parts, user: User, 
   const { Data } = (await answer.json()) as { Data: { Account: readonly object[] } }
   const { expiresAt = sandbox.now() } = await user.tokenSource.getTokenSet()
   response.json({ accounts: Data.Account, leftMs: Math.max(0, expiresAt - sandbox.now()), lifetimeMs })
-}
-
-/** Behind `requireLogin()` there is one. */
-function userOf({ grantkit: { user } }: Request): User {
-  return user as User
 }
 
 function consentOf({ claims }: User): string {
