@@ -54,7 +54,7 @@ describe('an answer', () => {
     const own = await answerFor(victim)
 
     await expectRefused(app, victim, await answerFor(attacker), 'transaction')
-    expect(app.errors[0]?.message).toContain('keeps no cookies of this app')
+    expect(app.errors[0]?.message).toContain(`has not begun this login at ${origin}, or`)
 
     expect(await victim.open(own)).toMatchObject({ url: `${origin}/me`, text: '{"sub":"alice"}' })
   })

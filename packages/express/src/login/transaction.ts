@@ -41,7 +41,8 @@ const remedy = 'ask for less at once: by authorization of grantkit(), or by what
 const mostCharacters = 5_000
 
 /** For whoever reads the log: what a cookie that is missing, or does not open, most often comes of. */
-const notBegun = 'this browser has not begun this login, or has finished it, or keeps no cookies of this app'
+const notBegunAt = (origin: string) =>
+  `this browser has not begun this login at ${origin}, or has finished it, or keeps no cookies of this app`
 const notOpened =
   "the login's cookie does not open: it was changed, or another process has other keys; give all of them the same"
 
@@ -117,7 +118,8 @@ export function createTransactions({ client, site, seal, store, session }: Setti
       const transaction = await open(request, name)
       const hasCookie = cookiesOf(request).has(name)
       if (hasCookie) clear(response, name)
-      if (transaction === undefined) throw new ValidationError('transaction', hasCookie ? notOpened : notBegun)
+      if (transaction === undefined)
+        throw new ValidationError('transaction', hasCookie ? notOpened : notBegunAt(site.origin))
       await markUsed(transaction.authorization)
       return transaction
     },
