@@ -6,7 +6,7 @@ import { wantedOf } from './login/step-up.js'
 import type { LoginTransaction } from './login/transaction.js'
 import type { Logouts } from './logout/logout.js'
 import type { WebRequest, WebResponse } from './middleware.js'
-import { equipRequest, type LoginOptions, type LogoutOptions } from './request.js'
+import { equipRequest, type LoginOptions, type LogoutOptions, type User } from './request.js'
 import { mayGoElsewhere } from './request-kind.js'
 import { checkedPage, pageOf } from './return-to.js'
 import type { LiveSession } from './session/session.js'
@@ -34,7 +34,7 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
   const wanted = (options: LoginOptions = {}) => wantedLogin(parts, request, options, transaction)
   const hasLoginRoute = site.paths.login !== undefined
   const grantkit = {
-    user: live && userOf(live),
+    user: live && new LoggedIn(live),
     application,
     // nobody has come to the page yet: the route is there for whoever does
     login: async (options?: LoginOptions) =>
@@ -56,8 +56,23 @@ export function equip(parts: EquipmentParts, request: WebRequest, response: WebR
   })
 }
 
-function userOf({ session: { claims, scope, loggedInAt }, tokenSource }: LiveSession) {
-  return { claims, scope, loggedInAt, tokenSource }
+/** A handler may answer with it: what leaves the app then is about the user alone, and not how tokens are got. */
+class LoggedIn implements User {
+  readonly claims: User['claims']
+  readonly scope: User['scope']
+  readonly loggedInAt: User['loggedInAt']
+  readonly tokenSource: User['tokenSource']
+
+  constructor({ session: { claims, scope, loggedInAt }, tokenSource }: LiveSession) {
+    this.claims = claims
+    this.scope = scope
+    this.loggedInAt = loggedInAt
+    this.tokenSource = tokenSource
+  }
+
+  toJSON(): Omit<User, 'tokenSource'> {
+    return { claims: this.claims, scope: this.scope, loggedInAt: this.loggedInAt }
+  }
 }
 
 /** @throws TypeError naming the option */

@@ -108,6 +108,23 @@ describe.each(versions)('%s', (_, express) => {
   })
 })
 
+test('a handler may answer with the user, who is shown without the token source', async () => {
+  await using app = await startApp(versions[1][1], {
+    client: await clientOf(sandbox),
+    mount(app, middleware) {
+      app.use(middleware)
+      app.get('/user', ({ grantkit: { user } }, response) => void response.json(user))
+    },
+  })
+  const browser = app.browser()
+  await browser.open(`${origin}/login`)
+
+  const { claims, ...rest } = JSON.parse((await browser.open(`${origin}/user`)).text)
+
+  expect(claims).toMatchObject({ sub: sandbox.openid.settings.subject })
+  expect(rest).toEqual({ scope: 'openid accounts', loggedInAt: expect.any(Number) })
+})
+
 test('without a store the one token there is goes to the origins that are named, and to no other', async () => {
   const seen: unknown[] = []
   await using app = await startApp(versions[1][1], {
