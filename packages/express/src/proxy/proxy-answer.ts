@@ -14,8 +14,8 @@ export interface AnswerOptions {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** By their names in small letters. */
-const kept = new Set([
+/** What the browser does not get, by names in small letters. */
+const withheld = new Set([
   // an answer to the credential, which the browser does not have
   'authentication-info',
   'dpop-nonce',
@@ -39,7 +39,7 @@ const kept = new Set([
 ])
 
 /** Which other sites may read an answer is the app's to say as well. */
-const keptFamilies = /^access-control-/
+const withheldFamilies = /^access-control-/
 
 /** Of these there is one truth, whatever the app has set before. */
 const ofContent = /^(content-(encoding|language|length|location|range|type)|etag|last-modified|location)$/
@@ -49,7 +49,7 @@ export function writeHead(response: ProxiedResponse, answer: ApiAnswer, options:
   response.statusCode = answer.statusCode
   const ofConnection = hopByHop(answer.headers.connection)
   for (const [name, value] of Object.entries(headersBack(answer.headers, options))) {
-    if (value === undefined || ofConnection.has(name) || kept.has(name) || keptFamilies.test(name)) continue
+    if (value === undefined || ofConnection.has(name) || withheld.has(name) || withheldFamilies.test(name)) continue
     const values = [value].flat().map(asBytes)
     if (!values.every(isHeaderValue)) continue
     const set = response.getHeader(name)
@@ -111,7 +111,7 @@ export async function writeBody(
   const ofConnection = hopByHop(headers.connection)
   const isTrailer = (name: string) =>
     !ofConnection.has(name) && !/^(set-cookie|content-|host$|authorization$)/.test(name)
-  const theirs = Object.entries(trailers).filter(([name]) => isTrailer(name) && !kept.has(name))
+  const theirs = Object.entries(trailers).filter(([name]) => isTrailer(name) && !withheld.has(name))
   if (theirs.length > 0) response.addTrailers(Object.fromEntries(theirs))
   response.end()
 }

@@ -29,8 +29,8 @@ export interface Route {
   readonly origin: string
   /** In milliseconds: until an answer begins, and between two pieces of it. */
   readonly timeouts: { readonly headersTimeout: number; readonly bodyTimeout: number }
-  /** The header that is for the app alone. */
-  readonly withheld: string | undefined
+  /** The header that is for the app alone, in small letters; `undefined` where none is asked for. */
+  readonly csrfHeader: string | undefined
   /** What the browser is answered with in place of an answer of the API's. */
   failure(error: unknown, method: string): ProxyError
 }
@@ -70,7 +70,7 @@ async function sendOnce(route: Route, trip: Trip<AgentOf>, outgoing: Outgoing, a
   const { request, path, onward, signal } = outgoing
   const ours = await trip.headersFor(sendingOf(route, outgoing), attempt)
   const agentOf = trip.attachment?.agent as AgentOf
-  const headers = headersOnward(request, { ...onward.headers, ...ours }, [route.withheld, ...(onward.dropped ?? [])])
+  const headers = headersOnward(request, { ...onward.headers, ...ours }, [route.csrfHeader, ...(onward.dropped ?? [])])
   const method = request.method as 'GET'
   const body = onward.body ?? null
   return agentOf(await loadUndici())

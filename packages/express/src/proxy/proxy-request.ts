@@ -2,8 +2,8 @@
 import { hopByHop } from './hop-by-hop.js'
 import type { ProxiedRequest } from './proxied-request.js'
 
-/** Beside those of one connection, by their names in small letters. */
-const kept = new Set([
+/** What the API does not get, beside what is for one connection, by names in small letters. */
+const withheld = new Set([
   // credentials: the app's, and what goes with the token
   'authorization',
   'cookie',
@@ -24,25 +24,26 @@ const kept = new Set([
 ])
 
 /** Prefixes of the same. */
-const keptFamilies = /^(x-forwarded-|sec-fetch-)/
+const withheldFamilies = /^(x-forwarded-|sec-fetch-)/
 
 /**
  * Headers for the API by their names in small letters. `ours` replace what came under their names.
  *
  * @param ours what a token brings, and what the body is
- * @param withheld names that are for the app alone, or no longer true
+ * @param dropped further names: what is for the app alone, or no longer true
  */
 export function headersOnward(
   request: ProxiedRequest,
   ours: Readonly<Record<string, string>>,
-  withheld: readonly (string | undefined)[],
+  dropped: readonly (string | undefined)[],
 ): Record<string, string> {
   const ofConnection = hopByHop(request.headers.connection)
   const goesOn = (name: string) => {
     // to many servers a header with an underscore is the one with a hyphen
     const meant = name.replaceAll('_', '-')
-    const isKept = kept.has(meant) || keptFamilies.test(meant) || ofConnection.has(meant) || ofConnection.has(name)
-    return !isKept && !withheld.includes(name) && !(meant in ours)
+    const isWithheld =
+      withheld.has(meant) || withheldFamilies.test(meant) || ofConnection.has(meant) || ofConnection.has(name)
+    return !isWithheld && !dropped.includes(name) && !(meant in ours)
   }
   const theirs = Object.entries(request.headers).filter(([name, value]) => value !== undefined && goesOn(name))
   const flat = theirs.map(([name, value]) => [name, [value].flat().join(', ')] as const)
