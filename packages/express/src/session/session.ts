@@ -1,13 +1,14 @@
 /** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
-import { type Client, type Grant, type Logout, type TokenSet, type TokenStore, ValidationError } from '@grantkit/core'
-import { optionError, type Seal } from '@grantkit/core/kit'
+import type { Client, Grant, Logout, TokenSet, TokenStore } from '@grantkit/core'
+import type { Seal } from '@grantkit/core/kit'
 import type { AskedFor } from '../login/step-up.js'
 import type { LogoutSettings } from '../logout/logout-options.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
 import type { GrantKitOptions, LoginRequest } from '../options.js'
 import type { Site } from '../paths.js'
 import type { UserClaims, UserTokens } from '../request.js'
+import { claimsToKeep, sessionOf } from './session-begun.js'
 import { createSessionCookie, type Session } from './session-cookie.js'
 import { sessionsInCookie } from './session-in-cookie.js'
 import { sessionsInStore } from './session-in-store.js'
@@ -150,7 +151,7 @@ export function createSessions(parts: SessionParts): Sessions {
   ): Promise<UserClaims> {
     const { idTokenClaims: claims } = tokenSet
     const own = await onLogin?.({ claims, tokenSet, expectedClaims, request: request as LoginRequest })
-    return own === undefined ? withoutProtocol(claims ?? {}) : copyOf(own)
+    return claimsToKeep(own, claims)
   }
 
   return {
@@ -174,10 +175,7 @@ export function createSessions(parts: SessionParts): Sessions {
         await tokens.announce({ id }, tokenSet)
         const now = client.clock.now()
         const claims = await claimsOf(request, tokenSet, expectedClaims)
-        const endsAt = endOf(tokenSet, now, absoluteMs)
-        const { acr, auth_time: authTime } = tokenSet.idTokenClaims ?? {}
-        const login = { acr, authTime, scope: tokenSet.scope, loggedInAt: now, askedFor: lacking(askedFor, tokenSet) }
-        const session = { id, claims, ...login, seenAt: now, endsAt, token }
+        const session = sessionOf(tokenSet, { id, claims, askedFor, token, loggedInAt: now }, absoluteMs)
         const write = await cookie.prepare(response, session)
         for (const before of replaced) await forget(before)
         await tokens.begin(session, tokenSet)
@@ -204,44 +202,4 @@ export function createSessions(parts: SessionParts): Sessions {
       await tokens.close()
     },
   }
-}
-
-/** @throws TypeError where it is nothing that a cookie could give back: each request would lead to another login */
-function copyOf(own: unknown): UserClaims {
-  const copy = jsonOf(own)
-  if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy as UserClaims
-  throw optionError('onLogin', 'must return the claims to keep, an object that JSON can hold, or undefined')
-}
-
-function jsonOf(value: unknown): unknown {
-  try {
-    return JSON.parse(JSON.stringify(value))
-  } catch {
-    return undefined
-  }
-}
-
-/** What was asked for and not granted: what was is in `scope`. */
-function lacking(askedFor: AskedFor, { scope = '' }: TokenSet): AskedFor {
-  const granted = new Set(scope.split(' '))
-  return { ...askedFor, scope: askedFor.scope.filter(one => !granted.has(one)) }
-}
-
-/** What a login was checked by, and says nothing of the user. */
-const ofProtocol = new Set(['nonce', 'at_hash', 'c_hash', 's_hash', 'rt_hash'])
-
-function withoutProtocol(claims: UserClaims): UserClaims {
-  return Object.fromEntries(Object.entries(claims).filter(([name]) => !ofProtocol.has(name)))
-}
-
-/**
- * @throws ValidationError where the session would be over before it begins: the browser would be sent to log in again
- * @see IPSIE SL1 OpenID Connect Profile 1.0, `session_expiry`: seconds since the epoch
- */
-function endOf({ idTokenClaims }: TokenSet, now: number, absoluteMs: number): number {
-  const expiry = idTokenClaims?.session_expiry
-  if (expiry === undefined) return now + absoluteMs
-  if (typeof expiry !== 'number') throw new ValidationError('session_expiry', 'of the ID token is no number')
-  if (expiry * 1000 <= now) throw new ValidationError('session_expiry', 'of the ID token is over already')
-  return Math.min(now + absoluteMs, expiry * 1000)
 }
