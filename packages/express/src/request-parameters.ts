@@ -25,17 +25,17 @@ export async function formOf(request: WebRequest): Promise<URLSearchParams | obj
   if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new ValidationError('response', 'a form was expected (application/x-www-form-urlencoded)')
   // express.json() of Express 4 leaves {} behind where it has read nothing
-  if (!request.readableDidRead) return new URLSearchParams(await textOf(request))
+  if (!request.readableDidRead) return new URLSearchParams(await textOf(request).finally(() => request.resume()))
   const { body } = request
   if (typeof body === 'string' || Buffer.isBuffer(body)) return new URLSearchParams(body.toString())
   if (typeof body === 'object' && body !== null) return body
   throw new ValidationError('response', 'its body was read before grantkit(), by what has left nothing in request.body')
 }
 
+/** What is left of one that is too long has to be let by: the connection is kept, and the next request may be anybody's. */
 async function textOf(request: WebRequest): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  // what is left of it stays unread, and the connection open for the answer
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length
     if (bytes > mostBytes) throw new ValidationError('response', 'the answer is too long to be one')

@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
 import express5 from 'express'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Dispatcher, Pool } from 'undici'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { grantkit } from '../src/index.js'
 import { clientOf, key, origin, redirectUri, startApp, versions } from './app.js'
 
@@ -57,6 +58,22 @@ describe.each(versions)('a form post in %s', (_, express) => {
       expect(page.status).toBe(500)
       const expected = check === 'response' && parsers.length > 0 && visit.headers === form ? 'state' : check
       expect(app.errors).toEqual([expect.objectContaining({ check: expected })])
+    }
+  })
+
+  test('that is too long leaves the connection to the next request, whoever sends it', async () => {
+    await using app = await startApp(express, { client: await clientOf(sandbox) })
+    const connection = new Pool(app.address, { connections: 1 })
+    onTestFinished(() => connection.destroy())
+    const ask = async (path: string, options: Partial<Dispatcher.RequestOptions> = {}) => {
+      const { statusCode, body } = await connection.request({ path, method: 'POST', ...options })
+      await body.dump()
+      return statusCode
+    }
+    for (let times = 0; times < 3; times++) {
+      expect(await ask('/callback', { headers: form, body: `state=${'x'.repeat(1_000_000)}` })).toBe(500)
+      expect(await ask('/me', { method: 'GET' })).toBe(200)
+      expect(await ask('/elsewhere')).toBe(404)
     }
   })
 
