@@ -17,6 +17,9 @@ export const noMembers: AdditionalMembers = Object.freeze({})
 
 /** Members that have a place of their own in a token set, or none at all. */
 const known = new Set([
+  'access_token',
+  'refresh_token',
+  'id_token',
   'token_type',
   'expires_in',
   'expires_at',
@@ -32,8 +35,11 @@ const mostCharacters = 8_192
 
 /** The further members of an answer, frozen. Those that no longer fit are left out. */
 export function additionalMembers(...answers: readonly unknown[]): AdditionalMembers {
-  const members = Object.assign(Object.create(null), ...answers.filter(isObject)) as Record<string, unknown>
-  return bounded(Object.entries(members).filter(([name]) => !known.has(name)))
+  const members = new Map<string, unknown>()
+  for (const answer of answers)
+    if (isObject(answer))
+      for (const [name, value] of Object.entries(answer)) if (!known.has(name)) members.set(name, value)
+  return members.size === 0 ? noMembers : bounded([...members])
 }
 
 /** Those of the answer before stay when the new one does not name them, as far as they fit; `undefined` for none. */

@@ -3,11 +3,14 @@
 /** The text of a body: UTF-8, or UTF-16 where its first bytes say so (RFC 4627 §3). A byte order mark is left out. */
 export function decodeText(body: Uint8Array | string): string {
   if (typeof body === 'string') return body.replace(/^\ufeff/, '')
-  const [first, second] = body
+  const { 0: first, 1: second } = body
   const isLittleEndian = (first === 0xff && second === 0xfe) || (first !== 0 && second === 0)
   const isBigEndian = (first === 0xfe && second === 0xff) || (first === 0 && second !== 0 && second !== undefined)
-  return new TextDecoder(isLittleEndian ? 'utf-16le' : isBigEndian ? 'utf-16be' : 'utf-8').decode(body)
+  if (!isLittleEndian && !isBigEndian) return utf8.decode(body)
+  return new TextDecoder(isLittleEndian ? 'utf-16le' : 'utf-16be').decode(body)
 }
+
+const utf8 = new TextDecoder()
 
 /** `undefined` for what is no JSON. */
 export function parseJson(text: string): unknown {

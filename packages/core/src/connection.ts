@@ -3,7 +3,7 @@ import { checkTls, type TlsOptions } from './certificate.js'
 import { type Clock, systemClock } from './clock.js'
 import { checkObject, optionError } from './options.js'
 import type { Provider } from './provider.js'
-import { checkRequestHeaders, type ReadHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
+import { checkRequestHeaders, headersReader, type ReadHeaders, type RequestHeaders } from './request-headers.js'
 import { identityOf } from './secret.js'
 import { createTransport, type Transport, type TransportOptions, withDeadline } from './transport.js'
 
@@ -79,7 +79,7 @@ export function connect(options: ConnectionOptions, requiresCertificate: string 
     connection: transport.identity,
     timeoutMs: transport.timeoutMs,
     clock,
-    readHeaders: () => readRequestHeaders(provider.conform.requestHeaders, headers),
+    readHeaders: headersReader(provider.conform.requestHeaders, headers),
     close: transport.close,
   }
 }

@@ -3,7 +3,7 @@ import { explain } from './circumstances.js'
 import { type Client, endpointFor } from './client.js'
 import type { Authenticated } from './client-auth/client-auth.js'
 import { prove } from './endpoint-proof.js'
-import type { EndpointRequest } from './endpoint-request.js'
+import type { BeforeSending, EndpointRequest } from './endpoint-request.js'
 import { AuthorizationServerError, GrantKitError, isGrantKitError, type RefusalKind, TransportError } from './errors.js'
 import { hintedList } from './metadata.js'
 import type { Parameters, Refusal, RequestFacts } from './provider.js'
@@ -69,7 +69,7 @@ type Outcome<T> = { readonly answer: T } | Failed
 async function attempt<T>(client: Sender, request: Located<T>, before?: Failed): Promise<Outcome<T>> {
   const authenticated = await authenticate(client, request)
   const encoded = encode(client, request, authenticated)
-  const given = await holdBack(request, encoded, before)
+  const given = request.beforeSending && (await holdBack(request.beforeSending, encoded, before))
   const proof = prove(client, request, encoded)
   const added = { ...given, ...proof?.headers }
   const sent = { ...authenticated, secrets: [...(authenticated.secrets ?? []), ...Object.values(added)] }
@@ -130,13 +130,13 @@ function encode<T>({ provider }: Sender, request: Located<T>, sent: Authenticate
 }
 
 /** What is done right before sending: it may hold the request back, or give headers for this very attempt. */
-async function holdBack<T>(
-  { beforeSending }: Located<T>,
+async function holdBack(
+  beforeSending: BeforeSending,
   { method, url }: TransportRequest,
   before: Failed | undefined,
 ): Promise<Readonly<Record<string, string>>> {
   try {
-    return (await beforeSending?.({ method, url, answered: before?.answered })) || {}
+    return (await beforeSending({ method, url, answered: before?.answered })) || {}
   } catch (reason) {
     throw before === undefined ? markUnsent(reason) : before.error
   }

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from './clock.js'
 import { isGrantKitError, TokenResponseError, TransportError } from './errors.js'
 import { checkNumber, optionError, parseUrl } from './options.js'
 import { redact } from './redaction/redact.js'
-import { checkRequestHeaders, type RequestHeaders, readRequestHeaders } from './request-headers.js'
+import { checkRequestHeaders, headersReader, type RequestHeaders } from './request-headers.js'
 import { fingerprint, identityOf } from './secret.js'
 import { parseServerResponse, retryAfterMs } from './server-response.js'
 import {
@@ -184,7 +184,7 @@ function bounded(transport: Transport & { readonly timeoutMs?: unknown }): Trans
 }
 
 async function ask({ url, provider, headers }: DocumentRequest, transport: Transport): Promise<TransportResponse> {
-  const read = await readRequestHeaders(headers)
+  const read = await headersReader(headers)()
   try {
     return await transport({ method: 'GET', url, headers: { accept: 'application/json', ...read.headers } })
   } catch (error) {

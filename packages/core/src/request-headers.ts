@@ -67,15 +67,27 @@ export function hidden(headers: RequestHeaders): RequestHeaders {
 }
 
 /**
- * The headers as they are now; of several that are given the same name the last counts. Without a `user-agent` among them
- * there is ours, since firewalls refuse requests without one.
- *
- * @throws GrantKitError when a function gives what cannot be sent
+ * What reads the headers as they are now, by functions that reject with a GrantKitError when they give what cannot be sent;
+ * where there is no function, they are put together once. Of several that are given the same name the last counts. Without
+ * a `user-agent` among them there is ours, since firewalls refuse requests without one.
  */
-export async function readRequestHeaders(...given: readonly (RequestHeaders | undefined)[]): Promise<ReadHeaders> {
+export function headersReader(...given: readonly (RequestHeaders | undefined)[]): () => Promise<ReadHeaders> {
+  const entries = given.flatMap(one => Object.entries(one ?? {}))
+  if (entries.some(([, value]) => typeof value !== 'string')) return async () => withSecrets(await readValues(entries))
+  const read = withSecrets(entries as readonly [string, string][])
+  return async () => read
+}
+
+async function readValues(entries: readonly [string, Secret][]): Promise<readonly [string, string][]> {
+  const read: [string, string][] = []
+  for (const [name, value] of entries)
+    read.push([name, typeof value === 'string' ? value : await readValue(name, value)])
+  return read
+}
+
+function withSecrets(entries: readonly [string, string][]): ReadHeaders {
   const headers: Record<string, string> = { 'user-agent': `grantkit/${version}` }
-  for (const [name, value] of given.flatMap(one => Object.entries(one ?? {})))
-    headers[name.toLowerCase()] = typeof value === 'string' ? value : await readValue(name, value)
+  for (const [name, value] of entries) headers[name.toLowerCase()] = value
   const secrets = Object.entries(headers).filter(([name]) => !['user-agent', 'accept'].includes(name))
   return { headers, secrets: secrets.map(([, value]) => value) }
 }

@@ -62,7 +62,7 @@ export function signer(options: SignerOptions): Signer {
   }
   const parsed = keyFor(algorithm, { ...options, key })
   const identity = sha256(createPublicKey(parsed).export({ type: 'spki', format: 'pem' }).toString())
-  return compactSigner(alg, kid, identity, input => signWithKey(parsed, algorithm, input))
+  return compactSigner(alg, kid, identity, signWithKey(parsed, algorithm))
 }
 
 /** A key of this process, which signs at once. */
@@ -163,8 +163,7 @@ type SignInput = (input: Buffer) => Promise<Uint8Array | ArrayBuffer>
 function compactSigner(alg: string, kid: string | undefined, identity: string, signInput: SignInput): Signer {
   const named = kid === undefined ? { alg } : { alg, kid }
   async function signJwt(header: Record<string, unknown>, claims: Record<string, unknown>): Promise<string> {
-    const parts = [{ ...header, ...named }, claims].map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    const input = parts.join('.')
+    const input = `${encoded({ ...header, ...named })}.${encoded(claims)}`
     const signature = await signInput(Buffer.from(input))
     return `${input}.${Buffer.from(signature as ArrayBuffer).toString('base64url')}`
   }
@@ -172,14 +171,19 @@ function compactSigner(alg: string, kid: string | undefined, identity: string, s
   return { ...named, identity, signJwt, sign }
 }
 
+function encoded(part: Record<string, unknown>): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
+}
+
 /** P-256 and Ed25519 sign faster than the thread pool answers; the others would hold up the event loop for milliseconds. */
-async function signWithKey(key: KeyObject, algorithm: Algorithm, input: Buffer): Promise<Buffer> {
+function signWithKey(key: KeyObject, algorithm: Algorithm): SignInput {
   const { hash, curve } = algorithm
   const options = signOptionsFor(key, algorithm)
-  if (hash === null || curve === 'prime256v1') return sign(hash, input, options)
-  return new Promise((resolve, reject) => {
-    sign(hash, input, options, (error, signature) => (error ? reject(error) : resolve(signature)))
-  })
+  if (hash === null || curve === 'prime256v1') return async input => sign(hash, input, options)
+  return input =>
+    new Promise((resolve, reject) => {
+      sign(hash, input, options, (error, signature) => (error ? reject(error) : resolve(signature)))
+    })
 }
 
 function signOptionsFor(key: KeyObject, { padding, web }: Algorithm) {

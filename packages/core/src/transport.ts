@@ -197,22 +197,32 @@ interface Located {
   readonly url: URL
 }
 
+/** Why a connection is closed; nobody is told. One for all: for each undici would make one, with its stack. */
+const isOver = new Error('the exchange is over')
+
 /** Over a connection that is closed when the answer is there, or nobody waits for it any more. */
 async function exchangeOnce(located: Located, client: Client, settings: Settings): Promise<TransportResponse> {
   try {
     return await exchange(located, client, settings)
   } finally {
-    void client.destroy()
+    void client.destroy(isOver)
   }
 }
 
 async function exchange(located: Located, agent: Dispatcher, settings: Settings): Promise<TransportResponse> {
   const { status, headers, body } = await outOfContext(() => dispatch(agent, located, settings))
-  // undici frees the connection in the next turn; whoever asked again before that would be given a new one.
-  await setImmediate()
-  const get = (name: string) => [headers[name.toLowerCase()] ?? []].flat().join(', ') || null
+  // undici frees a connection in the next turn; whoever asked again before that would be given a new one
+  if (!located.request.fresh) await setImmediate()
+  const get = (name: string) => textOf(headers[name.toLowerCase()]) || null
+  const contentEncoding = get('content-encoding')
   const limits = { status, maxBytes: settings.maxResponseBytes }
-  return { status, headers: { get }, body: await decompress(body, get('content-encoding'), limits) }
+  const plain = contentEncoding === null ? body : await decompress(body, contentEncoding, limits)
+  return { status, headers: { get }, body: plain }
+}
+
+/** A header that came several times is a list (RFC 9110 §5.3). */
+function textOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' ? header : (header ?? []).join(', ')
 }
 
 interface Answer {
@@ -243,7 +253,7 @@ function dispatch(agent: Dispatcher, { request, url }: Located, settings: Settin
     // what has come may hold what nobody will send again
     function withReceived(reason: unknown, rest?: unknown): unknown {
       const body = Buffer.concat([...chunks, Buffer.from(typeof rest === 'string' ? rest : '')])
-      const contentEncoding = [head.headers['content-encoding'] ?? []].flat().join()
+      const contentEncoding = textOf(head.headers['content-encoding'])
       return keepReceived(reason, { status: head.status, body, contentEncoding, isWhole: false })
     }
     function stop(reason: unknown): void {
@@ -269,7 +279,7 @@ function dispatch(agent: Dispatcher, { request, url }: Located, settings: Settin
       },
       onResponseEnd() {
         settle()
-        resolve({ ...head, body: Buffer.concat(chunks) })
+        resolve({ ...head, body: whole(chunks) })
       },
       onResponseError(_, error) {
         settle()
@@ -281,13 +291,26 @@ function dispatch(agent: Dispatcher, { request, url }: Located, settings: Settin
   })
 }
 
+/** Most answers come in one piece. */
+function whole(chunks: readonly Buffer[]): Buffer {
+  const [first = Buffer.alloc(0)] = chunks
+  return chunks.length > 1 ? Buffer.concat(chunks) : first
+}
+
 function dispatchOptions(
   { method, headers, body }: TransportRequest,
   { origin, pathname, search }: URL,
 ): Dispatcher.DispatchOptions {
-  const target = { origin, path: `${pathname}${search}`, method: method as Dispatcher.HttpMethod }
-  const noTimeouts = { headersTimeout: 0, bodyTimeout: 0 }
-  return { ...target, ...noTimeouts, headers, body: body as string }
+  return {
+    origin,
+    path: `${pathname}${search}`,
+    method: method as Dispatcher.HttpMethod,
+    headers,
+    body: body as string,
+    // the whole exchange has a deadline
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  }
 }
 
 function timeoutError(request: TransportRequest, timeoutMs: number, neverSent: boolean): TransportError {

@@ -100,7 +100,8 @@ export function audienceOf(
 
 /** The further claims, asked for where they come from a function. */
 export function readClaims({ claims = {} }: Pick<AssertionOptions, 'claims'>): Readonly<Record<string, unknown>> {
-  const read = typeof claims === 'function' ? claims() : claims
+  if (typeof claims !== 'function') return claims
+  const read = claims()
   refuseMembers('claims', read, protectedClaims)
   return read
 }
