@@ -35,6 +35,8 @@ export function isAnswerParameter(name: string): boolean {
   return (names as readonly string[]).includes(name)
 }
 
+type AnswerParameters = ReceivedAnswer['parameters']
+
 /** Far more than any server sends, an encrypted ID token included. */
 const mostCharacters = 131_072
 
@@ -61,7 +63,7 @@ function isEntries(answer: object): answer is AnswerEntries {
 }
 
 /** The parameters among an object's members; what query parsers make of one that came twice is a list. */
-export function parametersIn(members: Readonly<Record<string, unknown>>): ReceivedAnswer['parameters'] {
+export function parametersIn(members: Readonly<Record<string, unknown>>): AnswerParameters {
   return parametersOf(name => listOf(Object.hasOwn(members, name) ? members[name] : undefined))
 }
 
@@ -85,9 +87,7 @@ function fromText(answer: string): ReceivedAnswer {
 
 function fromUrl(url: URL): ReceivedAnswer {
   if (url.href.length > mostCharacters) throw new ValidationError('response', 'the answer is too long to be one')
-  const query = parametersOf(name => url.searchParams.getAll(name))
-  const entries = new URLSearchParams(url.hash.slice(1))
-  const fragment = parametersOf(name => entries.getAll(name))
+  const [query, fragment] = [url.search, url.hash].map(parametersAfterMark) as [AnswerParameters, AnswerParameters]
   const [inQuery, inFragment] = [query, fragment].map(parameters => Object.keys(parameters).length > 0)
   if (inQuery && inFragment)
     throw new ValidationError('response_mode', 'parameters of an answer came in both query and fragment')
@@ -95,12 +95,19 @@ function fromUrl(url: URL): ReceivedAnswer {
   return { parameters, channel, url }
 }
 
+/** Those of a query or a fragment, which begins with its mark. */
+function parametersAfterMark(part: string): AnswerParameters {
+  if (part === '') return {}
+  const entries = new URLSearchParams(part.slice(1))
+  return parametersOf(name => entries.getAll(name))
+}
+
 function withoutChannel(valuesOf: (name: string) => readonly unknown[]): ReceivedAnswer {
   return { parameters: parametersOf(valuesOf), channel: undefined, url: undefined }
 }
 
 /** RFC 6749 §3.1: a parameter is not included more than once. */
-function parametersOf(valuesOf: (name: string) => readonly unknown[]): ReceivedAnswer['parameters'] {
+function parametersOf(valuesOf: (name: string) => readonly unknown[]): AnswerParameters {
   const found: Partial<Record<AnswerParameter, string>> = {}
   for (const name of names) {
     const [value, ...more] = valuesOf(name)

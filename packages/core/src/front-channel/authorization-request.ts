@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from '../client.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { pushAuthorizationRequest } from '../endpoints/pushed-authorization.js'
-import { createPkce, type Pkce } from '../grants/authorization-code.js'
+import { type Pkce, pkceOf } from '../grants/authorization-code.js'
 import { splitResource } from '../grants/grant.js'
 import { checkHasKeys } from '../jwks.js'
 import { flagIn } from '../metadata.js'
@@ -92,9 +92,9 @@ function readRequest(client: Client, options: AuthorizationRequestOptions): Auth
 
 async function create(client: Client, options: AuthorizationRequestOptions): Promise<AuthorizationRequest> {
   const asked = readRequest(client, options)
-  const { codeVerifier, ...pkce } = createPkce()
-  const parameters = withProtocol(client, asked, pkce)
-  const transaction = transactionOf(client, options, { ...parameters, codeVerifier })
+  const made = newSecrets()
+  const parameters = withProtocol(client, asked, made)
+  const transaction = transactionOf(client, options, { ...parameters, codeVerifier: made.codeVerifier })
   return { ...(await urlOf(client, options, parameters)), transaction }
 }
 
@@ -173,13 +173,13 @@ async function signedUrl(
 function withProtocol(
   client: Client,
   asked: AuthorizationParameters,
-  { codeChallenge, codeChallengeMethod }: Omit<Pkce, 'codeVerifier'>,
+  { state, nonce, codeChallenge, codeChallengeMethod }: Secrets,
 ) {
   return {
     ...asked,
     client_id: client.id,
-    state: random(),
-    nonce: asksForIdToken(asked) ? random() : undefined,
+    state,
+    nonce: asksForIdToken(asked) ? nonce : undefined,
     // RFC 9449 §10: a code that is stolen is of no use to another key either
     dpop_jkt: client.dpop?.thumbprint,
     code_challenge: codeChallenge,
@@ -193,9 +193,17 @@ function asksForIdToken({ scope }: AuthorizationParameters): boolean {
     .includes('openid')
 }
 
-/** 256 bits (RFC 9700 §2.1, RFC 6749 §10.10). */
-function random(): string {
-  return randomBytes(32).toString('base64url')
+/** What is new for each request, and cannot be guessed. */
+interface Secrets extends Pkce {
+  readonly state: string
+  readonly nonce: string
+}
+
+/** Of 256 bits each (RFC 9700 §2.1, RFC 6749 §10.10). The generator takes as long for all as for one. */
+function newSecrets(): Secrets {
+  const bytes = randomBytes(96)
+  const secretAt = (start: number) => bytes.toString('base64url', start, start + 32)
+  return { state: secretAt(0), nonce: secretAt(32), ...pkceOf(secretAt(64)) }
 }
 
 interface Made {

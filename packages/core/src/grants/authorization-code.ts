@@ -49,7 +49,10 @@ export interface Pkce {
 
 /** A new verifier of 256 random bits and its challenge (RFC 7636 §4). */
 export function createPkce(): Pkce {
-  const codeVerifier = randomBytes(32).toString('base64url')
-  const codeChallenge = sha256(codeVerifier)
-  return { codeVerifier, codeChallenge, codeChallengeMethod: 'S256' }
+  return pkceOf(randomBytes(32).toString('base64url'))
+}
+
+/** A verifier and its challenge. */
+export function pkceOf(codeVerifier: string): Pkce {
+  return { codeVerifier, codeChallenge: sha256(codeVerifier), codeChallengeMethod: 'S256' }
 }
