@@ -1,6 +1,6 @@
 /** The page that tells a person what went wrong. */
 import type { ServerResponse } from 'node:http'
-import { policyOf, setPageHeaders } from '../own-page.js'
+import { escapeHtml, ownPage } from '../own-page.js'
 import type { ProblemKind } from './problem.js'
 
 /** What a page has to tell. Nothing of it is secret, and all of it can stand in HTML as it is. */
@@ -29,25 +29,9 @@ export type ProblemPage = (problem: Problem, request: object, response: object) 
 
 const style = `body{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem;color-scheme:light dark}`
 
-const policy = policyOf({ style })
-
 /** A small page that runs nothing, loads nothing and stands in no frame. */
-export function plainPage(problem: Problem, response: ServerResponse): string {
-  setPageHeaders(response, policy)
-  const { title, text, loginUrl, descriptionHtml } = problem
-  return `<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex">
-<title>${title}</title>
-<style>${style}</style>
-<h1>${title}</h1>
-<p>${text}</p>
-${descriptionHtml === undefined ? '' : `<p>The server says: ${descriptionHtml}</p>\n`}${loginUrl === undefined ? '' : `<p><a href="${escapeHtml(loginUrl)}">Log in</a></p>\n`}`
-}
-
-/** For text between tags, and in attributes with quotes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"'`]/g, character => `&#${character.charCodeAt(0)};`)
+export function plainPage({ title, text, loginUrl, descriptionHtml }: Problem, response: ServerResponse): string {
+  const said = descriptionHtml === undefined ? '' : `\n<p>The server says: ${descriptionHtml}</p>`
+  const link = loginUrl === undefined ? '' : `\n<p><a href="${escapeHtml(loginUrl)}">Log in</a></p>`
+  return ownPage(response, { title, style, body: `<h1>${title}</h1>\n<p>${text}</p>${said}${link}` })
 }

@@ -4,9 +4,10 @@ import { type GrantKitError, isGrantKitError } from '@grantkit/core'
 import { checkFunction, checkOptions } from '@grantkit/core/kit'
 import { type LoginWay, loginWayOf } from '../login/login-way.js'
 import { type ErrorMiddleware, failWith, isObject, refuseRequest, type WebResponse } from '../middleware.js'
+import { escapeHtml } from '../own-page.js'
 import { equipmentOf } from '../request.js'
 import { wantsPage } from '../request-kind.js'
-import { escapeHtml, type Problem, type ProblemPage, plainPage } from './error-page.js'
+import { type Problem, type ProblemPage, plainPage } from './error-page.js'
 import { isLoginRequired, isProxyError, isRefusedLogin, type ProblemKind, problemKindOf, problems } from './problem.js'
 
 /** What {@link tokenErrors} takes. */

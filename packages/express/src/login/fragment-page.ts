@@ -1,6 +1,6 @@
 /** The page at the redirect URI that brings a fragment to the server, which no browser sends (OAuth 2.0 Multiple Response Types §2.1). */
 import type { WebResponse } from '../middleware.js'
-import { policyOf, setPageHeaders } from '../own-page.js'
+import { ownPage } from '../own-page.js'
 
 /** The form field that holds the fragment. */
 export const fragmentField = 'fragment'
@@ -11,21 +11,11 @@ history.replaceState(null, '', pathname + search)
 document.forms[0].elements.${fragmentField}.value = hash.slice(1)
 document.forms[0].submit()`
 
-const page = `<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="robots" content="noindex">
-<title>Logging in</title>
-<form method="post"><input type="hidden" name="${fragmentField}"></form>
-<noscript>To go on, this page needs JavaScript.</noscript>
-<script>${script}</script>
-`
-
-const policy = policyOf({ script, posts: true })
+const body = `<form method="post"><input type="hidden" name="${fragmentField}"></form>
+<noscript>To go on, this page needs JavaScript.</noscript>`
 
 /** Answers with the page: it runs this one script, and can send nothing anywhere but here. */
 export function showFragmentPage(response: WebResponse): void {
   response.statusCode = 200
-  setPageHeaders(response, policy)
-  response.end(page)
+  response.end(ownPage(response, { title: 'Logging in', body, script, posts: true }))
 }
