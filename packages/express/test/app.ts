@@ -3,11 +3,20 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Client, type ClientOptions, createClient, defineProvider, discoverMetadata } from '@grantkit/core'
+import {
+  type AuthorizationServerMetadata,
+  type Client,
+  type ClientOptions,
+  createClient,
+  defineProvider,
+  discoverMetadata,
+  type Provider,
+} from '@grantkit/core'
 import type { Openid, Sandbox } from '@grantkit/sandbox'
 import express5 from 'express'
 import express4 from 'express-4'
 import { Agent } from 'undici'
+import { expect } from 'vitest'
 import {
   type ErrorMiddleware,
   type GrantKitMiddleware,
@@ -27,15 +36,23 @@ export const origin = 'https://app.example'
 export const redirectUri = `${origin}/callback`
 export const key = { id: 'one', key: randomBytes(32) }
 
+/** What the sandbox's OpenID Provider does not say of itself. */
+export interface ServerFacts {
+  readonly metadata?: Partial<AuthorizationServerMetadata>
+  readonly conform?: Provider['conform']
+}
+
 /** A client of the sandbox's OpenID Provider, by discovery. */
-export async function clientOf(sandbox: Sandbox, options: Partial<ClientOptions> = {}): Promise<Client> {
+export async function clientOf(
+  sandbox: Sandbox,
+  options: Partial<ClientOptions> = {},
+  { metadata, conform = {} }: ServerFacts = {},
+): Promise<Client> {
   const { openid } = sandbox
   const { ca, ...tls } = { ca: sandbox.ca, ...options.tls }
+  const discovered = await discoverMetadata({ issuer: openid.issuer, tls: { ca } })
   return createClient({
-    provider: defineProvider({
-      name: 'openid',
-      metadata: await discoverMetadata({ issuer: openid.issuer, tls: { ca } }),
-    }),
+    provider: defineProvider({ name: 'openid', metadata: { ...discovered, ...metadata }, conform }),
     clientId: openid.clientId,
     ...(options.auth === undefined && { clientSecret: openid.clientSecret }),
     clock: sandbox,
@@ -112,4 +129,20 @@ export async function startApp(
       await dispatcher.destroy()
     },
   }
+}
+
+/** One of Express 5, with a client of the sandbox's server. */
+export async function startAppOf(sandbox: Sandbox, options: Partial<AppOptions> = {}): Promise<App> {
+  return startApp(express5, { client: await clientOf(sandbox), ...options })
+}
+
+/** What `/me` shows of the sandbox's user, and of nobody. */
+export const alice = '{"sub":"alice"}'
+export const nobody = '{"sub":null}'
+
+/** Logs the sandbox's user in. */
+export async function logIn(app: App, browser = app.browser()): Promise<Browser> {
+  const page = await browser.open(`${origin}/login?returnTo=/me`)
+  expect([page.text, app.errors]).toEqual([alice, []])
+  return browser
 }

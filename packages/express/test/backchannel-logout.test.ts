@@ -1,18 +1,10 @@
 /** The server's word that somebody has logged out elsewhere ends their sessions here, and nobody else's. */
-import {
-  createClient,
-  createTransport,
-  defineProvider,
-  discoverMetadata,
-  memoryStore,
-  type TokenStore,
-  type Transport,
-} from '@grantkit/core'
+import { createTransport, memoryStore, type TokenStore, type Transport } from '@grantkit/core'
 import { startSandbox } from '@grantkit/sandbox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keyFor, sign } from '../../core/test/openid-server.js'
 import { grantkit } from '../src/index.js'
-import { type App, type AppOptions, key, origin, redirectUri, startApp as start, versions } from './app.js'
+import { type App, type AppOptions, clientOf, key, nobody, origin, redirectUri, startAppOf } from './app.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
@@ -20,15 +12,12 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.stop())
 
-const [, [, express5]] = versions
-const nobody = '{"sub":null}'
 const event = 'http://schemas.openid.net/event/backchannel-logout'
 const signingKey = keyFor('RS256')
 let count = 0
 
 /** A client of the sandbox's server, which signs its logout tokens by a key of this test. */
 async function toldClient() {
-  const { issuer, clientId, clientSecret } = sandbox.openid
   const real = createTransport({ ca: sandbox.ca })
   const transport: Transport = async request => {
     const answer = await real(request)
@@ -36,18 +25,13 @@ async function toldClient() {
     const { keys } = JSON.parse(Buffer.from(answer.body).toString())
     return { ...answer, body: Buffer.from(JSON.stringify({ keys: [...keys, signingKey.jwk] })) }
   }
-  const metadata = await discoverMetadata({ issuer, tls: { ca: sandbox.ca } })
-  const provider = defineProvider({ name: 'openid', metadata: { ...metadata, backchannel_logout_supported: true } })
-  return createClient({ provider, clientId, clientSecret, clock: sandbox, transport })
+  return clientOf(sandbox, { transport }, { metadata: { backchannel_logout_supported: true } })
 }
 
 async function startApp({ sid, ...options }: Partial<AppOptions> & { sid?: string } = {}): Promise<App> {
   const claims = sid === undefined ? undefined : { id_token: { sid: { value: sid } } }
-  return start(express5, {
-    client: await toldClient(),
-    authorization: { scope: 'openid', claims } as never,
-    ...options,
-  })
+  const authorization = { scope: 'openid', claims } as never
+  return startAppOf(sandbox, { client: await toldClient(), authorization, ...options })
 }
 
 /** A logout token of the server, as it should be but for `members`. */
@@ -179,10 +163,7 @@ describe('what is written for it', () => {
   })
 
   test('is nothing where the server tells of no logouts, and the route is none of ours', async () => {
-    const { issuer, clientId, clientSecret } = sandbox.openid
-    const metadata = await discoverMetadata({ issuer, tls: { ca: sandbox.ca } })
-    const provider = defineProvider({ name: 'openid', metadata })
-    const client = createClient({ provider, clientId, clientSecret, clock: sandbox, tls: { ca: sandbox.ca } })
+    const client = await clientOf(sandbox)
     const keys = new Set<string>()
     const inner = memoryStore()
     const compareAndSet: TokenStore['compareAndSet'] = (name, ...given) => {

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import {
   clientCredentials,
   createClient,
@@ -9,15 +7,11 @@ import {
   LoginRequiredError,
   type TokenSource,
 } from '@grantkit/core'
-import express5 from 'express'
-import express4 from 'express-4'
+import type express5 from 'express'
 import { describe, expect, test } from 'vitest'
 import { applicationToken, tokenErrors } from '../src/index.js'
-
-const versions = [
-  ['Express 4', express4 as unknown as typeof express5],
-  ['Express 5', express5],
-] as const
+import { versions } from './app.js'
+import { askWith } from './asking.js'
 
 /** An authorization server in a function. */
 function sourceAnswering(status: number, body: unknown, headers: Record<string, string> = {}) {
@@ -41,16 +35,8 @@ function sourceAnswering(status: number, body: unknown, headers: Record<string, 
 const token = { access_token: 'token-1', token_type: 'Bearer', expires_in: 60 }
 
 async function get(app: express5.Express, path = '/') {
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`)
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), body: await response.text() }
-  } finally {
-    server.closeAllConnections()
-    server.close()
-  }
+  const { status, headers, body } = await askWith(app, { path })
+  return { status, retryAfter: headers['retry-after'] ?? null, body }
 }
 
 describe.each(versions)('%s', (_, express) => {

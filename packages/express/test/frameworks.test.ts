@@ -1,7 +1,5 @@
 /** What web frameworks answer to their own caller when a handler throws an error of ours, without `tokenErrors()`. */
-import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { RequestListener } from 'node:http'
 import {
   AuthorizationServerError,
   clientCredentials,
@@ -18,6 +16,7 @@ import express4 from 'express-4'
 import fastify from 'fastify'
 import Koa from 'koa'
 import { describe, expect, test } from 'vitest'
+import { askWith } from './asking.js'
 
 const secret = 'not-to-be-shown'
 
@@ -60,12 +59,12 @@ describe.each(frameworks)('%s answers 500 and shows nothing secret', (_, listene
     const thrown: unknown[] = []
     const listener = await listenerOf(() => handler().catch(error => Promise.reject(thrown.push(error) && error)))
 
-    const answer = await get(listener)
+    const answer = await askWith(listener, {})
 
     expect(thrown).toEqual([expect.any(expected)])
     expect(answer.status).toBe(500)
-    expect(answer.text).not.toContain(secret)
-    expect([...answer.headers.keys()]).not.toContain('www-authenticate')
+    expect(answer.body).not.toContain(secret)
+    expect(Object.keys(answer.headers)).not.toContain('www-authenticate')
   })
 })
 
@@ -86,16 +85,4 @@ function applicationToken(answer: Promise<TransportResponse>) {
 async function userToken() {
   const sources = createUserTokenSources({ client: clientOf(json(200, {})) })
   return sources.for('alice').getTokenSet()
-}
-
-async function get(listener: RequestListener) {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  try {
-    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-    return { status: response.status, headers: response.headers, text: await response.text() }
-  } finally {
-    server.closeAllConnections()
-    server.close()
-  }
 }

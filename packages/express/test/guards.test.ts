@@ -1,7 +1,7 @@
 /** Guards and `tokenErrors()` on a request as `grantkit()` leaves it; what they make of a real login is in `step-up-login.test.ts`. */
+
 import { LoginRequiredError } from '@grantkit/core'
-import express5 from 'express'
-import express4 from 'express-4'
+import type express5 from 'express'
 import { describe, expect, test, vi } from 'vitest'
 import {
   type LoginOptions,
@@ -13,12 +13,8 @@ import {
   userOf as userOfRequest,
 } from '../src/index.js'
 import { equipRequest, type RequestState } from '../src/request.js'
+import { versions } from './app.js'
 import { type Asking, askWith, navigation, script } from './asking.js'
-
-const versions = [
-  ['Express 4', express4 as unknown as typeof express5],
-  ['Express 5', express5],
-] as const
 
 const now = 1_000_000_000
 

@@ -1,9 +1,8 @@
 /** What others may try with a login, and what a user's own browser does to it without meaning to. */
 import { memoryStore } from '@grantkit/core'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
-import express from 'express'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type App, type AppOptions, clientOf, key, origin, redirectUri, startApp } from './app.js'
+import { type App, type AppOptions, clientOf, key, origin, redirectUri, startAppOf } from './app.js'
 import type { Browser, KeptCookie } from './browser.js'
 
 let sandbox: Sandbox
@@ -18,7 +17,7 @@ afterEach(async () => {
 afterAll(() => sandbox.stop())
 
 async function start(options: Partial<AppOptions> = {}): Promise<App> {
-  const app = await startApp(express, { client: await clientOf(sandbox), ...options })
+  const app = await startAppOf(sandbox, options)
   apps.push(app)
   return app
 }

@@ -1,18 +1,22 @@
 /** Logouts: what is over then and where, and who may ask for one. */
-import {
-  createClient,
-  createTransport,
-  defineProvider,
-  discoverMetadata,
-  memoryStore,
-  type Provider,
-  type Transport,
-  type TransportResponse,
-} from '@grantkit/core'
+import { createTransport, memoryStore, type Provider, type Transport, type TransportResponse } from '@grantkit/core'
 import { startSandbox } from '@grantkit/sandbox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { grantkit } from '../src/index.js'
-import { type App, type AppOptions, clientOf, key, origin, redirectUri, startApp as start, versions } from './app.js'
+import {
+  type App,
+  type AppOptions,
+  alice,
+  clientOf,
+  key,
+  logIn,
+  nobody,
+  origin,
+  redirectUri,
+  startApp as start,
+  startAppOf,
+  versions,
+} from './app.js'
 import type { Browser } from './browser.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
@@ -21,18 +25,9 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.stop())
 
-const [, [, express5]] = versions
-const nobody = '{"sub":null}'
-const alice = '{"sub":"alice"}'
 const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'same-origin' }
 
-const startApp = async (options: Partial<AppOptions> = {}) =>
-  start(express5, { client: await clientOf(sandbox), ...options })
-const login = async (app: App, browser = app.browser()) => {
-  const page = await browser.open(`${origin}/login?returnTo=/me`)
-  expect([page.text, app.errors]).toEqual([alice, []])
-  return browser
-}
+const startApp = (options?: Partial<AppOptions>) => startAppOf(sandbox, options)
 const cookiesOf = (browser: Browser) => browser.cookies().map(({ name, value }) => `${name}=${value}`)
 const meWith = async (app: App, cookies: readonly string[]) =>
   (await app.browser().send(`${origin}/me`, { headers: { cookie: cookies.join('; ') } })).text
@@ -46,21 +41,15 @@ async function revokingClient(answer: Transport, conform: Provider['conform'] = 
     revoked.push(new URLSearchParams(String(request.body)).get('token_type_hint') ?? 'none')
     return answer(request)
   }
-  const metadata = await discoverMetadata({ issuer: sandbox.openid.issuer, tls: { ca: sandbox.ca } })
-  const provider = defineProvider({
-    name: 'openid',
-    metadata: { ...metadata, revocation_endpoint: `${sandbox.openid.issuer}/revoke` },
-    conform,
-  })
-  const { clientId, clientSecret } = sandbox.openid
-  return { client: createClient({ provider, clientId, clientSecret, clock: sandbox, transport }), revoked }
+  const metadata = { revocation_endpoint: `${sandbox.openid.issuer}/revoke` }
+  return { client: await clientOf(sandbox, { transport }, { metadata, conform }), revoked }
 }
 const done: Transport = async () => ({ status: 200, headers: new Headers(), body: Buffer.alloc(0) })
 
 describe.each(versions)('%s', (_, express) => {
   test.each(['GET', 'POST'] as const)('logs out by %s, here and for every copy of the cookie', async method => {
     await using app = await start(express, { client: await clientOf(sandbox) })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const copy = cookiesOf(browser)
 
     const page = await browser.open(`${origin}/logout`, { method, headers: navigation, from: origin })
@@ -84,7 +73,7 @@ describe.each(versions)('%s', (_, express) => {
         })
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/wrong`, { method: 'POST' })).status).toBe(500)
     expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_OPTION', option: 'returnTo' })])
     expect((await browser.open(`${origin}/me`)).text).toBe(alice)
@@ -101,7 +90,7 @@ describe('a logout', () => {
     ['a form without an origin', 'POST', { origin: 'null' }],
   ] as const)('that %s asks for is refused, and nothing ends', async (_, method, headers) => {
     await using app = await startApp()
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.send(`${origin}/logout`, { method, headers, from: origin })).status).toBe(500)
     expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_VALIDATION', check: 'csrf' })])
     expect((await browser.open(`${origin}/me`)).text).toBe(alice)
@@ -114,7 +103,7 @@ describe('a logout', () => {
     ['HEAD', {}],
   ] as const)('that nobody has clicked on ends nothing: %s', async (method, headers) => {
     await using app = await startApp()
-    const browser = await login(app)
+    const browser = await logIn(app)
     await browser.send(`${origin}/logout`, { method, headers })
     expect((await browser.open(`${origin}/me`)).text).toBe(alice)
   })
@@ -131,7 +120,7 @@ describe('a logout', () => {
 
   test('by a script is told where to send the page, and is sent nowhere itself', async () => {
     await using app = await startApp({ logout: { redirectTo: '/accounts' } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const headers = { accept: '*/*', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }
     const page = await browser.send(`${origin}/logout`, { method: 'POST', headers })
     expect([page.status, page.text]).toEqual([200, `{"redirectTo":"${origin}/accounts"}`])
@@ -141,7 +130,7 @@ describe('a logout', () => {
   test('also takes the tokens of a session that was idle for too long', async () => {
     const { client, revoked } = await revokingClient(done)
     await using app = await startApp({ client, session: { idleMs: 60_000 } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     sandbox.advance(120_000)
     expect((await browser.open(`${origin}/logout`)).text).toBe(nobody)
     expect(revoked).toEqual(['refresh_token'])
@@ -155,7 +144,7 @@ describe('a logout', () => {
       return inner.get(key)
     }
     await using app = await startApp({ store: { ...inner, secrecy: 'elsewhere', get } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     state.isDown = true
     expect((await browser.open(`${origin}/logout`)).text).toContain('ERR_TOKEN_STORE')
     expect(browser.cookies()).toEqual([])
@@ -176,7 +165,7 @@ describe('a logout', () => {
         })
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     sandbox.advance(10_000_000)
     const slow = browser.copy().send(`${origin}/slow`)
     await isAsked
@@ -190,7 +179,7 @@ describe('the tokens of a session that has ended', () => {
   test('are revoked where the server has an endpoint for it', async () => {
     const { client, revoked } = await revokingClient(done)
     await using app = await startApp({ client })
-    await (await login(app)).open(`${origin}/logout`)
+    await (await logIn(app)).open(`${origin}/logout`)
     expect(revoked).toEqual(['refresh_token'])
   })
 
@@ -219,7 +208,7 @@ describe('the tokens of a session that has ended', () => {
   ])('are not revoked where %s', async (_, logout, conform) => {
     const { client, revoked } = await revokingClient(done, conform)
     await using app = await startApp({ client, logout })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/logout`)).text).toBe(nobody)
     expect(revoked).toEqual([])
   })
@@ -233,7 +222,7 @@ describe('the tokens of a session that has ended', () => {
   ])('are forgotten though the server %s: nobody stays logged in', async (_, answer) => {
     const { client, revoked } = await revokingClient(answer)
     await using app = await startApp({ client })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const copy = cookiesOf(browser)
     expect((await browser.open(`${origin}/logout`)).text).toBe(nobody)
     expect(await meWith(app, copy)).toBe(nobody)
@@ -250,7 +239,7 @@ describe('the tokens of a session that has ended', () => {
         }),
     )
     await using app = await startApp({ client })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/logout`)).text).toBe(nobody)
     let isClosed = false
     const closed = app.middleware.close().then(() => {
@@ -269,7 +258,7 @@ describe('a logout at the server', () => {
 
   test('sends the browser there with the ID token, and from there to the page of this app', async () => {
     await using app = await startApp({ logout: atServer })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const out = await browser.open(`${origin}/logout`, { until: sandbox.openid.issuer })
     const { searchParams, pathname } = new URL(out.url)
     expect([pathname, [...searchParams.keys()].sort()]).toEqual([
@@ -288,7 +277,7 @@ describe('a logout at the server', () => {
 
   test('goes there with the ID token again when somebody clicks twice', async () => {
     await using app = await startApp({ logout: atServer })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const impatient = browser.copy()
     const hints = []
     for (const one of [browser, impatient]) {
@@ -301,7 +290,7 @@ describe('a logout at the server', () => {
 
   test('is told from a visit that was not sent there, and from one with another state', async () => {
     await using app = await startApp({ logout: atServer })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${postLogoutRedirectUri}?state=made-up`)).status).toBe(404)
     await browser.open(`${origin}/logout`, { until: sandbox.openid.issuer })
     expect((await browser.open(postLogoutRedirectUri)).status).toBe(404)
@@ -311,7 +300,7 @@ describe('a logout at the server', () => {
 
   test('of a form goes on by a page: the policy of the form’s own page holds for redirects, and not for that', async () => {
     await using app = await startApp({ logout: atServer })
-    const browser = await login(app)
+    const browser = await logIn(app)
 
     const page = await browser.send(`${origin}/logout`, { method: 'POST', headers: navigation, from: origin })
 
@@ -329,7 +318,7 @@ describe('a logout at the server', () => {
   test('names nobody where the ID token would make an address that servers refuse', async () => {
     const parameters = { ui_hint: 'x'.repeat(3_500) }
     await using app = await startApp({ logout: { ...atServer, parameters } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const { url } = await browser.open(`${origin}/logout`, { until: sandbox.openid.issuer })
     const asked = [...new URL(url).searchParams.keys()].sort()
     expect(asked).toEqual(['client_id', 'post_logout_redirect_uri', 'state', 'ui_hint'])
@@ -337,7 +326,7 @@ describe('a logout at the server', () => {
 
   test('without a way back leaves the browser at the server', async () => {
     await using app = await startApp({ logout: { atServer: true } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/logout`)).text).toBe('You are logged out.')
     expect(browser.cookies()).toEqual([])
   })

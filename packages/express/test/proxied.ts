@@ -11,14 +11,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { clientCredentials, createClient, createTokenSource, defineProvider, type TokenSource } from '@grantkit/core'
 import compression from 'compression'
 import express5 from 'express'
-import express4 from 'express-4'
 import helmet from 'helmet'
 import { type ApiProxyOptions, apiProxy, tokenErrors } from '../src/index.js'
-
-export const versions = [
-  ['Express 4', express4 as unknown as typeof express5],
-  ['Express 5', express5],
-] as const
 
 /** A token source of a server in a function: `token-1`, `token-2` … by `refuse()` no more of them. */
 export function tokensInTurn(headers: Readonly<Record<string, string>> = {}): TokenSource & { asked(): number } {

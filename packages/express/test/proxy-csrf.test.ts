@@ -1,6 +1,7 @@
 /** Calls that change something come from the app's own pages. */
 import { describe, expect, test } from 'vitest'
-import { Proxied, versions } from './proxied.js'
+import { versions } from './app.js'
+import { Proxied } from './proxied.js'
 
 const withoutHeader = { 'x-csrf': [] }
 

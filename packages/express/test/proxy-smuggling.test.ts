@@ -5,7 +5,8 @@
  * @see RFC 9112 §6.1, §6.3, §11.2
  */
 import { describe, expect, test } from 'vitest'
-import { Proxied, versions } from './proxied.js'
+import { versions } from './app.js'
+import { Proxied } from './proxied.js'
 
 /** What would be a second request, if somebody took it for one. */
 const second = 'GET /api/second HTTP/1.1\r\nHost: app\r\nX-CSRF: 1\r\n\r\n'

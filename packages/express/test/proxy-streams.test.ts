@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request as requestOver, type ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { Proxied, versions } from './proxied.js'
+import { versions } from './app.js'
+import { Proxied } from './proxied.js'
 
 /** A promise that is kept from outside. */
 function later<Value>() {

@@ -1,7 +1,8 @@
 /** Where the proxy's requests may go, over a raw socket where a client would put the path in order first. */
 import { describe, expect, test } from 'vitest'
 import { locationOf, pathAtTarget, readTarget } from '../src/proxy/proxy-target.js'
-import { Proxied, versions } from './proxied.js'
+import { versions } from './app.js'
+import { Proxied } from './proxied.js'
 
 const leaving = [
   '/api/..',

@@ -4,8 +4,8 @@ import { startSandbox } from '@grantkit/sandbox'
 import type express5 from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type ApiProxyOptions, apiProxy } from '../src/index.js'
-import { clientOf, origin, startApp } from './app.js'
-import { Proxied, tokensInTurn, versions } from './proxied.js'
+import { clientOf, origin, startApp, versions } from './app.js'
+import { Proxied, tokensInTurn } from './proxied.js'
 
 /** Says of the first token that it is no good any more. */
 function api() {

@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { LoginRequiredError } from '@grantkit/core'
 import { describe, expect, test } from 'vitest'
 import { apiProxy } from '../src/index.js'
-import { Proxied, tokensInTurn, versions } from './proxied.js'
+import { versions } from './app.js'
+import { Proxied, tokensInTurn } from './proxied.js'
 
 describe.each(versions)('%s', (_, express) => {
   test('hands a call on with the user’s token, and the answer back', async () => {

@@ -3,7 +3,7 @@ import { memoryStore, type TokenStore } from '@grantkit/core'
 import { createSeal } from '@grantkit/core/kit'
 import { startSandbox } from '@grantkit/sandbox'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type App, type AppOptions, clientOf, key, origin, startApp as start, versions } from './app.js'
+import { type AppOptions, alice, key, logIn, origin, startAppOf } from './app.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
@@ -14,8 +14,6 @@ afterEach(() => {
   sandbox.openid.settings.accessTokenFormat = 'opaque'
 })
 
-const [, [, express5]] = versions
-const alice = '{"sub":"alice"}'
 const session = { tokensIn: 'cookie' } as const
 
 /** `/token` shows the token, or the code of the error. */
@@ -30,19 +28,13 @@ const showingTokens: AppOptions['mount'] = (app, middleware) => {
     )
   })
 }
-const startApp = async (options: Partial<AppOptions> = {}) =>
-  start(express5, { client: await clientOf(sandbox), session, mount: showingTokens, ...options })
-const login = async (app: App) => {
-  const browser = app.browser()
-  expect([(await browser.open(`${origin}/login?returnTo=/me`)).text, app.errors]).toEqual([alice, []])
-  return browser
-}
+const startApp = (options?: Partial<AppOptions>) => startAppOf(sandbox, { session, mount: showingTokens, ...options })
 
 describe('a session in a cookie', () => {
   test('has the access token, in every process, and no refresh token', async () => {
     await using one = await startApp()
     await using two = await startApp()
-    const browser = await login(one)
+    const browser = await logIn(one)
     const [{ name, value } = { name: '', value: '' }] = browser.cookies()
     const cookie = `${name}=${value}`
     const page = await two.browser().send(`${origin}/token`, { headers: { cookie } })
@@ -55,7 +47,7 @@ describe('a session in a cookie', () => {
 
   test('wants a login at the end of the token, and once an API has rejected it', async () => {
     await using app = await startApp()
-    const browser = await login(app)
+    const browser = await logIn(app)
     const { accessToken } = JSON.parse((await browser.open(`${origin}/token`)).text)
     const gone = '{"code":"ERR_LOGIN_REQUIRED","reason":"no_refresh_token"}'
     expect((await browser.open(`${origin}/token?rejected=${accessToken}`)).text).toBe(gone)
@@ -75,7 +67,7 @@ describe('a session in a cookie', () => {
     }
     const store: TokenStore = { ...inner, get: noting('get'), delete: noting('delete'), lease: noting('lease') }
     await using app = await startApp({ store })
-    const browser = await login(app)
+    const browser = await logIn(app)
     await browser.open(`${origin}/logout`)
     expect(asked).toEqual([])
     expect((await browser.open(`${origin}/me`)).text).toBe('{"sub":null}')

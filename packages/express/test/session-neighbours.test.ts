@@ -8,7 +8,7 @@ import type { RequestHandler } from 'express'
 import expressSession from 'express-session'
 import helmet from 'helmet'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type App, type AppOptions, clientOf, origin, startApp as start, versions } from './app.js'
+import { type App, type AppOptions, alice, clientOf, origin, startApp as start, versions } from './app.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
 beforeAll(async () => {
@@ -16,7 +16,6 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.stop())
 
-const alice = '{"sub":"alice"}'
 const secret = randomBytes(32).toString('base64')
 /** Counts visits in the other session. */
 const counting: RequestHandler = (request, _response, next) => {

@@ -7,7 +7,7 @@ import { startSandbox } from '@grantkit/sandbox'
 import type { ErrorRequestHandler } from 'express'
 import { upgrade } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type App, type AppOptions, clientOf, key, origin, startApp as start, versions } from './app.js'
+import { type App, type AppOptions, alice, clientOf, key, logIn, nobody, origin, startAppOf } from './app.js'
 import type { Browser, Page } from './browser.js'
 
 let sandbox: Awaited<ReturnType<typeof startSandbox>>
@@ -16,20 +16,11 @@ beforeAll(async () => {
 })
 afterAll(() => sandbox.stop())
 
-const [, [, express5]] = versions
 const minute = 60_000
 const hour = 60 * minute
-const nobody = '{"sub":null}'
-const alice = '{"sub":"alice"}'
 
-const startApp = async (options: Partial<AppOptions> = {}) =>
-  start(express5, { client: await clientOf(sandbox), ...options })
+const startApp = (options?: Partial<AppOptions>) => startAppOf(sandbox, options)
 const me = (browser: Browser): Promise<Page> => browser.open(`${origin}/me`)
-const login = async (app: App, browser = app.browser()) => {
-  const page = await browser.open(`${origin}/login?returnTo=/me`)
-  expect([page.text, app.errors]).toEqual([alice, []])
-  return browser
-}
 const cookieOf = (browser: Browser) => {
   const [cookie] = browser.cookies().filter(({ name }) => name.includes('session'))
   if (cookie === undefined) throw new Error('the browser has no session')
@@ -88,7 +79,7 @@ describe('the cookie of a session', () => {
 describe('a session ends', () => {
   test('when nothing was asked for in a while, and not before', async () => {
     await using app = await startApp({ session: { idleMs: hour } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     for (let count = 0; count < 5; count++) {
       sandbox.advance(50 * minute)
       expect((await me(browser)).text).toBe(alice)
@@ -99,7 +90,7 @@ describe('a session ends', () => {
 
   test('at its absolute end, however much it is used', async () => {
     await using app = await startApp({ session: { idleMs: hour, absoluteMs: 2 * hour } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     for (let count = 0; count < 3; count++) {
       sandbox.advance(39 * minute)
       expect((await me(browser)).text).toBe(alice)
@@ -114,7 +105,7 @@ describe('a session ends', () => {
     await using app = await startApp({ authorization })
     const page = await app.browser().open(`${origin}/login?returnTo=/me`, { until: `${origin}/me` })
     expect(setBy(page)).toEqual([expect.stringMatching(/; Max-Age=(600|5\d\d);/)])
-    const browser = await login(app)
+    const browser = await logIn(app)
     sandbox.advance(9 * minute)
     expect((await me(browser)).text).toBe(alice)
     sandbox.advance(2 * minute)
@@ -138,7 +129,7 @@ describe('the cookie is issued anew', () => {
   test('once in a tenth of the idle time, and no request between writes to the store', async () => {
     const { store, asked } = counting()
     await using app = await startApp({ session: { idleMs: 100 * minute }, store })
-    const browser = await login(app)
+    const browser = await logIn(app)
     asked.length = 0
     for (let count = 0; count < 5; count++) expect(setBy(await me(browser))).toEqual([])
     expect(asked).toEqual(['get', 'get', 'get', 'get', 'get'])
@@ -165,7 +156,7 @@ describe('the cookie is issued anew', () => {
         )
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     sandbox.advance(3 * hour)
     expect(setBy(await browser.open(`${origin}/shared`))).toEqual([])
     expect(setBy(await browser.open(`${origin}/head`))).toEqual([])
@@ -186,7 +177,7 @@ describe('the cookie is issued anew', () => {
         app.get('/kept', (_request, response) => response.set('Cache-Control', said).end('kept'))
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/kept`)).headers.get('cache-control')).toBe(said)
     sandbox.advance(3 * hour)
     const page = await browser.open(`${origin}/kept`)
@@ -203,7 +194,7 @@ describe('the cookie is issued anew', () => {
         })
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     sandbox.advance(3 * hour)
     const page = await browser.open(`${origin}/stream`)
     expect([page.text, setBy(page).length]).toEqual(['one, two', 1])
@@ -223,7 +214,7 @@ describe('the cookie is issued anew', () => {
         }) as ErrorRequestHandler)
       },
     })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect((await browser.open(`${origin}/late`)).text).toBe('begun, and ERR_SESSION headers_sent')
   })
 
@@ -231,7 +222,7 @@ describe('the cookie is issued anew', () => {
     const next = { id: 'two', key: randomBytes(32) }
     const store = memoryStore()
     await using before = await startApp({ store })
-    const browser = await login(before)
+    const browser = await logIn(before)
     await using both = await startApp({ store, keys: [next, key] })
     const page = await meWith(both, pairOf(browser))
     expect([page.text, setBy(page).length]).toEqual([alice, 1])
@@ -245,7 +236,7 @@ describe('the cookie is issued anew', () => {
 test('a cookie that a new key would make too large stays as it is', async () => {
   const store = memoryStore()
   await using before = await startApp({ store, onLogin: () => ({ sub: 'alice', about: 'x'.repeat(2_630) }) })
-  const browser = await login(before)
+  const browser = await logIn(before)
   expect(pairOf(browser).length).toBeGreaterThan(4_000)
   await using after = await startApp({ store, keys: [{ id: 'k'.repeat(100), key: randomBytes(32) }, key] })
   const page = await meWith(after, pairOf(browser))
@@ -255,7 +246,7 @@ test('a cookie that a new key would make too large stays as it is', async () => 
 describe('what is no session, and no error either', () => {
   test('a cookie that was changed, cut, made up, or sealed for something else', async () => {
     await using app = await startApp()
-    const browser = await login(app)
+    const browser = await logIn(app)
     const { name, value } = cookieOf(browser)
     const seal = createSeal([key])
     const session = {
@@ -291,7 +282,7 @@ describe('what is no session, and no error either', () => {
 
   test('a cookie header as large as Node takes', async () => {
     await using app = await startApp()
-    const browser = await login(app)
+    const browser = await logIn(app)
     const { name } = cookieOf(browser)
     const many = Array.from({ length: 200 }, (_, index) => `${name}=${index}`).join('; ')
     const large = `${'c'.repeat(7_000)}=1; ${many.slice(0, 6_000)}`
@@ -302,8 +293,8 @@ describe('what is no session, and no error either', () => {
 
   test('an older cookie of the same name beside the one that lives', async () => {
     await using app = await startApp()
-    const before = pairOf(await login(app))
-    const browser = await login(app)
+    const before = pairOf(await logIn(app))
+    const browser = await logIn(app)
     await using other = await startApp({ session: { cookieName: 'one' } })
     expect((await meWith(app, 'unlike=1', before, pairOf(browser))).text).toBe(alice)
     expect((await meWith(app, `${cookieOf(browser).name}=junk`, pairOf(browser))).text).toBe(alice)
@@ -315,7 +306,7 @@ describe('what is no session, and no error either', () => {
     const store = memoryStore()
     await using one = await startApp({ client, store })
     await using two = await startApp({ client, store, redirectUri: `${origin}/two/callback` })
-    const browser = await login(one)
+    const browser = await logIn(one)
     const name = cookieOf(browser).name
     const [begun = ''] = (
       await two.browser().open(`${origin}/two/login`, { until: sandbox.openid.issuer })
@@ -333,9 +324,9 @@ describe('a login', () => {
   test('gives the session another id, and forgets what the one before held', async () => {
     const store = memoryStore()
     await using app = await startApp({ store })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const before = pairOf(browser)
-    await login(app, browser)
+    await logIn(app, browser)
     expect(pairOf(browser)).not.toBe(before)
     expect((await meWith(app, before)).text).toBe(nobody)
     expect((await me(browser)).text).toBe(alice)
@@ -352,10 +343,10 @@ describe('a login', () => {
       }
       const authorization = { scope: 'openid accounts', responseMode }
       await using app = await startApp({ store: { ...inner, compareAndSet }, authorization })
-      const browser = await login(app)
+      const browser = await logIn(app)
       const [before, used] = [pairOf(browser), [...keys]]
 
-      await login(app, browser)
+      await logIn(app, browser)
 
       expect((await meWith(app, before)).text).toBe(nobody)
       expect((await me(browser)).text).toBe(alice)
@@ -372,7 +363,7 @@ describe('a login', () => {
       return undefined
     }
     await using app = await startApp({ onLogin })
-    const browser = await login(app)
+    const browser = await logIn(app)
     isRefused.value = true
     const before = pairOf(browser)
     expect((await browser.open(`${origin}/login`)).text).toContain('ERR_NOT_A_CUSTOMER')
@@ -387,7 +378,7 @@ describe('a login', () => {
       app.get('/claims', ({ grantkit }, response) => response.json(grantkit.user?.claims))
     }
     await using plain = await startApp({ mount })
-    const claims = JSON.parse((await (await login(plain)).open(`${origin}/claims`)).text)
+    const claims = JSON.parse((await (await logIn(plain)).open(`${origin}/claims`)).text)
     expect(Object.keys(claims).sort()).toEqual(['aud', 'auth_time', 'exp', 'iat', 'iss', 'sub'])
 
     const onLogin: AppOptions['onLogin'] = async ({ claims, tokenSet }) => {
@@ -395,7 +386,7 @@ describe('a login', () => {
       return { sub: 'alice', roles: ['admin'] } as never
     }
     await using own = await startApp({ mount, onLogin })
-    expect((await (await login(own)).open(`${origin}/claims`)).text).toBe('{"sub":"alice","roles":["admin"]}')
+    expect((await (await logIn(own)).open(`${origin}/claims`)).text).toBe('{"sub":"alice","roles":["admin"]}')
     expect(seen).toEqual(['alice', 'openid accounts'])
   })
 
@@ -411,7 +402,7 @@ describe('a login', () => {
   test('that is granted thirty scopes has a cookie that browsers take', async () => {
     const many = Array.from({ length: 30 }, (_, index) => `https://api.example.com/calendars.readwrite.${index}`)
     await using app = await startApp({ authorization: { scope: ['openid', ...many] } })
-    await login(app)
+    await logIn(app)
   })
 
   test('whose cookie is too large begins nothing, and leaves the session before as it was', async () => {
@@ -426,7 +417,7 @@ describe('a login', () => {
       },
     }
     await using app = await startApp({ store: noting, onLogin: () => ({ sub: 'alice', roles }) })
-    const browser = await login(app)
+    const browser = await logIn(app)
     expect(begun).toHaveLength(1)
     roles = 'mkr'.repeat(1_200)
     await browser.open(`${origin}/login`)
@@ -448,7 +439,7 @@ describe('a login', () => {
 test('who opens a WebSocket is known by the session', async () => {
   const server = createServer()
   await using app = await startApp({ server })
-  const browser = await login(app)
+  const browser = await logIn(app)
   server.on('upgrade', (request, socket) => {
     app.middleware(request, new ServerResponse(request), error => {
       const { user } = (request as unknown as Express.Request).grantkit
@@ -476,7 +467,7 @@ describe('a store', () => {
     const state: { get: TokenStore['get'] } = { get: inner.get }
     const store: TokenStore = { ...inner, secrecy: 'elsewhere', get: key => state.get(key) }
     await using app = await startApp({ store })
-    const browser = await login(app)
+    const browser = await logIn(app)
     state.get = down
     expect((await me(browser)).text).toContain('ERR_TOKEN_STORE')
     expect((await me(app.browser())).text).toBe(nobody)
@@ -493,7 +484,7 @@ describe('a store', () => {
       return record && state.isSpoilt ? { ...record, value: 'mkr' } : record
     }
     await using app = await startApp({ store: { ...inner, secrecy: 'elsewhere', get } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     state.isSpoilt = true
     expect((await me(browser)).status).toBe(500)
     expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_TOKEN_STORE', retryable: false })])
@@ -503,7 +494,7 @@ describe('a store', () => {
   test('that is another one in the next process is an error that says so, instead of a login that goes in circles', async () => {
     await using one = await startApp()
     await using two = await startApp()
-    const browser = await login(one)
+    const browser = await logIn(one)
     expect((await meWith(two, pairOf(browser))).status).toBe(500)
     expect(two.errors).toEqual([expect.objectContaining({ code: 'ERR_SESSION', reason: 'not_in_store' })])
     expect(two.errors[0]?.message).toMatch(/several.*share/)
@@ -515,7 +506,7 @@ describe('a store', () => {
     let aheadMs = 0
     const client = await clientOf(sandbox, { clock: { now: () => sandbox.now() + aheadMs } })
     await using one = await startApp({ client })
-    const browser = await login(one)
+    const browser = await logIn(one)
     aheadMs = -hour
     await using two = await startApp({ client })
     expect((await meWith(two, pairOf(browser))).text).toBe(nobody)
@@ -524,7 +515,7 @@ describe('a store', () => {
 
   test('that was emptied by a restart is a session that is over', async () => {
     await using before = await startApp()
-    const browser = await login(before)
+    const browser = await logIn(before)
     sandbox.advance(1)
     await using after = await startApp()
     expect((await meWith(after, pairOf(browser))).text).toBe(nobody)
@@ -539,7 +530,7 @@ describe('a store', () => {
       return inner.compareAndSet(key, ...given)
     }
     await using app = await startApp({ store: { ...inner, compareAndSet } })
-    const browser = await login(app)
+    const browser = await logIn(app)
     const header = { use: 'session', app: cookieOf(browser).name.slice(-16) }
     const { id } = (await createSeal([key]).open(cookieOf(browser).value, header)) as { id: string }
     expect(id).toMatch(/^[\w-]{32}$/)
@@ -559,7 +550,7 @@ describe('a store', () => {
       await app.browser().open(`${origin}/login`, { until: sandbox.openid.issuer })
     for (let count = 0; count < 10; count++) await me(app.browser())
     expect(kept).toEqual([])
-    await login(app)
+    await logIn(app)
     expect(kept.length).toBeGreaterThan(1)
     expect(kept.every(ms => ms !== undefined && ms <= 2 * 24 * hour)).toBe(true)
   })

@@ -1,7 +1,7 @@
 /** Guards, step-ups and errors of an app with a real login, at the sandbox's OpenID Provider. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { defineProvider, discoverMetadata, LoginRequiredError, requestTokenSet, tokenExchange } from '@grantkit/core'
+import { LoginRequiredError, requestTokenSet, tokenExchange } from '@grantkit/core'
 import { startSandbox } from '@grantkit/sandbox'
 import { fetchWithTokens } from '@grantkit/undici'
 import type express5 from 'express'
@@ -109,7 +109,9 @@ describe.each(versions)('%s', (_, express) => {
   })
 
   test('a login that turns out weaker is told on a page, and not asked for in circles', async () => {
-    const { browser } = await start({ client: await clientOfServerWithoutClaims() })
+    const { browser } = await start({
+      client: await clientOf(sandbox, {}, { metadata: { claims_parameter_supported: false } }),
+    })
     sandbox.openid.misbehave('id-token: wrong acr')
 
     expect((await browser.open(`${origin}/transfer`)).status).toBe(403)
@@ -346,11 +348,5 @@ describe.each(versions)('%s', (_, express) => {
       const wanted = { scope: 'cards', prompt: 'consent', loginHint: 'ann', maxAgeSeconds: 60 }
       grantkit.login({ ...wanted, returnTo: '/me' }).catch(next)
     })
-  }
-
-  async function clientOfServerWithoutClaims() {
-    const discovered = await discoverMetadata({ issuer: sandbox.openid.issuer, tls: { ca: sandbox.ca } })
-    const metadata = { ...discovered, claims_parameter_supported: false }
-    return clientOf(sandbox, { provider: defineProvider({ name: 'openid', metadata }) })
   }
 })

@@ -1,4 +1,5 @@
 /** What `tokenErrors()` answers to each error of ours: a status, and a page or JSON. */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,16 +15,11 @@ import {
   TransportError,
   ValidationError,
 } from '@grantkit/core'
-import express5 from 'express'
-import express4 from 'express-4'
+import type express5 from 'express'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Problem, SessionError, type TokenErrorsOptions, tokenErrors } from '../src/index.js'
+import { versions } from './app.js'
 import { askWith, navigation, script } from './asking.js'
-
-const versions = [
-  ['Express 4', express4 as unknown as typeof express5],
-  ['Express 5', express5],
-] as const
 
 const refused = (kind: 'denied' | 'interaction_required' | 'transient' | 'terminal', errorDescription?: string) =>
   new AuthorizationRefusedError({ kind, error: 'access_denied', errorDescription })
