@@ -14,6 +14,7 @@ const coreInOrder = [
   'secret',
   'context',
   'signal',
+  'at-once',
   'version',
   'request-headers',
   'redaction/',

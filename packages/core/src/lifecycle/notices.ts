@@ -1,4 +1,5 @@
 /** What callers and listeners are told when there is no token, or soon will be none: errors, and events that come once. */
+import { type AtOnce, isPromised } from '../at-once.js'
 import type { Client } from '../client.js'
 import {
   AuthorizationServerError,
@@ -99,10 +100,11 @@ export function tellOfLease(client: Client, { waited }: Pick<Lease, 'waited'>, s
   if (waited !== undefined) tell(client, { type: 'lease_awaited', level: 'debug', subject, ...waited })
 }
 
-/** Errors of a store, with the name of the provider that its tokens are of. */
-export async function namingProvider<T>({ provider }: Client, answer: Promise<T>): Promise<T> {
+/** Asks, and gives errors of a store the name of the provider that its tokens are of. */
+export async function namingProvider<T>({ provider }: Client, ask: () => AtOnce<T>): Promise<T> {
   try {
-    return await answer
+    const answer = ask()
+    return isPromised(answer) ? await answer : answer
   } catch (error) {
     throw isStoreError(error) ? named(error, provider.name) : error
   }

@@ -1,6 +1,6 @@
 /** A record as the text that a store keeps. */
 import { TokenStoreError } from '../errors.js'
-import type { RecordToKeep, StoredRecord } from '../store/token-store.js'
+import type { StoredRecord } from '../store/token-store.js'
 import { emptyRecord, type LineageRecord, originsOf, withoutHashInForce } from './record.js'
 import type { Known } from './version.js'
 
@@ -34,26 +34,24 @@ function parseJson(text: string): (Partial<LineageRecord> & { format?: number })
 }
 
 /**
- * A record on its way into a store. Its text is made for who reads it: a store that keeps the object as it is, like the
- * memory store, has none, so that tokens stand in memory once.
+ * A record as the memory of the process keeps it: the object, whose text is made for who reads that, so that tokens stand in
+ * memory once.
  */
-export class RecordWithText implements RecordToKeep, Known {
+export class RecordWithText implements StoredRecord, Known {
   readonly version: string
-  readonly keepForMs: number | undefined
-  /** A member of its own, so that it is in every copy. */
-  declare readonly value: string
   readonly #record: LineageRecord
 
-  constructor({ version, record }: Known & { readonly version: string }, keepForMs: number | undefined) {
+  constructor({ version, record }: Known & { readonly version: string }) {
     this.version = version
-    this.keepForMs = keepForMs
     this.#record = record
-    Object.defineProperty(this, 'value', textOnDemand)
-    Object.freeze(this)
   }
 
   get record(): LineageRecord {
     return this.#record
+  }
+
+  get value(): string {
+    return textOf(this.#record)
   }
 
   /** What a store has: read from its text, unless the store has kept the very object. */
@@ -63,12 +61,4 @@ export class RecordWithText implements RecordToKeep, Known {
     if (#record in object) return object
     return { version: object.version, record: parseRecord(object.value) }
   }
-}
-
-/** One for all, since a function of its own for each would take more memory than the record. */
-const textOnDemand: PropertyDescriptor & ThisType<RecordWithText> = {
-  enumerable: true,
-  get() {
-    return textOf(this.record)
-  },
 }

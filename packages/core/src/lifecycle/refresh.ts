@@ -2,6 +2,7 @@
  * Renews a user's token by the refresh token, which may be good for one use: does the steps of `protocol.ts`, where their
  * order and their reasons are.
  */
+import type { AtOnce } from '../at-once.js'
 import type { Client } from '../client.js'
 import type { TokenStoreError } from '../errors.js'
 import { validateRefreshed } from '../front-channel/id-token.js'
@@ -209,7 +210,7 @@ export function lacksProof({ dpop, provider, metadata }: Client): boolean {
 }
 
 /** How each step is done. */
-type Does = { readonly [S in Step['step']]: (step: Extract<Step, { step: S }>) => Results[S] | Promise<Results[S]> }
+type Does = { readonly [S in Step['step']]: (step: Extract<Step, { step: S }>) => AtOnce<Results[S]> }
 
 /** The steps that are about the lease. */
 function underLease(lineage: Lineage, lease: Lease, { timeoutMs }: Client) {

@@ -2,9 +2,11 @@
  * A lineage's record in its store: read, and written by compare-and-set. What records mean is in `record.ts`, when
  * something is sent in `renewal.ts` and `refresh.ts`.
  */
+import { type AtOnce, after } from '../at-once.js'
 import type { Clock } from '../clock.js'
 import { TokenStoreError } from '../errors.js'
-import { keepsObjects } from '../store/memory-store.js'
+import { recordsOf } from '../store/memory-store.js'
+import type { StoredRecord } from '../store/token-store.js'
 import type { Lineage } from './lineage.js'
 import { asking, discarded, emptyRecord, type LineageRecord } from './record.js'
 import { RecordWithText } from './record-text.js'
@@ -39,21 +41,23 @@ export class StoredLineage {
    *
    * @throws TokenStoreError when the store fails, or goes on showing what has been replaced
    */
-  async read(): Promise<Known> {
+  read(): AtOnce<Known> {
+    return this.#lineage.unsaved === undefined ? this.#read() : this.#flush().then(() => this.#read())
+  }
+
+  #read(tries = 0): AtOnce<Known> {
     const lineage = this.#lineage
-    if (lineage.unsaved !== undefined) await this.#flush()
-    for (let tries = 0; ; tries++) {
-      const { changes } = lineage
-      const shown = await this.#fetch()
+    const { changes } = lineage
+    return after(this.#fetch(), shown => {
       const isLast = tries === mostTries
       // what was learnt while the store answered is later than its answer
-      if (lineage.changes !== changes && !isLast) continue
+      if (lineage.changes !== changes && !isLast) return this.#read(tries + 1)
       const next = lineage.weigh(shown)
       if (next === 'ask') return this.#ask(shown)
       if (next === 'learn') return this.learn(shown)
       if (isLast) throw keepsChanging('get')
-      await this.write(shown, lineage.known?.record ?? emptyRecord)
-    }
+      return after(this.write(shown, lineage.known?.record ?? emptyRecord), () => this.#read(tries + 1))
+    })
   }
 
   /** Takes in what the store has, or should have. */
@@ -66,20 +70,23 @@ export class StoredLineage {
    *
    * @returns `undefined` when somebody else has written since
    */
-  async write(over: Known, record: LineageRecord): Promise<Known | undefined> {
+  write(over: Known, record: LineageRecord): AtOnce<Known | undefined> {
     const version = this.#newVersion()
     const known = { version: isMissing(over.record) ? firstVersion(version) : version, record }
-    return (await this.#put(over.version, known)) ? known : undefined
+    return after(this.#put(over.version, known), isKept => (isKept ? known : undefined))
   }
 
   /** Writes whatever a change makes of the record, also when others come first. */
-  async update(change: (record: LineageRecord) => LineageRecord): Promise<void> {
-    for (let tries = 0; tries < mostTries; tries++) {
-      const over = await this.read()
+  update(change: (record: LineageRecord) => LineageRecord, tries = 1): AtOnce<void> {
+    return after(this.read(), over => {
       const record = change(over.record)
-      if (record === over.record || (await this.write(over, record)) !== undefined) return
-    }
-    throw keepsChanging('compareAndSet')
+      if (record === over.record) return
+      return after(this.write(over, record), written => {
+        if (written !== undefined) return
+        if (tries === mostTries) throw keepsChanging('compareAndSet')
+        return this.update(change, tries + 1)
+      })
+    })
   }
 
   /** Drops an access token that an API rejected, here and in the store, if it is still the one that is kept there. */
@@ -123,9 +130,13 @@ export class StoredLineage {
    * trips of the store, which is more than they need. Nobody else can have one where the store is this process's own, and
    * nobody is told where the store tells of no changes.
    */
-  async letOthersObject(): Promise<void> {
+  letOthersObject(): AtOnce<void> {
     const mayBeElsewhere = this.#lineage.place.isToldOfChanges && !this.#isInProcess
-    for (let trips = 0; mayBeElsewhere && trips < 5 && isFirst(this.#lineage.known?.version); trips++) {
+    return mayBeElsewhere ? this.#readWhileFirst() : undefined
+  }
+
+  async #readWhileFirst(): Promise<void> {
+    for (let trips = 0; trips < 5 && isFirst(this.#lineage.known?.version); trips++) {
       await this.read()
       await new Promise(setImmediate)
     }
@@ -137,7 +148,7 @@ export class StoredLineage {
     this.#lineage.serveUntil(now + 1_000)
     if (version !== undefined && record.asked !== undefined) return { version, record }
     const asked = { version: firstVersion(this.#newVersion()), record: asking(now) }
-    const isAsked = await this.#offer(version, this.#toKeep(asked))
+    const isAsked = await this.#offer(version, new RecordWithText(asked))
     return isAsked ? asked : { version, record: asked.record }
   }
 
@@ -183,37 +194,39 @@ export class StoredLineage {
     throw keepsChanging('compareAndSet')
   }
 
-  async #fetch(): Promise<Known> {
+  #fetch(): AtOnce<Known> {
     const { key, place } = this.#lineage
-    const stored = await place.store.get(key)
-    return stored === undefined ? nothing : RecordWithText.from(stored)
+    const store = recordsOf(place.store) ?? place.store
+    return after<StoredRecord | undefined, Known>(store.get(key), stored =>
+      stored === undefined ? nothing : RecordWithText.from(stored),
+    )
   }
 
   /** Keeps a record, or deletes it when nothing is left in it. */
-  async #put(expected: string | undefined, known: Known & { version: string }): Promise<boolean> {
-    const { key, place } = this.#lineage
+  #put(expected: string | undefined, known: Known & { version: string }): AtOnce<boolean> {
     const { version: versionBefore } = this.#lineage.known ?? nothing
-    if (isEmpty(known.record)) {
-      if (expected !== undefined && !(await place.store.delete(key, expected))) return false
-      this.#lineage.learnUnlessLater(nothing, versionBefore, this.#clock.now())
+    const kept = isEmpty(known.record) ? undefined : new RecordWithText(known)
+    return after(kept === undefined ? this.#remove(expected) : this.#offer(expected, kept), isDone => {
+      if (!isDone) return false
+      if (kept !== undefined) this.#lineage.wrote(kept.version)
+      this.#lineage.learnUnlessLater(kept ?? nothing, versionBefore, this.#clock.now())
       return true
-    }
-    const kept = this.#toKeep(known)
-    if (!(await this.#offer(expected, kept))) return false
-    this.#lineage.wrote(kept.version)
-    this.#lineage.learnUnlessLater(kept, versionBefore, this.#clock.now())
-    return true
+    })
   }
 
-  /** A store that is not ours may seal a record in place, add to it or put a proxy around it: it gets an object like any. */
-  #offer(expected: string | undefined, kept: RecordWithText): Promise<boolean> {
+  #remove(expected: string | undefined): AtOnce<boolean> {
     const { key, place } = this.#lineage
-    return place.store.compareAndSet(key, expected, keepsObjects(place.store) ? kept : { ...kept })
+    return expected === undefined || place.store.delete(key, expected)
   }
 
-  #toKeep(known: Known & { version: string }): RecordWithText {
-    const { keepForMs } = this.#lineage.place
-    return new RecordWithText(known, worthKeepingForMs(known.record, this.#clock.now(), keepForMs))
+  /** The memory of the process gets the object, every other store the text. */
+  #offer(expected: string | undefined, offered: RecordWithText): AtOnce<boolean> {
+    const { key, place } = this.#lineage
+    const keepForMs = worthKeepingForMs(offered.record, this.#clock.now(), place.keepForMs)
+    const records = recordsOf(place.store)
+    if (records !== undefined) return records.compareAndSet(key, expected, offered, keepForMs)
+    const { version, value } = offered
+    return place.store.compareAndSet(key, expected, { version, value, keepForMs })
   }
 }
 

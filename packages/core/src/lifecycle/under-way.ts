@@ -1,4 +1,5 @@
 /** What goes on about one lineage in this process at the moment. A token that rests has none of this. */
+import type { AtOnce } from '../at-once.js'
 import { outOfContext } from '../context.js'
 import type { LineageRecord } from './record.js'
 import type { Known } from './version.js'
@@ -51,13 +52,12 @@ export class UnderWay {
   }
 
   /** Joins the read that is under way, or begins one. */
-  joinRead(read: () => Promise<unknown>): Promise<void> {
-    this.#reading ??= read()
-      .then(() => {})
-      .finally(() => {
-        this.#reading = undefined
-        this.#endIfOver()
-      })
+  joinRead(read: () => AtOnce<unknown>): Promise<void> {
+    const reading = async () => void (await read())
+    this.#reading ??= reading().finally(() => {
+      this.#reading = undefined
+      this.#endIfOver()
+    })
     return this.#reading
   }
 

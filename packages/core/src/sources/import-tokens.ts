@@ -1,4 +1,5 @@
 /** Takes over a user's tokens that were obtained elsewhere. */
+import { type AtOnce, after } from '../at-once.js'
 import type { AccessTokenType } from '../binding.js'
 import type { Client } from '../client.js'
 import type { Entry } from '../lifecycle/lineage.js'
@@ -29,39 +30,44 @@ export interface ImportedTokens {
  *
  * @throws TypeError naming the member, TokenStoreError when the store did not take them
  */
-export async function importTokens(client: Client, { key, lineage }: Entry, tokens: ImportedTokens): Promise<void> {
+export function importTokens(client: Client, { key, lineage }: Entry, tokens: ImportedTokens): AtOnce<void> {
   checkTokens(client, tokens)
   const { refreshToken, accessToken, tokenType, refreshTokenExpiresAt, expiresAt, scope } = tokens
   const jkt = tokenType === 'DPoP' ? client.dpop?.thumbprint : undefined
   const mayWantProof = refreshToken !== undefined && lacksProof(client)
   const stored = new StoredLineage(lineage, client.clock)
   const obtainedAt = client.clock.now()
-  await stored.update((record: LineageRecord) => {
+  const answer =
+    accessToken === undefined
+      ? undefined
+      : new TokenSet({ accessToken, tokenType, jkt, refreshToken, refreshTokenExpiresAt, obtainedAt, expiresAt, scope })
+  const updated = stored.update((record: LineageRecord) => {
     if (refreshToken !== undefined && knows(record, refreshToken)) return record
     const begun = startingOver(record)
-    const members = { tokenType, jkt, refreshToken, obtainedAt, expiresAt, refreshTokenExpiresAt, scope }
     const taken =
-      accessToken === undefined
-        ? withRefreshToken(begun, members)
-        : answered(begun, key, new TokenSet({ accessToken, ...members }))
+      answer === undefined
+        ? withRefreshToken(begun, { jkt, refreshToken, refreshTokenExpiresAt, obtainedAt })
+        : answered(begun, key, answer)
     return mayWantProof ? { ...taken, unproven: 'imported' } : taken
   })
-  if (refreshToken !== undefined) await stored.letOthersObject()
+  return after(updated, () => (refreshToken === undefined ? undefined : stored.letOthersObject()))
 }
 
 const names = ['refreshToken', 'refreshTokenExpiresAt', 'accessToken', 'tokenType', 'expiresAt', 'scope'] as const
+const noTokenCharacter = /[^\x21-\x7e]/
 
 function checkTokens({ dpop }: Client, tokens: ImportedTokens): void {
   checkOptions('import', tokens, names)
   const { refreshToken, accessToken, tokenType, refreshTokenExpiresAt, expiresAt } = tokens
   if (refreshToken === undefined && accessToken === undefined)
     throw optionError('refreshToken', 'give a refresh token, an access token, or both')
-  if (![undefined, 'Bearer', 'DPoP'].includes(tokenType)) throw optionError('tokenType', 'must be Bearer or DPoP')
+  if (tokenType !== undefined && tokenType !== 'Bearer' && tokenType !== 'DPoP')
+    throw optionError('tokenType', 'must be Bearer or DPoP')
   if (tokenType === 'DPoP' && dpop === undefined)
     throw optionError('tokenType', 'is DPoP: the client needs the key they are bound to, by its option dpop')
   if (refreshToken !== undefined) checkCredential('refreshToken', refreshToken)
   if (accessToken !== undefined) checkText('accessToken', accessToken)
-  if (accessToken !== undefined && /[^\x21-\x7e]/.test(accessToken))
+  if (accessToken !== undefined && noTokenCharacter.test(accessToken))
     throw optionError('accessToken', 'holds a character no token may have, such as a blank or a line break')
   if (refreshTokenExpiresAt !== undefined) checkNumber('refreshTokenExpiresAt', refreshTokenExpiresAt, 0)
   if (expiresAt !== undefined) checkNumber('expiresAt', expiresAt, 0)

@@ -91,7 +91,7 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
       checkOpen()
       checkText('rejected', rejected)
       const { lineage, key } = entry()
-      await namingProvider(client, new StoredLineage(lineage, client.clock).discard(key, rejected))
+      await namingProvider(client, () => new StoredLineage(lineage, client.clock).discard(key, rejected))
     },
     async revoke(options = {}) {
       checkOpen()
@@ -99,17 +99,14 @@ export function renewingSource(options: SourceOptions, parts: Parts): RenewingTo
       checkMayRevoke(client, options)
       const revoked = revokeHeld(client, entry(), { options, forget: source.forget, checkOpen })
       started(revoked)
-      await namingProvider(client, revoked)
+      await namingProvider(client, () => revoked)
     },
     async forget() {
       checkOpen()
       const { lineage } = entry()
       lineage.forget()
       const stored = new StoredLineage(lineage, client.clock)
-      await namingProvider(
-        client,
-        stored.update(() => ({ ...forgotten })),
-      )
+      await namingProvider(client, () => stored.update(() => ({ ...forgotten })))
       holdings.letGo(lineage)
     },
   }

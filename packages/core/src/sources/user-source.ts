@@ -54,10 +54,11 @@ export function userSource(
   const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
   return Object.assign(source, {
     redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, user), 'redeem()', unawaited),
-    async import(tokens: ImportedTokens) {
-      state.check()
-      await namingProvider(client, importTokens(client, entry(), tokens))
-    },
+    import: (tokens: ImportedTokens) =>
+      namingProvider(client, () => {
+        state.check()
+        return importTokens(client, entry(), tokens)
+      }),
   })
 }
 

@@ -1,7 +1,7 @@
 /** Records in this process's memory: bounded, swept when it grows, without a timer. */
 import { checkNumber, checkOptions } from '../options.js'
 import { changeListeners } from './change-listeners.js'
-import type { ChangeListener, StoredRecord, TokenStore } from './token-store.js'
+import type { ChangeListener, RecordToKeep, StoredRecord, TokenStore } from './token-store.js'
 
 /** How much is held. */
 export interface MemoryStoreOptions {
@@ -18,12 +18,24 @@ interface Lease {
   readonly until: number
 }
 
-/** How memory stores read, by how they write. */
-const readers = new WeakMap<TokenStore['compareAndSet'], TokenStore['get']>()
+/** A memory store as core reads and writes it: at once, and the very object is kept, which nobody changes. */
+interface Records {
+  get(key: string): StoredRecord | undefined
+  compareAndSet(
+    key: string,
+    expected: string | undefined,
+    record: StoredRecord,
+    keepForMs: RecordToKeep['keepForMs'],
+  ): boolean
+}
 
-/** Whether a store reads and writes as a memory store does, which keeps an object: who wraps or patches one may change it. */
-export function keepsObjects({ get, compareAndSet }: Pick<TokenStore, 'get' | 'compareAndSet'>): boolean {
-  return readers.get(compareAndSet) === get
+/** Those of memory stores, by how they write. */
+const recordsOfStores = new WeakMap<TokenStore['compareAndSet'], Records & { readonly of: TokenStore['get'] }>()
+
+/** How a store reads and writes, where it does so as a memory store: who wraps or patches one may change what it does. */
+export function recordsOf({ get, compareAndSet }: Pick<TokenStore, 'get' | 'compareAndSet'>): Records | undefined {
+  const records = recordsOfStores.get(compareAndSet)
+  return records?.of === get ? records : undefined
 }
 
 /**
@@ -64,25 +76,26 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     for (const [key, { until }] of leases) if (until <= at) leases.delete(key)
   })
 
+  const compareAndSet: Records['compareAndSet'] = (key, expected, record, keepForMs) => {
+    const { version } = record
+    const current = find(key)?.version
+    if (current === version) return true
+    if (current !== expected) return false
+    // taken out first, so that it is the last of those alike to go
+    if (!drop(key)) sweepRecords()
+    records.set(key, record)
+    // a wrapper that went through JSON or a database has null for what is not there
+    if (keepForMs !== undefined && keepForMs !== null) ends.set(key, now() + keepForMs)
+    tell(key, version)
+    return true
+  }
   const store: TokenStore = {
     secrecy: 'process',
     async get(key) {
       const kept = find(key)
-      return kept && unchanging(kept)
+      return kept && copyOf(kept)
     },
-    async compareAndSet(key, expected, record) {
-      const { version, keepForMs } = record
-      const current = find(key)?.version
-      if (current === version) return true
-      if (current !== expected) return false
-      // taken out first, so that it is the last of those alike to go
-      if (!drop(key)) sweepRecords()
-      records.set(key, unchanging(record))
-      // a wrapper that went through JSON or a database has null for what is not there
-      if (keepForMs !== undefined && keepForMs !== null) ends.set(key, now() + keepForMs)
-      tell(key, version)
-      return true
-    },
+    compareAndSet: async (key, expected, record) => compareAndSet(key, expected, copyOf(record), record.keepForMs),
     async delete(key, version) {
       if (find(key)?.version !== version) return false
       drop(key)
@@ -101,16 +114,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
     },
     watch,
   }
-  readers.set(store.compareAndSet, store.get)
+  recordsOfStores.set(store.compareAndSet, { of: store.get, get: find, compareAndSet })
   return store
 }
 
-/**
- * What nobody can change any more goes in and out as it is: a record of core's makes its text when somebody reads that. Of
- * anything else each has a copy: a wrapper may open what it reads in place.
- */
-function unchanging(record: StoredRecord): StoredRecord {
-  return Object.isFrozen(record) ? record : { version: record.version, value: record.value }
+/** For everybody else: a wrapper may change in place what it reads, or what it has written. */
+function copyOf({ version, value }: StoredRecord): StoredRecord {
+  return { version, value }
 }
 
 /** Not the wall clock: that one may be set back. */

@@ -290,8 +290,8 @@ describe('what a store does', () => {
 
   test('wrong is thrown with the name of the provider; another name, and other errors, stay', async () => {
     const { client } = setUp()
-    expect(await namingProvider(client, Promise.resolve('kept'))).toBe('kept')
-    const thrown = (error: unknown) => failure(namingProvider(client, Promise.reject(error)))
+    expect(await namingProvider(client, async () => 'kept')).toBe('kept')
+    const thrown = (error: unknown) => failure(namingProvider(client, () => Promise.reject(error)))
     expect(await thrown(failed())).toMatchObject({ code: 'ERR_TOKEN_STORE', provider: 'example' })
     expect(await thrown(failed({ provider: 'named' }))).toMatchObject({ provider: 'named' })
     const other = new Error('x')

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
 import { memoryStore, type TokenStore } from '../../src/index.js'
+import { recordsOf } from '../../src/store/memory-store.js'
 
 let versions = 0
 
@@ -71,18 +72,69 @@ describe('a record', () => {
     expect(await store.compareAndSet('key', undefined, record)).toBe(true)
     expect(await store.get('key')).toEqual({ version: '1', value: 'for ever' })
   })
+})
 
-  test('that nobody can change is the very object, of which nothing is read', async () => {
+describe('the records of a memory store, as core reads and writes them', () => {
+  /** Both ways to the same records. */
+  function bothWays() {
     const store = memoryStore()
+    return { store, records: recordsOf(store) as NonNullable<ReturnType<typeof recordsOf>> }
+  }
+
+  test('are the very objects, of which nothing is read, and nobody else gets one', async () => {
+    const { store, records } = bothWays()
     const value = vi.fn(() => 'made when it is read')
-    const record = Object.freeze(
-      Object.defineProperty({ version: '1', keepForMs: 60_000, value: '' }, 'value', { get: value }),
-    )
-    await store.compareAndSet('key', undefined, record)
-    const kept = await store.get('key')
-    expect(kept).toBe(record)
+    const record = Object.defineProperty({ version: '1', value: '' }, 'value', { get: value })
+    expect(records.compareAndSet('key', undefined, record, 60_000)).toBe(true)
+    expect(records.get('key')).toBe(record)
     expect(value).not.toHaveBeenCalled()
-    expect(kept?.value).toBe('made when it is read')
+    const read = await store.get('key')
+    expect(read).toStrictEqual({ version: '1', value: 'made when it is read' })
+    expect(read).not.toBe(record)
+  })
+
+  type Write = readonly [expected: string | undefined, version: string, keepForMs: number | undefined]
+  const writes: readonly Write[] = [
+    ['other', '1', undefined],
+    [undefined, '1', undefined],
+    [undefined, '1', undefined],
+    [undefined, '2', undefined],
+    ['1', '2', 3_600_000],
+    ['1', '3', undefined],
+    ['2', '3', 0.001],
+  ]
+
+  /** What is answered to each write, and told of it, and what is there afterwards. */
+  async function outcomeOf(way: 'at once' | 'as any store') {
+    const { store, records } = bothWays()
+    const told: unknown[] = []
+    store.watch?.((...change) => told.push(change))
+    const answers: unknown[] = []
+    for (const [expected, version, keepForMs] of writes) {
+      const record = { version, value: `value ${version}` }
+      if (way === 'at once') answers.push(records.compareAndSet('key', expected, record, keepForMs), records.get('key'))
+      else answers.push(await store.compareAndSet('key', expected, { ...record, keepForMs }), await store.get('key'))
+    }
+    await vi.waitUntil(async () => (await store.get('key')) === undefined, { timeout: 60_000 })
+    return { answers: answers.slice(0, -1), told, after: records.get('key') }
+  }
+
+  test('are read and written as everybody reads and writes them', async () => {
+    const outcome = await outcomeOf('at once')
+    expect(outcome).toEqual(await outcomeOf('as any store'))
+    expect(outcome.told).toEqual([
+      ['key', '1'],
+      ['key', '2'],
+      ['key', '3'],
+    ])
+  })
+
+  test('are not had of a store that was wrapped or patched: it may change what it does', () => {
+    const { store, records } = bothWays()
+    expect(recordsOf({ ...store })).toBe(records)
+    expect(recordsOf({ ...store, get: async key => store.get(key) })).toBeUndefined()
+    expect(recordsOf({ ...store, get: memoryStore().get })).toBeUndefined()
+    expect(recordsOf(Object.assign(store, { compareAndSet: async () => false }))).toBeUndefined()
   })
 })
 
