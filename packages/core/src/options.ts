@@ -32,14 +32,17 @@ export function checkMembers(option: string, value: unknown, known: readonly str
 }
 
 function checkNames(owner: string, prefix: string, options: object, known: readonly string[]): void {
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
     const option = `${prefix}${name}`
-    refusePromise(option, value)
-    if (known.includes(name)) continue
-    const meant = known.find(one => unspelt(one) === unspelt(name))
-    const hint = meant ? `did you mean ${prefix}${meant}?` : `options are ${known.join(', ')}`
-    throw optionError(option, `is not an option of ${owner}; ${hint}`)
+    refusePromise(option, options[name as keyof typeof options])
+    if (!known.includes(name))
+      throw optionError(option, `is not an option of ${owner}; ${hintFor(name, prefix, known)}`)
   }
+}
+
+function hintFor(name: string, prefix: string, known: readonly string[]): string {
+  const meant = known.find(one => unspelt(one) === unspelt(name))
+  return meant ? `did you mean ${prefix}${meant}?` : `options are ${known.join(', ')}`
 }
 
 /** What is left of a name where it is written in another way: with lines, as several, without its unit. */
@@ -108,7 +111,7 @@ export function oneOf(names: readonly string[], given: unknown): string {
 
 /** Says of a credential that does not fit that a file's last line break may be why. */
 export function lineBreakHint(text: string | undefined): string {
-  return /[\r\n]$/.test(text ?? '') ? ' (it ends with a line break: trim what comes from a file)' : ''
+  return lastLineBreak.test(text ?? '') ? ' (it ends with a line break: trim what comes from a file)' : ''
 }
 
 /**
@@ -122,12 +125,17 @@ export function checkCredential(option: string, value: unknown): asserts value i
   if (problem !== undefined) throw optionError(option, problem)
 }
 
+const lastLineBreak = /[\r\n]$/
+const byteOrderMark = /^\ufeff/
+const unset = /^(undefined|null)$/
+const controlCharacter = /\p{Cc}/u
+
 /** What is wrong with a credential, if anything; shows none of it. */
 export function credentialProblem(text: string): string | undefined {
-  if (/[\r\n]$/.test(text)) return 'ends with a line break: trim what comes from a file'
-  if (/^\ufeff/.test(text)) return 'begins with a byte order mark: take it off what comes from a file'
-  if (/^(undefined|null)$/.test(text)) return `is the text "${text}": a variable in a template that is not set?`
-  return /\p{Cc}/u.test(text) ? 'holds a line break or another control character' : undefined
+  if (lastLineBreak.test(text)) return 'ends with a line break: trim what comes from a file'
+  if (byteOrderMark.test(text)) return 'begins with a byte order mark: take it off what comes from a file'
+  if (unset.test(text)) return `is the text "${text}": a variable in a template that is not set?`
+  return controlCharacter.test(text) ? 'holds a line break or another control character' : undefined
 }
 
 /** Refuses anything but a function. */

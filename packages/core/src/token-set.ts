@@ -78,7 +78,7 @@ interface More {
 const nothingMore: More = Object.freeze({ additional: noMembers })
 
 function moreIn({ idToken, idTokenClaims, jkt, additional = noMembers }: TokenSetMembers): More {
-  const isNothing = additional === noMembers && [idToken, idTokenClaims, jkt].every(member => member === undefined)
+  const isNothing = additional === noMembers && (idToken ?? idTokenClaims ?? jkt) === undefined
   return isNothing ? nothingMore : { idToken, idTokenClaims, jkt, additional }
 }
 

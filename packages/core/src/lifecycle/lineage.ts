@@ -88,7 +88,7 @@ export class Lineage {
 
   /** The entry under a key of `token-key.ts`, made empty when there is none. */
   entry(key: string): Entry {
-    for (const entry of this.#entries()) if (entry.key === key) return entry
+    for (let entry = this.#entry; entry; entry = entry.next) if (entry.key === key) return entry
     this.#entry = { key, lineage: this, copy: undefined, flight: undefined, next: this.#entry }
     return this.#entry
   }
@@ -138,7 +138,7 @@ export class Lineage {
     this.#knownAt = Math.floor(performance.now())
     if (this.#notes !== undefined) this.#notes.missingSince = undefined
     this.#changes++
-    for (const entry of this.#entries()) entry.copy = this.#copyFrom(known.record, entry, now)
+    for (let entry = this.#entry; entry; entry = entry.next) entry.copy = this.#copyFrom(known.record, entry, now)
     this.#underWay?.wake()
     return known
   }
@@ -178,7 +178,7 @@ export class Lineage {
 
   /** Copies serve until an instant, though the store could not be asked: those of one entry, or all. */
   serveUntil(instant: number, entryKey?: string): void {
-    for (const entry of this.#entries())
+    for (let entry = this.#entry; entry; entry = entry.next)
       if (entry.copy !== undefined && (entryKey ?? entry.key) === entry.key) entry.copy = goodUntil(entry.copy, instant)
   }
 
@@ -203,7 +203,7 @@ export class Lineage {
 
   /** An API rejected an access token: it is not served any more, if it is the one that was. */
   reject(entryKey: string, accessToken: string): void {
-    for (const entry of this.#entries()) {
+    for (let entry = this.#entry; entry; entry = entry.next) {
       if (entry.key !== entryKey || entry.copy?.tokenSet.accessToken !== accessToken) continue
       this.#notesToTake().rejected = entry.copy.token
       entry.copy = undefined
@@ -229,7 +229,7 @@ export class Lineage {
     if (this.#notes !== undefined) Object.assign(this.#notes, { rejected: undefined, told: untold })
     this.#changes++
     if (this.unsaved !== undefined) this.underWay.withdraw(this.unsaved)
-    for (const entry of this.#entries()) {
+    for (let entry = this.#entry; entry; entry = entry.next) {
       entry.copy = undefined
       entry.flight = undefined
     }
@@ -238,15 +238,11 @@ export class Lineage {
   /** Lets go of it, unless something is under way that would be lost with it; returns whether. */
   letGo(): boolean {
     if (this.unsaved !== undefined) return false
-    for (const { flight } of this.#entries()) if (flight !== undefined) return false
+    for (let entry = this.#entry; entry; entry = entry.next) if (entry.flight !== undefined) return false
     this.#isLetGo = true
     // by what was forgotten a late answer is known to be late
     if (this.#known?.record.ended !== 'forgotten') this.forget()
     return true
-  }
-
-  *#entries(): Generator<OwnEntry> {
-    for (let entry = this.#entry; entry !== undefined; entry = entry.next) yield entry
   }
 
   #notesToTake(): Notes {

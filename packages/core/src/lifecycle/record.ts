@@ -106,13 +106,16 @@ export function marked(record: LineageRecord, holder: string, now: number): Line
 
 /** Step `save`: the server answered. Without a new refresh token, ID token or scope the old one stays in force. */
 export function answered(record: LineageRecord, entry: string, answer: TokenSet): LineageRecord {
-  const { obtainedAt } = answer
-  const token = kept(answer, record.accessTokens[entry])
-  // each new scope or certificate brings an entry: the tokens of those that are used no more would stay for ever
-  const alive = Object.entries(record.accessTokens).filter(([, one]) => endOf(one) > obtainedAt)
-  const accessTokens = Object.fromEntries([...alive, [entry, token]])
-  const { idTokenClaims } = answer
-  return { ...withRefreshToken(record, answer), accessTokens, ...(idTokenClaims && { idTokenClaims }) }
+  const next = withRefreshToken(record, answer)
+  next.accessTokens = { ...alive(record, answer.obtainedAt), [entry]: kept(answer, record.accessTokens[entry]) }
+  if (answer.idTokenClaims !== undefined) next.idTokenClaims = answer.idTokenClaims
+  return next
+}
+
+/** Each new scope or certificate brings an entry: the tokens of those that are used no more would stay for ever. */
+function alive({ accessTokens }: LineageRecord, now: number): LineageRecord['accessTokens'] {
+  const tokens = Object.entries(accessTokens)
+  return tokens.length === 0 ? accessTokens : Object.fromEntries(tokens.filter(([, token]) => endOf(token) > now))
 }
 
 /** A login has brought tokens: nothing of what was there before is left but what must not be sent again. */
@@ -131,8 +134,8 @@ function kept(answer: TokenSet, before: KeptToken | undefined): KeptToken {
   const additional = withMembersBefore(before?.additional, answer.additional)
   const token = { accessToken, obtainedAt, expiresAt, scope, missingScope }
   const { jkt } = answer
-  const more = [idToken, additional, jkt].some(member => member !== undefined)
-  return more ? { ...token, idToken, additional, jkt } : token
+  const more = idToken ?? additional ?? jkt
+  return more !== undefined ? { ...token, idToken, additional, jkt } : token
 }
 
 /** The request never left: what was known before the mark is what is known. */
@@ -193,8 +196,10 @@ export const forgotten: LineageRecord = { ...emptyRecord, ended: 'forgotten' }
 /** Whether a refresh token is this lineage's own, now or before. */
 export function knows(record: LineageRecord, refreshToken: string): boolean {
   if (record.refreshToken === refreshToken) return true
-  const hashes = [...record.origins, ...record.spent]
-  return hashes.length > 0 && hashes.includes(sha256(refreshToken))
+  const { origins, spent } = record
+  if (origins.length === 0 && spent.length === 0) return false
+  const hash = sha256(refreshToken)
+  return origins.includes(hash) || spent.includes(hash)
 }
 
 /** A refresh token that somebody brings, and what comes with it. */
@@ -209,32 +214,25 @@ export interface BroughtRefreshToken {
 
 /** A new login: nothing of the old one is left but what must not be sent again. */
 export function startingOver(record: LineageRecord): LineageRecord {
-  return { ...emptyRecord, spent: spentWith(record), origins: originsOf(record) }
+  return { accessTokens: emptyRecord.accessTokens, spent: spentWith(record), origins: originsOf(record) }
 }
 
-/** Takes a refresh token in; the one it replaces is spent. */
-export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshToken): LineageRecord {
+/** A record on the way to the next one: to write a member over that a spread has copied is cheap in a step of its own alone. */
+type Draft = { -readonly [Member in keyof LineageRecord]: LineageRecord[Member] }
+
+/** Takes a refresh token in; the one it replaces is spent. What is not so of the new one has no member: that takes no place. */
+export function withRefreshToken(record: LineageRecord, brought: BroughtRefreshToken): Draft {
   const { refreshToken = record.refreshToken } = brought
   const isSame = refreshToken === record.refreshToken
-  const lasting = withoutRefreshToken(record)
-  if (refreshToken === undefined) return lasting
-  const isFirst = record.refreshToken === undefined
-  const origins = isFirst ? withInForce(record.origins) : isSame ? record.origins : originsOf(record)
-  const spent = isSame ? record.spent : spentWith(record, refreshToken)
-  const binding = bindingOf(isSame ? record.refreshTokenJkt : (brought.jkt ?? record.refreshTokenJkt))
-  return {
-    ...lasting,
-    refreshToken,
-    ...binding,
-    ...expiryOf(brought, isSame ? record : {}),
-    origins,
-    spent,
-  }
-}
-
-/** Most are bound to no key: that takes no place. */
-function bindingOf(refreshTokenJkt: string | undefined): Pick<LineageRecord, 'refreshTokenJkt'> {
-  return refreshTokenJkt === undefined ? {} : { refreshTokenJkt }
+  const next: Draft = withoutRefreshToken(record)
+  if (refreshToken === undefined) return next
+  const jkt = isSame ? record.refreshTokenJkt : (brought.jkt ?? record.refreshTokenJkt)
+  next.refreshToken = refreshToken
+  if (jkt !== undefined) next.refreshTokenJkt = jkt
+  if (record.refreshToken === undefined) next.origins = withInForce(record.origins)
+  else if (!isSame) next.origins = originsOf(record)
+  if (!isSame) next.spent = spentWith(record, refreshToken)
+  return Object.assign(next, expiryOf(brought, isSame ? record : {}))
 }
 
 function withInForce(origins: readonly string[]): readonly string[] {

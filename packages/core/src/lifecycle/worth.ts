@@ -1,5 +1,5 @@
 /** What a record is worth: whether it says anything, and how long a store should keep it. */
-import { endOf, type LineageRecord } from './record.js'
+import { emptyRecord, endOf, type LineageRecord } from './record.js'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -41,7 +41,7 @@ export function isEmpty(record: LineageRecord): boolean {
 export function isMissing(record: LineageRecord): boolean {
   const { refreshToken, accessTokens, spent, ended } = record
   const isBare = refreshToken === undefined && ended === undefined && spent.length === 0
-  return isBare && Object.keys(accessTokens).length === 0 && !isOfLaterRelease(record)
+  return isBare && (record === emptyRecord || (Object.keys(accessTokens).length === 0 && !isOfLaterRelease(record)))
 }
 
 const memberNames: Readonly<Record<keyof LineageRecord, true>> = {
