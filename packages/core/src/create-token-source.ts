@@ -8,7 +8,7 @@ import { checkNumber, checkText, optionError } from './options.js'
 import { type Closable, openState } from './sources/open-state.js'
 import { checkGrant, checkSourceOptions, type SourceOptions } from './sources/options.js'
 import { type RenewingTokenSource, renewingSource } from './sources/renewing-source.js'
-import { type UserTokenSource, userSource } from './sources/user-source.js'
+import { type UserTokenSource, userParts, userSource } from './sources/user-source.js'
 import { entryKey, entryKeys, lineageKey, userKeys } from './token-key.js'
 
 /** What {@link createTokenSource} takes. */
@@ -66,7 +66,8 @@ export function createTokenSource(options: TokenSourceOptions): ManagedTokenSour
     return holdings.entry(lineageKey(client, { application: key }, holdings.isShared), key, opened)
   }
   const identity = () => lineageKey(client, { application: anyCertificate }, true)
-  const source = renewingSource(options, { holdings, entry, renew: byGrant(client, grant), state, identity })
+  const renew = byGrant(client, grant)
+  const source = renewingSource(options, { holdings, state, entry, renewal: () => renew, identity }, undefined)
   return { ...source, close: state.close, [Symbol.asyncDispose]: state.close }
 }
 
@@ -87,11 +88,12 @@ export function createUserTokenSources(options: UserTokenSourcesOptions): UserTo
   const currentKey = entryKeys(client, 'refresh_token', { scope, ...(resource && { resource: [...resource].sort() }) })
   const opened = holdings.open(keyOf(''), keepForMs)
   const state = openState('The user token sources', () => holdings.release(opened))
+  const entry = (subject: string) => holdings.entry(keyOf(subject), currentKey(), opened)
+  const parts = userParts(client, { scope, resource }, { holdings, state, entry })
   return {
     for(subject) {
       checkText('subject', subject)
-      const entry = () => holdings.entry(keyOf(subject), currentKey(), opened)
-      return userSource(options, { subject, scope, resource }, { holdings, entry, state })
+      return userSource(options, parts, subject)
     },
     close: state.close,
     [Symbol.asyncDispose]: state.close,

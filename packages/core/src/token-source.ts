@@ -52,10 +52,16 @@ export interface TokenSource {
 /** A member of the function, since a map of functions would have to be kept for the views of every request. */
 const held = Symbol('held')
 
+/** What tells without a promise what a source would yield. */
+interface Holder {
+  /** The token set that a call would yield now, where nothing has to be decided, told or waited for. */
+  held(): TokenSet | undefined
+}
+
 interface Held {
   /** The function itself: a proxy of it has this member too, and is another one. */
   readonly of: TokenSource['getTokenSet']
-  readonly read: () => TokenSet | undefined
+  readonly holder: Holder
 }
 
 type GetTokenSet = TokenSource['getTokenSet'] & { [held]?: Held }
@@ -63,18 +69,16 @@ type GetTokenSet = TokenSource['getTokenSet'] & { [held]?: Held }
 /**
  * Tells how to have what a function yields without a promise. It is known of that very function: a source that was wrapped
  * or patched has another one, which is called.
- *
- * @param read the token set that a call would yield now, where nothing has to be decided, told or waited for
  */
-export function tellHeld(getTokenSet: GetTokenSet, read: () => TokenSet | undefined): void {
-  getTokenSet[held] = { of: getTokenSet, read }
+export function tellHeld(getTokenSet: GetTokenSet, holder: Holder): void {
+  getTokenSet[held] = { of: getTokenSet, holder }
 }
 
 /** The token set that a source would yield at once; `undefined` where it has to be asked, if only to be refused. */
 export function heldTokenSet({ getTokenSet }: TokenSource, signal: AbortSignal | undefined): TokenSet | undefined {
   const known = (getTokenSet as GetTokenSet)[held]
   if (known?.of !== getTokenSet || (signal && !isUnaborted(signal))) return undefined
-  return known.read()
+  return known.holder.held()
 }
 
 /** What is no signal is for the source to refuse. */

@@ -10,7 +10,7 @@ import type { TokenSet } from '../token-set.js'
 import { checkGetTokenSetOptions, type GetTokenSetOptions } from '../token-source.js'
 import type { Copy } from './copy.js'
 import type { Entry } from './lineage.js'
-import { tellIfStoreFailed, tellOfWait, type Wait } from './notices.js'
+import { tellIfStoreFailed, tellOfExpiry, tellOfWait, type Wait } from './notices.js'
 import { emptyRecord, isSameToken, type KeptToken, tokenSetOf } from './record.js'
 import type { Renew } from './renewal.js'
 import { singleFlight } from './single-flight.js'
@@ -51,26 +51,25 @@ interface Schedule {
   readonly endsAt: number
 }
 
-/** What the reading side of a token source is made of. */
-export interface CachedOptions {
-  readonly client: Client
-  /** Whose tokens they are; `undefined` for an application's own. */
-  readonly subject: string | undefined
+/** What the reading sides of all sources of one kind work with; `undefined` is the subject of an application's own tokens. */
+export interface ReadingParts<Subject extends string | undefined> {
   /** Finds the entry to read from. Called again when the certificate changed, or its lineage was let go of. */
-  readonly entry: () => Entry
-  readonly renew: Renew
-  readonly thresholds: Thresholds
-  /** Told of every renewal it started, so that somebody can wait for it. */
-  readonly started: (flight: Promise<unknown>) => void
-  /** Throws once the source was closed. */
-  readonly checkOpen: () => void
-  /** Tells the listener what is due about an entry, if anything is; returns the instant when the next will be. */
-  readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
+  readonly entry: (subject: Subject) => Entry
+  readonly renewal: (subject: Subject) => Renew
+  /** Whether they are open; told of every renewal that is started, so that somebody can wait for it. */
+  readonly state: {
+    readonly isOpen: () => boolean
+    readonly check: () => void
+    readonly started: (flight: Promise<unknown>) => void
+  }
 }
 
 /** The reading side of a source: a view of what is held, one for each user and as often as one likes. */
-export class Reading {
-  readonly #options: CachedOptions
+export class Reading<Subject extends string | undefined> {
+  readonly #client: Client
+  readonly #thresholds: Thresholds
+  readonly #parts: ReadingParts<Subject>
+  readonly #subject: Subject
   #entry: Entry | undefined
   /** The number of the copy looked at last. Not the copy: a token that is forgotten must not stay in memory here. */
   #seen: number | undefined
@@ -79,8 +78,11 @@ export class Reading {
   #quietUntilAt = 0
   #thumbprint: string | undefined
 
-  constructor(options: CachedOptions) {
-    this.#options = options
+  constructor(client: Client, thresholds: Thresholds, parts: ReadingParts<Subject>, subject: Subject) {
+    this.#client = client
+    this.#thresholds = thresholds
+    this.#parts = parts
+    this.#subject = subject
   }
 
   getTokenSet(options?: GetTokenSetOptions): Promise<TokenSet> {
@@ -88,14 +90,14 @@ export class Reading {
     return this.#quietCopy()?.answer ?? this.#decide({})
   }
 
-  /** The token set held, where there is nothing to decide, to tell or to wait for. */
+  /** The token set held, where the source is open and there is nothing to decide, to tell or to wait for. */
   held(): TokenSet | undefined {
-    return this.#quietCopy()?.tokenSet
+    return this.#parts.state.isOpen() ? this.#quietCopy()?.tokenSet : undefined
   }
 
   /** The copy, while there is nothing to do but to hand it out. */
   #quietCopy(): Copy | undefined {
-    const { clock, tls } = this.#options.client
+    const { clock, tls } = this.#client
     const copy = this.#entry?.copy
     if (copy === undefined || copy.id !== this.#seen || tls.certificate?.thumbprint !== this.#thumbprint)
       return undefined
@@ -110,14 +112,15 @@ export class Reading {
 
   /** Whoever has to wait is told of when the wait is over; nothing is made for those who have not. */
   #decide(options: GetTokenSetOptions): Promise<TokenSet> {
-    const { client, subject } = this.#options
-    const wait: Wait = { subject, since: client.clock.now(), hasBegun: false, reason: undefined, flight: undefined }
+    const client = this.#client
+    const since = client.clock.now()
+    const wait: Wait = { subject: this.#subject, since, hasBegun: false, reason: undefined, flight: undefined }
     const answer = this.#find(options, wait)
     return wait.hasBegun ? this.#awaited(answer, wait, options.signal) : answer
   }
 
   async #awaited(answer: Promise<TokenSet>, wait: Wait, signal?: AbortSignal): Promise<TokenSet> {
-    const { client } = this.#options
+    const client = this.#client
     try {
       const tokenSet = await answer
       tellOfWait(client, wait, 'served')
@@ -130,7 +133,8 @@ export class Reading {
 
   async #find({ signal, force = false, rejected }: GetTokenSetOptions, wait: Wait): Promise<TokenSet> {
     signal?.throwIfAborted()
-    const { client, renew, started, checkOpen } = this.#options
+    const client = this.#client
+    const { renewal, state } = this.#parts
     let found = this.#look()
     if (force || found.copy === undefined || client.clock.now() >= found.copy.goodUntil) {
       wait.hasBegun = true
@@ -149,8 +153,10 @@ export class Reading {
     if (reason === undefined) return tokenSet as TokenSet
     const serves = this.#servesInstead(found)
     const servedUntil = reason === 'soft' ? this.#scheduleOf(tokenSet as TokenSet).hardAt : undefined
-    const flight = singleFlight(found, named => renew(found, { reason, serves, servedUntil, checkOpen, named }))
-    started(flight.answer)
+    const flight = singleFlight(found, named =>
+      renewal(this.#subject)(found, { reason, serves, servedUntil, checkOpen: state.check, named }),
+    )
+    state.started(flight.answer)
     if (reason === 'soft') return tokenSet as TokenSet
     Object.assign(wait, { hasBegun: true, reason, flight } satisfies Partial<Wait>)
     const renewed = detachable(flight.answer, signal)
@@ -159,30 +165,32 @@ export class Reading {
 
   /** Finds the entry, and notes until when its copy can be handed out without another look. */
   #look(): Entry {
-    const { client, entry: findEntry, tellWhatIsDue } = this.#options
+    const client = this.#client
+    const subject = this.#subject
     const thumbprint = client.tls.certificate?.thumbprint
     let entry = this.#entry
-    if (entry === undefined || entry.lineage.isLetGo || thumbprint !== this.#thumbprint) entry = findEntry()
+    if (entry === undefined || entry.lineage.isLetGo || thumbprint !== this.#thumbprint)
+      entry = this.#parts.entry(subject)
     this.#entry = entry
     this.#thumbprint = thumbprint
     this.#seen = entry.copy?.id
     if (entry.copy === undefined) return entry
     const { fromAt, softAt } = this.#scheduleOf(entry.copy.tokenSet)
-    const nextNoticeAt = tellWhatIsDue?.(entry) ?? Number.POSITIVE_INFINITY
+    const nextNoticeAt = subject === undefined ? Number.POSITIVE_INFINITY : tellOfExpiry(client, entry.lineage, subject)
     this.#quietFromAt = fromAt
     this.#quietUntilAt = Math.min(softAt, entry.copy.goodUntil, nextNoticeAt)
     return entry
   }
 
   async #drop({ lineage, key }: Entry, rejected: string): Promise<void> {
-    const { client } = this.#options
+    const client = this.#client
     const stored = new StoredLineage(lineage, client.clock)
     await stored.discard(key, rejected).catch(error => tellIfStoreFailed(client, error))
   }
 
   /** Reads the store. While one fails a copy serves as if it had been read, so that not every call waits for the store. */
   async #compareWithStore({ lineage, key }: Entry): Promise<void> {
-    const { client } = this.#options
+    const client = this.#client
     try {
       await new StoredLineage(lineage, client.clock).load()
     } catch (error) {
@@ -194,7 +202,7 @@ export class Reading {
   #reasonToRenew(tokenSet: TokenSet | undefined, force: boolean, rejected: boolean): RenewalReason | undefined {
     if (force) return 'forced'
     if (tokenSet === undefined) return rejected ? 'rejected' : 'cold'
-    const now = this.#options.client.clock.now()
+    const now = this.#client.clock.now()
     const { fromAt, softAt, hardAt, endsAt } = this.#scheduleOf(tokenSet)
     if (now >= endsAt) return 'hard'
     if (now < fromAt) return 'soft'
@@ -204,7 +212,7 @@ export class Reading {
 
   /** Whether a token that another process obtains while this renewal waits for its turn is as good as one of our own. */
   #servesInstead({ copy, lineage }: Entry) {
-    const { clock } = this.#options.client
+    const { clock } = this.#client
     const replaced = copy?.token
     return (token: KeptToken): boolean => {
       if (isSameToken(token, lineage.rejected) || isSameToken(token, replaced)) return false
@@ -220,22 +228,22 @@ export class Reading {
     } catch (error) {
       const tokenSet = entry.copy?.tokenSet
       if (tokenSet === undefined || signal?.aborted) throw error
-      if (this.#options.client.clock.now() >= this.#scheduleOf(tokenSet).endsAt) throw error
+      if (this.#client.clock.now() >= this.#scheduleOf(tokenSet).endsAt) throw error
       return tokenSet
     }
   }
 
   #scheduleOf(tokenSet: TokenSet): Schedule {
-    return scheduleOf(tokenSet, this.#options)
+    return scheduleOf(tokenSet, this.#client, this.#thresholds)
   }
 }
 
 /** Margins shrink with the lifetime, so that a token of a few seconds is not renewed on every call. */
-function scheduleOf(tokenSet: TokenSet, { client, thresholds }: CachedOptions): Schedule {
+function scheduleOf(tokenSet: TokenSet, { provider }: Client, thresholds: Thresholds): Schedule {
   const { obtainedAt, expiresAt } = tokenSet
   // a token that was over when it came serves those who waited for it; later callers renew it, once in the least gap
   const givenEnd = expiresAt === obtainedAt ? obtainedAt + leastGapMs : expiresAt
-  const endsAt = givenEnd ?? obtainedAt + secondsToMs(client.provider.conform.defaultExpiresIn ?? 300)
+  const endsAt = givenEnd ?? obtainedAt + secondsToMs(provider.conform.defaultExpiresIn ?? 300)
   const lifetimeMs = endsAt - obtainedAt
   const { refreshBeforeMs = 60_000, expiryMarginMs = usualMarginMs } = thresholds
   const softMs = Math.min(Math.max(refreshBeforeMs, expiryMarginMs), lifetimeMs / 2)

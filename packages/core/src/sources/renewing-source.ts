@@ -1,12 +1,10 @@
 /** The source object: what callers can ask of tokens that are kept and renewed, an application's or a user's. */
 import type { Client } from '../client.js'
 import { checkMayRevoke, type RevocationOptions } from '../endpoints/revocation.js'
-import { Reading } from '../lifecycle/cached.js'
+import { Reading, type ReadingParts } from '../lifecycle/cached.js'
 import type { Holdings } from '../lifecycle/holdings.js'
-import type { Entry } from '../lifecycle/lineage.js'
 import { namingProvider } from '../lifecycle/notices.js'
 import { forgotten } from '../lifecycle/record.js'
-import type { Renew } from '../lifecycle/renewal.js'
 import { revokeHeld } from '../lifecycle/revoke.js'
 import { StoredLineage } from '../lifecycle/stored.js'
 import { checkOptions, checkText, toBeAwaited } from '../options.js'
@@ -52,58 +50,56 @@ export interface RenewingTokenSource extends TokenSource {
   revoke(options?: RevocationOptions): Promise<void>
 }
 
-/** What a source works with. */
-export interface Parts {
-  /** Whose tokens they are; `undefined` for an application's own. */
-  readonly subject?: string | undefined
-  /** Of its store. */
+/** What all sources of one kind work with: an application's own, or those of a client's users. */
+export interface Parts<Subject extends string | undefined> extends ReadingParts<Subject> {
+  /** Of their store. */
   readonly holdings: Holdings
-  /** Finds where its token is held. */
-  readonly entry: () => Entry
-  readonly renew: Renew
   readonly state: OpenState
-  /** What tells its tokens from those of other sources, in every process. */
-  readonly identity: () => string
-  readonly tellWhatIsDue?: ((entry: Entry) => number) | undefined
+  /** What tells the tokens of one from those of other sources, in every process. */
+  readonly identity: (subject: Subject) => string
 }
 
-/** The source of these parts; its options were checked. */
-export function renewingSource(options: SourceOptions, parts: Parts): RenewingTokenSource {
+/** The source of a subject; its options were checked. */
+export function renewingSource<Subject extends string | undefined>(
+  options: SourceOptions,
+  parts: Parts<Subject>,
+  subject: Subject,
+): RenewingTokenSource {
   const { client, origins } = options
-  const { subject, holdings, entry, renew, state, tellWhatIsDue } = parts
+  const { holdings, state } = parts
   const { started, check: checkOpen } = state
-  const reading = new Reading({ client, subject, entry, renew, thresholds: options, started, checkOpen, tellWhatIsDue })
+  const reading = new Reading(client, options, parts, subject)
   const getTokenSet: TokenSource['getTokenSet'] = options =>
     toBeAwaited(
       state.isOpen() ? reading.getTokenSet(options) : Promise.reject(state.error()),
       'getTokenSet()',
       unawaited,
     )
-  tellHeld(getTokenSet, () => (state.isOpen() ? reading.held() : undefined))
+  tellHeld(getTokenSet, reading)
   const source: RenewingTokenSource = {
     client,
     origins,
     subject,
-    identity: parts.identity,
+    identity: () => parts.identity(subject),
     getTokenSet,
     headersFor: headersForOf(() => source, origins),
     async drop(rejected) {
       checkOpen()
       checkText('rejected', rejected)
-      const { lineage, key } = entry()
+      const { lineage, key } = parts.entry(subject)
       await namingProvider(client, () => new StoredLineage(lineage, client.clock).discard(key, rejected))
     },
     async revoke(options = {}) {
       checkOpen()
       checkOptions('revoke', options, ['endsConsent'])
       checkMayRevoke(client, options)
-      const revoked = revokeHeld(client, entry(), { options, forget: source.forget, checkOpen })
+      const revoked = revokeHeld(client, parts.entry(subject), { options, forget: source.forget, checkOpen })
       started(revoked)
       await namingProvider(client, () => revoked)
     },
     async forget() {
       checkOpen()
-      const { lineage } = entry()
+      const { lineage } = parts.entry(subject)
       lineage.forget()
       const stored = new StoredLineage(lineage, client.clock)
       await namingProvider(client, () => stored.update(() => ({ ...forgotten })))

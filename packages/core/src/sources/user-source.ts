@@ -1,10 +1,9 @@
 /** One user's tokens: what every source can do, and how they come in. */
 import type { Client } from '../client.js'
 import { type Grant, splitResource } from '../grants/grant.js'
-import type { Entry } from '../lifecycle/lineage.js'
-import { namingProvider, tellOfExpiry } from '../lifecycle/notices.js'
+import { namingProvider } from '../lifecycle/notices.js'
 import { type Asked, byRefreshToken } from '../lifecycle/refresh.js'
-import { type Renew, redeem } from '../lifecycle/renewal.js'
+import { redeem } from '../lifecycle/renewal.js'
 import { optionError, toBeAwaited } from '../options.js'
 import { sha256 } from '../secret.js'
 import { lineageKey } from '../token-key.js'
@@ -33,46 +32,51 @@ export interface UserTokenSource extends RenewingTokenSource {
   import(tokens: ImportedTokens): Promise<void>
 }
 
-/** Whose tokens they are, and what is asked for on refresh. */
-export interface User extends Asked {
-  readonly subject: string
+/** What the sources of all users of a client work with. */
+export interface UserParts extends Parts<string> {
+  readonly asked: Asked
+}
+
+/** The rest of it. What renews is made when something is to be renewed: most sources are only read. */
+export function userParts(
+  client: Client,
+  asked: Asked,
+  parts: Pick<UserParts, 'holdings' | 'state' | 'entry'>,
+): UserParts {
+  const { scope, resource = [] } = asked
+  return {
+    ...parts,
+    asked,
+    renewal: subject => byRefreshToken(client, asked, subject),
+    identity: subject => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope, ...resource])),
+  }
 }
 
 /** A view of one user's tokens: what is kept of them is in the entry. */
-export function userSource(
-  options: SourceOptions,
-  user: User,
-  parts: Pick<Parts, 'holdings' | 'entry' | 'state'>,
-): UserTokenSource {
+export function userSource(options: SourceOptions, parts: UserParts, subject: string): UserTokenSource {
   const { client } = options
-  const { subject, scope, resource = [] } = user
-  const { holdings, entry, state } = parts
-  // made when something is to be renewed: most views are only read
-  const renew: Renew = (...wanted) => byRefreshToken(client, user, subject)(...wanted)
-  const tellWhatIsDue = ({ lineage }: Entry) => tellOfExpiry(client, lineage, subject)
-  const identity = () => sha256(JSON.stringify([lineageKey(client, { subject }, true), scope, ...resource]))
-  const source = renewingSource(options, { subject, holdings, entry, state, identity, renew, tellWhatIsDue })
+  const source = renewingSource(options, parts, subject)
   return Object.assign(source, {
-    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, user), 'redeem()', unawaited),
+    redeem: (grant: Grant) => toBeAwaited(redeemed(client, parts, grant, subject), 'redeem()', unawaited),
     import: (tokens: ImportedTokens) =>
       namingProvider(client, () => {
-        state.check()
-        return importTokens(client, entry(), tokens)
+        parts.state.check()
+        return importTokens(client, parts.entry(subject), tokens)
       }),
   })
 }
 
 async function redeemed(
   client: Client,
-  { entry, state }: Pick<Parts, 'entry' | 'state'>,
+  { entry, state, asked: { resource } }: UserParts,
   grant: Grant,
-  { subject, resource }: User,
+  subject: string,
 ) {
   state.check()
   checkGrant(client, grant)
   const granted = splitResource(grant.identity.resource) ?? resource
   const login = { subject, resource: granted, checkOpen: state.check }
-  const flight = redeem(client, entry(), forResource(grant, granted, resource), login)
+  const flight = redeem(client, entry(subject), forResource(grant, granted, resource), login)
   state.started(flight)
   return flight
 }
