@@ -170,15 +170,25 @@ export function checkWholeNumber(option: string, value: unknown, least: number):
 }
 
 /**
+ * Refuses what is no absolute URL, and one with a blank in it: parsers take those off, and a server that has it registered
+ * compares to the letter. Returns it parsed.
+ */
+export function checkUrl(option: string, value: unknown): URL {
+  checkText(option, value)
+  if (/\s/.test(value)) throw optionError(option, 'holds a blank or a line break: trim what comes from a file')
+  const url = parseUrl(value)
+  if (url === undefined) throw optionError(option, 'must be an absolute URL')
+  return url
+}
+
+/**
  * Refuses a URL a secret may not be sent to: anything but https, http to the loopback interface excepted.
  * Returns it parsed. User information and a fragment are refused too.
  *
  * @see RFC 6749 §3.2
  */
 export function checkSecureUrl(option: string, value: unknown): URL {
-  checkText(option, value)
-  const url = parseUrl(value)
-  if (url === undefined) throw optionError(option, 'must be an absolute URL')
+  const url = checkUrl(option, value)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname)))
     throw optionError(option, 'must be an https URL (http is allowed to loopback addresses alone)')
   if (url.username !== '' || url.password !== '') throw optionError(option, 'must not contain user information')

@@ -5,11 +5,11 @@ import {
   checkCredential,
   checkObject,
   checkText,
+  checkUrl,
   checkWholeNumber,
   isLoopback,
   oneOf,
   optionError,
-  parseUrl,
 } from '../options.js'
 import type { Parameters } from '../provider.js'
 import { isAnswerParameter } from './authorization-answer.js'
@@ -174,10 +174,8 @@ const protocolParameters = new Set([
 ])
 
 /** RFC 6749 §3.1.2: absolute, without fragment. A scheme of an app's own is fine (RFC 8252 §7.1), one that runs or shows its rest is not. */
-function checkRedirectUri(redirectUri: unknown): void {
-  checkText('redirectUri', redirectUri)
-  const url = parseUrl(redirectUri)
-  if (url === undefined) throw optionError('redirectUri', 'must be an absolute URL')
+function checkRedirectUri(redirectUri: string): void {
+  const url = checkUrl('redirectUri', redirectUri)
   if (redirectUri.includes('#')) throw optionError('redirectUri', 'must not contain a fragment (RFC 6749 §3.1.2)')
   const isPlainHttp = url.protocol === 'http:' && !isLoopback(url.hostname)
   if (isPlainHttp || ['javascript:', 'data:', 'vbscript:', 'blob:', 'file:'].includes(url.protocol))

@@ -4,7 +4,7 @@ import type { Client } from '../client.js'
 import { checkIsClient } from '../endpoints/check-client.js'
 import { ValidationError } from '../errors.js'
 import { browserEndpointIn } from '../metadata.js'
-import { checkObject, checkOptions, checkText, optionError, parseUrl } from '../options.js'
+import { checkObject, checkOptions, checkText, checkUrl, optionError, parseUrl } from '../options.js'
 
 /** Who logs out, and what happens afterwards. */
 export interface EndSessionOptions {
@@ -66,11 +66,10 @@ export function createEndSessionRequest(client: Client, options: EndSessionOptio
 function checkEndSessionOptions(options: EndSessionOptions): void {
   checkOptions('createEndSessionRequest', options, optionNames)
   const { idTokenHint, logoutHint, postLogoutRedirectUri, state, uiLocales, parameters } = options
-  for (const [option, value] of Object.entries({ idTokenHint, logoutHint, postLogoutRedirectUri, state }))
+  for (const [option, value] of Object.entries({ idTokenHint, logoutHint, state }))
     if (value !== undefined) checkText(option, value)
   for (const locale of [uiLocales ?? []].flat()) checkText('uiLocales', locale)
-  if (postLogoutRedirectUri !== undefined && parseUrl(postLogoutRedirectUri) === undefined)
-    throw optionError('postLogoutRedirectUri', 'must be an absolute URL, as it is registered')
+  if (postLogoutRedirectUri !== undefined) checkUrl('postLogoutRedirectUri', postLogoutRedirectUri)
   if (state !== undefined && postLogoutRedirectUri === undefined)
     throw optionError('state', 'comes back to postLogoutRedirectUri, which is not given')
   if (parameters !== undefined) checkObject('parameters', parameters)

@@ -198,6 +198,7 @@ const wrong: readonly (readonly [option: string, options: object])[] = [
   ['redirectUri', { redirectUri: 'www.app.example' }],
   ['redirectUri', { redirectUri: 'http://app.example/cb' }],
   ['redirectUri', { redirectUri: 'https://app.example/cb#' }],
+  ['redirectUri', { redirectUri: 'https://app.example/cb\n' }],
   ['redirectUri', { redirectUri: 'javascript:alert(1)' }],
   ['redirectUri', { redirectUri: 'https://app.example/cb?state=1' }],
   ['responseType', { responseType: 'token' }],

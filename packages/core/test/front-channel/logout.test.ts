@@ -55,6 +55,7 @@ describe('createEndSessionRequest', () => {
     ['client', undefined, {}],
     ['idTokenHint', clientAt(), { idTokenHint: '' }],
     ['postLogoutRedirectUri', clientAt(), { postLogoutRedirectUri: '/bye' }],
+    ['postLogoutRedirectUri', clientAt(), { postLogoutRedirectUri: 'https://app.example/bye\n' }],
     ['state', clientAt(), { state: 'alone' }],
     ['uiLocales', clientAt(), { uiLocales: [7] }],
     ['parameters.state', clientAt(), { parameters: { state: 'theirs' } }],
