@@ -49,13 +49,13 @@ export function grantkit(options: GrantKitOptions): GrantKitMiddleware {
     const route = settings.site.routeOf(request)
     const answers = route && routes[route]
     if (answers !== undefined && isLookAhead(request)) return answerLookAhead(request, response)
+    if (await logouts.answerReturn(request, response)) return
     const answer = answers?.[String(request.method)]
     if (answer !== undefined) {
       // for the page that tells of its failure
       equip(parts, request, response, { isAnswer: route === 'callback' })
       return answer(request, response)
     }
-    if (await logouts.answerReturn(request, response)) return
     equip(parts, request, response, { live: await sessions.load(request, response) })
     if (putApplication === undefined) return next()
     putApplication(request, response, next)

@@ -275,6 +275,23 @@ describe('a logout at the server', () => {
     expect(app.errors).toEqual([])
   })
 
+  test('comes back to the callback where a server takes no other address, and logins come there too', async () => {
+    await using app = await startApp({ logout: { ...atServer, postLogoutRedirectUri: redirectUri } })
+    const browser = await logIn(app)
+    const out = await browser.open(`${origin}/logout`, { until: sandbox.openid.issuer })
+    const { searchParams } = new URL(out.url)
+    expect(searchParams.get('post_logout_redirect_uri')).toBe(redirectUri)
+
+    // in another tab, before the server has answered
+    await logIn(app, browser)
+    const page = await browser.open(`${redirectUri}?state=${searchParams.get('state')}&sp=app`)
+
+    expect([page.url, page.text]).toEqual([`${origin}/accounts`, '{"sub":"alice"}'])
+    expect(app.errors).toEqual([])
+    expect((await browser.open(`${redirectUri}?state=${searchParams.get('state')}`)).status).toBe(500)
+    expect(app.errors).toMatchObject([{ check: 'transaction' }])
+  })
+
   test('goes there with the ID token again when somebody clicks twice', async () => {
     await using app = await startApp({ logout: atServer })
     const browser = await logIn(app)
@@ -338,6 +355,14 @@ test.each<[string, AppOptions['logout'] | object, string]>([
   ['a page that is a route', { redirectTo: '/login' }, 'logout.redirectTo'],
   ['a way back from where nobody goes', { postLogoutRedirectUri: `${origin}/` }, 'logout.postLogoutRedirectUri'],
   ['a way back that is no URL', { atServer: true, postLogoutRedirectUri: '/' }, 'postLogoutRedirectUri'],
+  ...['/login', '/logout?again'].map(
+    path =>
+      [
+        `a way back to ${path}`,
+        { atServer: true, postLogoutRedirectUri: origin + path },
+        'logout.postLogoutRedirectUri',
+      ] as [string, object, string],
+  ),
   ['revoking at a server that cannot', { revoke: true }, 'logout.revoke'],
 ])('refuses %s', async (_, logout, option) => {
   const client = await clientOf(sandbox)

@@ -15,7 +15,7 @@ export interface LogoutRules {
   readonly atServer?: boolean | undefined
   /**
    * Where the server sends the browser back to, as it is registered. On a path of this app the browser goes on from there to
-   * `redirectTo`. Default: it stays at the server.
+   * `redirectTo`. It may be the redirect URI, where a server takes no other. Default: it stays at the server.
    */
   readonly postLogoutRedirectUri?: string | undefined
   /** Further parameters of the server's own for its logout, such as `logout_uri`. */
@@ -49,9 +49,16 @@ export function readLogoutRules(client: Client, site: Site, rules: LogoutRules =
       throw optionError(`logout.${option}`, 'is for the logout at the server: say logout.atServer: true')
   // what is missing is told now, and not to the first user who logs out
   if (atServer) createEndSessionRequest(client, { postLogoutRedirectUri, parameters })
+  if (postLogoutRedirectUri !== undefined && isWayInOrOut(site, new URL(postLogoutRedirectUri)))
+    throw optionError('logout.postLogoutRedirectUri', 'must lead to no login, and to no further logout')
   const page = pageOf(site, redirectTo)
   if (page === undefined) throw optionError('logout.redirectTo', 'must be a path of this app, none of its own routes')
   return { redirectTo: page, atServer, postLogoutRedirectUri, parameters, revoke: revokes(client, rules.revoke) }
+}
+
+/** The callback is none: WSO2 takes no other address than that of one. */
+function isWayInOrOut({ origin, isOurs, paths }: Site, url: URL): boolean {
+  return url.origin === origin && isOurs(url.pathname) && url.pathname !== paths.callback
 }
 
 function revokes({ provider }: Client, revoke: boolean | undefined): boolean {

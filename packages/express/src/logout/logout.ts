@@ -110,6 +110,8 @@ export function createLogouts(settings: Settings, sessions: Sessions): Logouts {
       const query = queryOf(request)
       const pending = query.has('state') ? await pendingOf(request) : undefined
       if (pending === undefined) return false
+      // the answer to a login, at the same address
+      if (returnPath === site.paths.callback && query.get('state') !== pending.state) return false
       checkEndSessionResponse(pending, query)
       clearCookie(response, name, attributes)
       redirect(response, pending.page)
