@@ -79,11 +79,13 @@ class LoggedIn implements User {
 function wantedLogin(
   { settings: { site } }: LoginParts,
   request: WebRequest,
-  { returnTo, ...wanted }: LoginOptions,
+  options: LoginOptions,
   transaction: LoginTransaction | undefined,
 ): WantedLogin {
+  const wanted = wantedOf('login', options)
+  const { returnTo } = options
   // a script asks for data: its user is to come back to the page
   const asked = () => pageOf(site, mayGoElsewhere(request) ? site.addressOf(request) : request.headers.referer)
   const page = returnTo === undefined ? (transaction?.returnTo ?? asked()) : checkedPage(site, returnTo)
-  return { returnTo: page ?? site.home, wanted: wantedOf('login', wanted) }
+  return { returnTo: page ?? site.home, wanted }
 }

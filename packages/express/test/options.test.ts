@@ -30,6 +30,7 @@ const wrong: readonly [option: string, options: unknown][] = [
   ['redirectUri', { redirectUri: 'https://app.example/callback#x' }],
   ['redirectUri', { redirectUri: 'https://user:password@app.example/callback' }],
   ['redirectUri', { redirectUri: 'com.example.app:/callback' }],
+  ['redirectUri', { redirectUri: 'https://app.example/callback\n' }],
   ['redirectUri', { redirectUri: 'https://app.example' }],
   ['redirectUri', { redirectUri: 'https://app.example/' }],
   ['redirectUri', { redirectUri: 'https://app.example/auth/', basePath: '/auth' }],
@@ -178,6 +179,19 @@ describe.each(versions)('in %s', (_, express) => {
     app.use(grantkit(right))
     app.use(grantkit(right))
     expect(await failureOf(app)).toMatchObject({ code: 'ERR_OPTION', option: 'redirectUri' })
+  })
+
+  test.each([
+    ['/accounts', 'login()'],
+    [null, 'login()'],
+    [['accounts'], 'login()'],
+    [{ returnto: '/accounts' }, 'returnto'],
+    [{ returnTo: 'https://evil.example/' }, 'returnTo'],
+    [{ maxAgeSeconds: 0.5 }, 'maxAgeSeconds'],
+  ])('a login() that is given %j says what it takes', async (given, option) => {
+    const app = express()
+    app.use(grantkit(right), ({ grantkit }, _response, next) => void grantkit.login(given as never).catch(next))
+    expect(await failureOf(app)).toMatchObject({ code: 'ERR_OPTION', option })
   })
 
   test('one that is mounted twice, and two for two redirect URIs, are right', async () => {

@@ -27,6 +27,9 @@ export interface AskedFor {
 /** Names of what a program may want of a login. */
 const wantedNames = ['scope', 'acrValues', 'maxAgeSeconds', 'prompt', 'loginHint', 'uiLocales'] as const
 
+/** What `login()` takes: beside those, where to go afterwards. */
+const loginNames = [...wantedNames, 'returnTo']
+
 /** As programs give it: text or lists. */
 export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedNames)[number]>
 
@@ -37,7 +40,7 @@ export type WantedOptions = Pick<AuthorizationRequestOptions, (typeof wantedName
  * @param names those that it takes
  * @throws TypeError naming the option
  */
-export function wantedOf(maker: string, options: WantedOptions, names: readonly string[] = wantedNames): Wanted {
+export function wantedOf(maker: string, options: WantedOptions, names: readonly string[] = loginNames): Wanted {
   checkOptions(maker, options, names)
   const { maxAgeSeconds, loginHint } = options
   if (maxAgeSeconds !== undefined) checkWholeNumber('maxAgeSeconds', maxAgeSeconds, 0)
