@@ -13,16 +13,15 @@ export type {
 } from './http-client/client-under-test.js'
 export { type HttpClientContractCase, httpClientContract } from './http-client-contract.js'
 export { type ManualClock, manualClock } from './manual-clock.js'
-export {
-  type ContractCase,
-  type ProviderContractSetup,
-  type ProviderUnderTest,
-  providerContract,
-  type RequestReceived,
-  type SpoiltAnswer,
-  type SystemUnderTest,
-  type WrongOption,
-} from './provider-contract.js'
+export type {
+  ProviderContractSetup,
+  ProviderUnderTest,
+  RequestReceived,
+  SpoiltAnswer,
+  SystemUnderTest,
+  WrongOption,
+} from './provider/provider-under-test.js'
+export { type ContractCase, providerContract } from './provider-contract.js'
 export * as answers from './servers/answers.js'
 export {
   type AuthorizationServer,

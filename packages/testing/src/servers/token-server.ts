@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Clock } from '@grantkit/core'
-import type { RequestReceived, SpoiltAnswer, SystemUnderTest } from '../provider-contract.js'
+import type { RequestReceived, SpoiltAnswer, SystemUnderTest } from '../provider/provider-under-test.js'
 
 /** What a server says; a body that is no text goes out as JSON. */
 export interface ServerAnswer {
