@@ -89,14 +89,16 @@ export function checkStore(store: TokenStore): void {
     )
 }
 
-/** Refuses what is no store. */
+const aStore = 'a TokenStore such as memoryStore(), or redisStore() in sealedStore()'
+
+/** Refuses what is no store, such as a client or what keeps sessions for others. */
 export function checkOperations(store: TokenStore): void {
   refusePromise('store', store)
-  if (typeof store !== 'object' || store === null)
-    throw optionError('store', 'must be a TokenStore such as memoryStore(), or redisStore() in sealedStore()')
+  if (typeof store !== 'object' || store === null) throw optionError('store', `must be ${aStore}`)
   const { timeoutMs, atOnce } = store?.limits ?? {}
   if (timeoutMs !== undefined) checkNumber('store.limits.timeoutMs', timeoutMs, 1)
   if (atOnce !== undefined) checkNumber('store.limits.atOnce', atOnce, 1)
   for (const operation of ['get', 'compareAndSet', 'delete', 'lease', 'release'] as const)
-    if (typeof store?.[operation] !== 'function') throw optionError('store', `lacks ${operation}(); see TokenStore`)
+    if (typeof store?.[operation] !== 'function')
+      throw optionError('store', `lacks ${operation}(); it must be ${aStore}`)
 }

@@ -387,7 +387,7 @@ describe('keys', () => {
 
   test.each([undefined, null, {}, { ...memoryStore(), lease: undefined }])('refuses what is no store: %#', store => {
     expect(() => sealedStore(store as never, { keys: [newKey('k1')] })).toThrow(
-      /^store: (?:lacks \w+\(\); see|must be a) TokenStore/,
+      /^store: (?:lacks \w+\(\); it )?must be a TokenStore such as memoryStore\(\), or redisStore\(\) in sealedStore\(\)$/,
     )
   })
 })
