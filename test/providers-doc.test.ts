@@ -38,7 +38,7 @@ describe('docs/providers.md', () => {
   })
 
   test('notices a name that is not there', () => {
-    expect(namesIn(files.get('contract') ?? '')).not.toContain('obtains a token the API accept')
+    expect(namesIn(files.get('contract-tokens') ?? '')).not.toContain('obtains a token the API accept')
   })
 })
 
