@@ -513,6 +513,24 @@ describe('a store', () => {
     expect(two.errors).toEqual([])
   })
 
+  test('elsewhere that lost a session, a moment after its login, has its user log in again', async () => {
+    let inner = memoryStore()
+    const store: TokenStore = {
+      secrecy: 'elsewhere',
+      get: key => inner.get(key),
+      compareAndSet: (...given) => inner.compareAndSet(...given),
+      delete: (...given) => inner.delete(...given),
+      lease: (...given) => inner.lease(...given),
+      release: (...given) => inner.release(...given),
+    }
+    await using app = await startApp({ store })
+    const browser = await logIn(app)
+    inner = memoryStore()
+    expect((await me(browser)).text).toBe(nobody)
+    expect(await browser.open(`${origin}/secret`)).toMatchObject({ status: 200, text: '"secret"' })
+    expect(app.errors).toEqual([])
+  })
+
   test('that was emptied by a restart is a session that is over', async () => {
     await using before = await startApp()
     const browser = await logIn(before)

@@ -8,7 +8,7 @@ export type SessionErrorReason =
   | 'headers_sent'
   /** The cookie would be larger than browsers take. */
   | 'cookie_too_large'
-  /** The store does not have a session that was begun just now: this process has another store than the one before. */
+  /** The memory of this process does not have a session that was begun just now: another process has it. */
   | 'not_in_store'
 
 /** A session cannot be begun, kept or ended: a setting, or the order of an app's own steps, is wrong. `code` is `ERR_SESSION`. */

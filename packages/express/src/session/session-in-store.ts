@@ -44,13 +44,16 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
     }
   }
 
-  /** A process that has been there since before the login, and is asked for the session a moment after it, should have it. */
+  /**
+   * A process that has been there since before the login, and is asked for the session a moment after it, should have it in
+   * its memory. A store elsewhere may have lost it: its next login is kept.
+   */
   function checkIsOver({ loggedInAt }: Session): void {
     const agoMs = clock.now() - loggedInAt
-    if (loggedInAt < startedAt || Math.abs(agoMs) >= recentMs) return
+    if (parts.store.secrecy !== 'process' || loggedInAt < startedAt || Math.abs(agoMs) >= recentMs) return
     throw new SessionError(
       'not_in_store',
-      `the session was begun ${Math.round(agoMs / 1000)} s ago, and the store does not have it: it is the memory of one process, perhaps, and there are several; give grantkit() a store that all of them share`,
+      `the session was begun ${Math.round(agoMs / 1000)} s ago, and the memory of this process does not have it: there are several processes, perhaps; give grantkit() a store that all of them share`,
     )
   }
 
