@@ -16,14 +16,27 @@ import {
 import { Answered } from './answered.js'
 import { isHttps, isSocket } from './destination.js'
 import type { Answer, NativeOptions, Options, RequestFunction } from './got-like.js'
-import { gotsFor, isBeneathCache, loaded, nativeOf, nodesFor, type RequestParameters, sendBy } from './native.js'
+import {
+  gotsFor,
+  headersIn,
+  isBeneathCache,
+  loaded,
+  nativeOf,
+  nodesFor,
+  type RequestParameters,
+  sendBy,
+} from './native.js'
 
-/** got copies its options for every attempt and hop; the `request` function among them stays the same one. */
-const byRequestFunction = new WeakMap<RequestFunction, Call>()
+/** On the `request` function: got copies its options for every attempt and hop, and that one stays the same. */
+const ofCall = Symbol('call')
+
+interface OurRequestFunction extends RequestFunction {
+  [ofCall]?: Call
+}
 
 /** The call these options belong to, if a source is attached. */
 export function callOf({ request }: Options): Call | undefined {
-  return request && byRequestFunction.get(request)
+  return (request as OurRequestFunction | undefined)?.[ofCall]
 }
 
 /** Adds a source to a call that is about to begin. */
@@ -36,8 +49,8 @@ export function join(options: Options, attachments: Attachments<object>): void {
 
 function start(options: Options, attachments: Attachments<object>, earlier: Call | undefined): void {
   const call = new Call(options, attachments, earlier)
-  const request: RequestFunction = (...parameters) => call.send(parameters)
-  byRequestFunction.set(request, call)
+  const request: OurRequestFunction = (...parameters) => call.send(parameters)
+  request[ofCall] = call
   options.request = request
 }
 
@@ -116,7 +129,7 @@ class Call {
 
   /** Stands in for `http.request`, where the URL is final. Nothing is waited for that is at hand. */
   send(parameters: RequestParameters): unknown {
-    const headers = this.#prepared ?? this.#headersFor(nativeOf(parameters).headers)
+    const headers = this.#prepared ?? this.#headersFor(headersIn(nativeOf(parameters)))
     // what got has beneath its cache takes a promise, and what is thrown there for an error of the cache
     const waits = headers instanceof Promise || isBeneathCache(parameters)
     return waits ? this.#sendLater(headers, parameters) : this.#sendWith(headers, parameters)
