@@ -1,5 +1,5 @@
 /** What is done with an answer before the caller gets it: its redirect followed, its beginning read. */
-import { type Answer, beginningOf, isRepeatableBody, nextHop, uncachedAnswer } from '@grantkit/core/kit'
+import { type Answer, beginningOf, isRepeatableBody, nextHop } from '@grantkit/core/kit'
 import { Hop } from './fetch-request.js'
 
 /**
@@ -52,48 +52,6 @@ export async function readBeginning(response: Response): Promise<{ text: string;
   const intact = new Class(whole as ReadableStream, { status, statusText, headers })
   for (const [name, value] of Object.entries({ url, redirected, type })) define(intact, name, value)
   return { text, intact }
-}
-
-/** A wrapper above may keep answers, and does not know of tokens: it is told not to. The body is the answer's own. */
-export function keptFromCaches(response: Response): Response {
-  if (Object.hasOwn(response, 'headers')) define(response, 'headers', uncached(response.headers))
-  else Object.defineProperty(response, 'headers', uncachedHeaders)
-  // caches keep a clone, and hand the answer itself on
-  if ('clone' in response && !Object.hasOwn(response, 'clone')) Object.defineProperty(response, 'clone', uncachedClone)
-  return response
-}
-
-const copies = new WeakMap<Response, Headers>()
-
-/** In place of the accessor of a class: most answers are never asked for their headers, and some are frozen before. */
-const uncachedHeaders: PropertyDescriptor & ThisType<Response> = {
-  configurable: true,
-  get() {
-    // an object that has the answer for its prototype asks here as well
-    let owner: Response = this
-    while (!Object.hasOwn(owner, 'headers')) owner = Object.getPrototypeOf(owner)
-    const copy = copies.get(owner) ?? uncached(Reflect.get(Object.getPrototypeOf(owner), 'headers', owner))
-    copies.set(owner, copy)
-    return copy
-  },
-}
-
-/** In place of the method of a class, which knows nothing of what was set on the answer. */
-const uncachedClone: PropertyDescriptor & ThisType<Response> = {
-  configurable: true,
-  writable: true,
-  value() {
-    const copy: Response = Object.getPrototypeOf(this).clone.call(this)
-    for (const name of ['url', 'redirected', 'type'] as const)
-      if (Object.hasOwn(this, name)) define(copy, name, this[name])
-    return keptFromCaches(copy)
-  },
-}
-
-function uncached(headers: Headers): Headers {
-  const copy = new Headers(headers)
-  copy.set('cache-control', uncachedAnswer)
-  return copy
 }
 
 /** Sets what a Response is not told when it is made. */

@@ -14,8 +14,9 @@ import {
 } from '@grantkit/core/kit'
 import { attachingBy, type CurrentAgent, installedUndici, orders } from './attaching.js'
 import { bodyOf, type FetchRequest, firstHop, Hop, type Init, initOf, isRequest, urlOf } from './fetch-request.js'
-import { Answered, define, discard, keptFromCaches, networkError, readBeginning, redirected } from './fetch-response.js'
+import { Answered, define, discard, networkError, readBeginning, redirected } from './fetch-response.js'
 import type { TokenOptions } from './interceptor.js'
+import { keptFromCaches } from './uncached-response.js'
 
 export type { FetchRequest }
 

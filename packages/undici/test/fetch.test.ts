@@ -403,6 +403,24 @@ describe('any other fetch', () => {
     expect((await call(api.origin)).headers.get('cache-control')).toBe('private, no-store')
   })
 
+  test('may answer with an object of a class that clones nothing, or of none: it gets no clone()', async () => {
+    class Answer {
+      readonly status = 200
+      get headers() {
+        return new Headers({ 'x-a': 'b' })
+      }
+    }
+    for (const answer of [new Answer(), { status: 200, headers: new Headers({ 'x-a': 'b' }) }]) {
+      const { api, call } = await setUp((async () => answer) as unknown as Fetch)
+      const prototype = Object.getPrototypeOf(answer)
+      const response = await call(api.origin)
+      expect([response.headers.get('cache-control'), response.headers.get('x-a')]).toEqual(['private, no-store', 'b'])
+      expect('clone' in response).toBe(false)
+      expect(response).toBeInstanceOf(answer.constructor)
+      if (prototype === Object.prototype) expect(Object.getPrototypeOf(response)).toBe(Object.prototype)
+    }
+  })
+
   test('is called as a function, with nothing of ours for `this`', async () => {
     const callers: unknown[] = []
     const plain = function (this: unknown, url: string, init?: RequestInit) {
