@@ -112,11 +112,25 @@ const schemes: Readonly<Record<string, string>> = {
   'ws:': 'http:',
 }
 
+/** What a proof says of a URL. */
+interface UrlParts {
+  readonly origin: string
+  readonly path: string
+}
+
+/** The text that was read last: for one request a nonce is looked up, a proof is made, and the next nonce is kept. */
+let latest: { readonly url: string; readonly parts: UrlParts } | undefined
+
+function partsOf(url: string | URL): UrlParts {
+  if (typeof url !== 'string') return partsIn(url)
+  if (latest?.url !== url) latest = { url, parts: partsIn(parseUrl(url)) }
+  return latest.parts
+}
+
 /** A WebSocket opens with a request over HTTP, whose URL is meant (RFC 6455 §3). */
-function partsOf(url: string | URL): { readonly origin: string; readonly path: string } {
-  const parsed = typeof url === 'string' ? parseUrl(url) : url
-  if (parsed === undefined) throw optionError('url', 'must be an absolute URL')
-  const { protocol, host, pathname } = parsed
+function partsIn(url: URL | undefined): UrlParts {
+  if (url === undefined) throw optionError('url', 'must be an absolute URL')
+  const { protocol, host, pathname } = url
   const scheme = schemes[protocol]
   if (scheme === undefined) throw optionError('url', 'must be a URL of HTTP, or of a WebSocket')
   return { origin: `${scheme}//${host}`, path: pathname }
