@@ -1,5 +1,5 @@
 /** A login under way: kept by the browser that began it, in a sealed cookie of its own, and taken once (RFC 9700 §4.7). */
-import { type AuthorizationTransaction, ValidationError } from '@grantkit/core'
+import { type AuthorizationTransaction, type JsonValue, ValidationError } from '@grantkit/core'
 import { boundedStoreOf } from '@grantkit/core/kit'
 import { checkCookie, clearCookie, cookiesOf, fits, setCookie } from '../cookie.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
@@ -35,7 +35,7 @@ export interface Transactions {
 }
 
 /** Tabs in which somebody logs in at once. */
-const most = 5
+const mostLogins = 5
 const remedy = 'ask for less at once: by authorization of grantkit(), or by what a step-up asks for beside it'
 /** Of all of them together: servers take 8 KiB of headers, and the session's cookie stands there too. */
 const mostCharacters = 5_000
@@ -70,8 +70,8 @@ export function createTransactions({ client, site, seal, store, session }: Setti
 
   /** Where there is too much to ask for, the page one wanted gives way: the login works, and leads home. */
   async function sealedToFit(transaction: LoginTransaction, name: string): Promise<string> {
-    const kept = withScope(transaction, [])
-    const sealed = await seal.seal(JSON.parse(JSON.stringify(kept)), headerOf(name))
+    const kept = withScope(transaction, []) as unknown as JsonValue
+    const sealed = await seal.seal(kept, headerOf(name))
     if (fits(name, sealed) || transaction.returnTo === site.home) return sealed
     return sealedToFit({ ...transaction, returnTo: site.home }, name)
   }
@@ -85,14 +85,15 @@ export function createTransactions({ client, site, seal, store, session }: Setti
       const { expiresAt } = (await open(request, name))?.authorization ?? { expiresAt: 0 }
       if (expiresAt > client.clock.now()) found.push({ name, size: name.length + sealed.length, expiresAt })
       // somebody may have set hundreds: proxies take no answer with so many headers
-      else if (cleared++ < most) clear(response, name)
+      else if (cleared++ < mostLogins) clear(response, name)
     }
     return found.sort((one, other) => one.expiresAt - other.expiresAt)
   }
 
   async function makeRoom(request: WebRequest, response: WebResponse, size: number): Promise<void> {
     const kept = await others(request, response)
-    const isTooMuch = () => kept.length >= most || kept.reduce((sum, one) => sum + one.size, size) > mostCharacters
+    const isTooMuch = () =>
+      kept.length >= mostLogins || kept.reduce((sum, one) => sum + one.size, size) > mostCharacters
     while (kept.length > 0 && isTooMuch()) clear(response, (kept.shift() as { name: string }).name)
   }
 

@@ -1,14 +1,12 @@
 /** A session as its cookie has it: sealed, read at each request, and issued anew now and then as it is used. */
-import type { Clock, JsonValue } from '@grantkit/core'
-import type { Seal } from '@grantkit/core/kit'
+import type { JsonValue } from '@grantkit/core'
 import onHeaders from 'on-headers'
 import { checkCookie, clearCookie, everyCookieOf, fits, setCookie } from '../cookie.js'
 import type { AskedFor } from '../login/step-up.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
-import type { Site } from '../paths.js'
+import type { Settings } from '../options.js'
 import type { UserClaims } from '../request.js'
 import { SessionError } from './session-error.js'
-import type { SessionSettings } from './session-options.js'
 
 /** Who is logged in. */
 export interface Session {
@@ -67,16 +65,6 @@ export interface SessionCookie {
   clear(response: WebResponse): void
 }
 
-/** What a cookie is made by. */
-export interface SessionCookieParts {
-  readonly client: { readonly clock: Clock }
-  readonly site: Pick<Site, 'id'>
-  readonly seal: Seal
-  readonly session: SessionSettings
-  /** Whether a session was ended by this process: an answer that was begun before must not bring its cookie back. */
-  readonly hasEnded: (session: Session) => boolean
-}
-
 /** Others of the same name can be set by whoever has a neighbouring domain: not so many that it takes time to read them. */
 const mostOfOneName = 5
 
@@ -85,13 +73,11 @@ const remedy = 'let onLogin return fewer claims, and leave tokens in the store'
 /** Of the time that a session may be idle: its cookie is issued anew once in that time. */
 const tenth = 0.1
 
-export function createSessionCookie({
-  client,
-  site,
-  seal,
-  session: settings,
-  hasEnded,
-}: SessionCookieParts): SessionCookie {
+/** @param hasEnded whether this process has ended a session: an answer that was begun before must not bring its cookie back */
+export function createSessionCookie(
+  { client, site, seal, session: settings }: Pick<Settings, 'client' | 'site' | 'seal' | 'session'>,
+  hasEnded: (session: Session) => boolean,
+): SessionCookie {
   const { cookieName: name, idleMs } = settings
   const header = { use: 'session', app: site.id }
   /** Answers whose cookie says what it has to say already. */

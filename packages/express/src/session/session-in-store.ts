@@ -6,7 +6,7 @@ import type { Session } from './session-cookie.js'
 import { SessionError } from './session-error.js'
 import { sessionIndex } from './session-index.js'
 import { recordNameOf, sessionRecords } from './session-record.js'
-import type { SessionTokens } from './session-tokens.js'
+import type { Identified, SessionTokens } from './session-tokens.js'
 
 /** What sessions in a store are made by. */
 export interface SessionsInStoreParts {
@@ -35,7 +35,7 @@ export function sessionsInStore(parts: SessionsInStoreParts): SessionTokens {
   const records = sessionRecords(store)
   const index = sessionIndex({ client, store })
   const startedAt = clock.now()
-  const nameOf = ({ id }: Pick<Session, 'id'>) => recordNameOf(app, id)
+  const nameOf = ({ id }: Identified) => recordNameOf(app, id)
 
   async function endAll(names: readonly string[]): Promise<void> {
     for (const name of names) {

@@ -3,6 +3,12 @@ import type { Grant, Logout, TokenSet } from '@grantkit/core'
 import type { UserTokens } from '../request.js'
 import type { Session, TokenInCookie } from './session-cookie.js'
 
+/** A session by what it is called. */
+export type Identified = Pick<Session, 'id'>
+
+/** The same, with the access token where its cookie holds that. */
+export type WithTokens = Pick<Session, 'id' | 'token'>
+
 /** What was redeemed. */
 interface Redeemed {
   readonly tokenSet: TokenSet
@@ -13,9 +19,9 @@ interface Redeemed {
 /** The tokens of an app's sessions. */
 export interface SessionTokens {
   /** Redeems a grant for a session that is about to begin. */
-  redeem(session: Pick<Session, 'id'>, grant: Grant): Promise<Redeemed>
+  redeem(session: Identified, grant: Grant): Promise<Redeemed>
   /** Makes it known that a session is about to begin, so that a logout at the server that comes first keeps it from it. */
-  announce(session: Pick<Session, 'id'>, tokenSet: TokenSet): Promise<void>
+  announce(session: Identified, tokenSet: TokenSet): Promise<void>
   /**
    * The session begins.
    *
@@ -31,11 +37,11 @@ export interface SessionTokens {
   /** The ID token of the login, where it is still there. */
   idTokenOf(session: Session): Promise<string | undefined>
   /** The session is over, whatever becomes of its tokens. */
-  end(session: Pick<Session, 'id'>): Promise<void>
+  end(session: Identified): Promise<void>
   /** Forgets a session's tokens. */
-  forget(session: Pick<Session, 'id'>): Promise<void>
+  forget(session: Identified): Promise<void>
   /** Revokes a session's tokens at the server, and forgets them where that could be done. */
-  revoke(session: Pick<Session, 'id' | 'token'>): Promise<void>
+  revoke(session: WithTokens): Promise<void>
   /** Ends the sessions that the server has logged out, and forgets their tokens. */
   endAt(logout: Logout): Promise<void>
   /** Waits for what is under way. */

@@ -1,18 +1,15 @@
 /** The sessions of an app: begun by a login, found by their cookie, ended by a logout. */
 import { randomBytes } from 'node:crypto'
-import type { Client, Grant, Logout, TokenSet, TokenStore } from '@grantkit/core'
-import type { Seal } from '@grantkit/core/kit'
+import type { Grant, Logout, TokenSet } from '@grantkit/core'
 import type { AskedFor } from '../login/step-up.js'
-import type { LogoutSettings } from '../logout/logout-options.js'
 import type { WebRequest, WebResponse } from '../middleware.js'
-import type { GrantKitOptions, LoginRequest } from '../options.js'
-import type { Site } from '../paths.js'
+import type { LoginRequest, Settings } from '../options.js'
 import type { UserClaims, UserTokens } from '../request.js'
 import { claimsToKeep, sessionOf } from './session-begun.js'
 import { createSessionCookie, type Session } from './session-cookie.js'
 import { sessionsInCookie } from './session-in-cookie.js'
 import { sessionsInStore } from './session-in-store.js'
-import type { SessionSettings } from './session-options.js'
+import type { Identified, WithTokens } from './session-tokens.js'
 
 /** The sessions of one app. */
 export interface Sessions {
@@ -28,7 +25,7 @@ export interface Sessions {
    * @throws what the token request, `onLogin` and the store throw; ValidationError `session_expiry` where the server says
    *   that it is over already, `logged_out` where it has logged the user out meanwhile; SessionError `headers_sent`, `cookie_too_large`
    */
-  begin(request: WebRequest, response: WebResponse, login: LoginToRedeem): Promise<Session>
+  begin(request: WebRequest, response: WebResponse, login: LoginToRedeem): Promise<void>
   /**
    * Ends the session of a request, here and in the store, and lets go of its tokens.
    *
@@ -62,49 +59,31 @@ interface LoginToRedeem {
   readonly sessionBefore?: string | undefined
 }
 
-type Identified = Pick<Session, 'id'>
-
-/** A session that has tokens, wherever they are. */
-type Tokens = Pick<Session, 'id' | 'token'>
-
 /** What a logout at the server is asked for by. */
 interface EndedSession {
   /** As it came at the login, where it was kept. */
   readonly idToken: string | undefined
 }
 
-/** What sessions are made by. */
-export interface SessionParts {
-  readonly client: Client
-  readonly site: Site
-  readonly seal: Seal
-  readonly store: TokenStore
-  readonly session: SessionSettings
-  readonly onLogin: GrantKitOptions['onLogin']
-  /** Where users' tokens may be sent. */
-  readonly origins?: readonly string[] | undefined
-  readonly logout: LogoutSettings
-}
-
 /** How long a logout waits for the server, in milliseconds: a person waits with it. */
 const patienceMs = 2_000
 
-const moment = () => new Promise<void>(resolve => void setTimeout(resolve, patienceMs).unref())
+const patience = () => new Promise<void>(resolve => void setTimeout(resolve, patienceMs).unref())
 
 /** Sessions that this process has ended a moment ago; more of them are ended by the store alone. */
 const mostEnded = 1_000
 
-export function createSessions(parts: SessionParts): Sessions {
-  const { client, site, store, session: settings, onLogin, logout } = parts
-  const { absoluteMs } = settings
-  const ofApp = { client, app: site.id, origins: parts.origins }
+export function createSessions(settings: Settings): Sessions {
+  const { client, site, store, origins, session, onLogin, logout } = settings
+  const { absoluteMs, tokensIn } = session
+  const ofApp = { client, app: site.id, origins }
   const told = { keepsIdToken: logout.atServer, isToldOfLogouts: site.paths.backchannelLogout !== undefined }
   const tokens =
-    settings.tokensIn === 'store' ? sessionsInStore({ ...ofApp, ...told, store, absoluteMs }) : sessionsInCookie(ofApp)
+    tokensIn === 'store' ? sessionsInStore({ ...ofApp, ...told, store, absoluteMs }) : sessionsInCookie(ofApp)
   const ended = new Set<string>()
   /** Of tokens that are being let go of. */
   const underWay = new Set<Promise<void>>()
-  const cookie = createSessionCookie({ ...parts, hasEnded: ({ id }) => ended.has(id) })
+  const cookie = createSessionCookie(settings, ({ id }) => ended.has(id))
 
   async function end(session: Identified): Promise<void> {
     for (const oldest of ended) if (ended.size >= mostEnded) ended.delete(oldest)
@@ -130,16 +109,16 @@ export function createSessions(parts: SessionParts): Sessions {
   }
 
   /** A server that is down keeps nobody logged in, and nobody waiting: what it does not revoke is forgotten. */
-  async function letGo(session: Tokens): Promise<void> {
+  async function letGo(session: WithTokens): Promise<void> {
     const gone = (logout.revoke ? tokens.revoke(session).catch(() => {}) : Promise.resolve())
       .then(() => tokens.forget(session))
       .finally(() => underWay.delete(gone))
     underWay.add(gone)
     gone.catch(() => {})
-    await Promise.race([gone, moment()])
+    await Promise.race([gone, patience()])
   }
 
-  async function endAndLetGo(session: Tokens): Promise<void> {
+  async function endAndLetGo(session: WithTokens): Promise<void> {
     await end(session)
     await letGo(session)
   }
@@ -180,7 +159,6 @@ export function createSessions(parts: SessionParts): Sessions {
         for (const before of replaced) await forget(before)
         await tokens.begin(session, tokenSet)
         write()
-        return session
       } catch (error) {
         // of a user who goes on as before nothing is revoked: servers may end all that comes of one consent (RFC 7009 §2.1)
         await (replaced.length > 0 ? forget({ id }) : endAndLetGo({ id, token })).catch(() => {})
