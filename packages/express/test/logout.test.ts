@@ -150,6 +150,25 @@ describe('a logout', () => {
     expect(browser.cookies()).toEqual([])
   })
 
+  test('ends each of several sessions that a browser has brought, though the store fails for one of them', async () => {
+    const inner = memoryStore()
+    let failsOnce = false
+    const compareAndSet: typeof inner.compareAndSet = async (...given) => {
+      if (!failsOnce) return inner.compareAndSet(...given)
+      failsOnce = false
+      throw new Error('connection lost')
+    }
+    await using app = await startApp({ store: { ...inner, secrecy: 'elsewhere', compareAndSet } })
+    const [first, second] = [cookiesOf(await logIn(app)), cookiesOf(await logIn(app))]
+    failsOnce = true
+
+    const headers = { ...navigation, cookie: [...first, ...second].join('; ') }
+    await app.browser().send(`${origin}/logout`, { headers })
+
+    expect(app.errors).toEqual([expect.objectContaining({ code: 'ERR_TOKEN_STORE' })])
+    expect(await meWith(app, second)).toBe(nobody)
+  })
+
   test('is not undone by the answer to a request from before it', async () => {
     let answer = () => {}
     let asked = () => {}

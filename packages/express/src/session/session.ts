@@ -123,6 +123,13 @@ export function createSessions(settings: Settings): Sessions {
     await letGo(session)
   }
 
+  /** Returns its ID token. */
+  async function logOut(session: Session): Promise<string | undefined> {
+    const idToken = await tokens.idTokenOf(session)
+    await endAndLetGo(session)
+    return idToken
+  }
+
   async function claimsOf(
     request: WebRequest,
     tokenSet: TokenSet,
@@ -167,12 +174,10 @@ export function createSessions(settings: Settings): Sessions {
     },
     async end(request, response) {
       cookie.clear(response)
-      let idToken: string | undefined
-      for (const session of await broughtBy(request)) {
-        idToken ??= await tokens.idTokenOf(session)
-        await endAndLetGo(session)
-      }
-      return { idToken }
+      const brought = await broughtBy(request)
+      // none of them is to live on, or to be waited for, on account of another one
+      const ends = await Promise.allSettled(brought.map(logOut))
+      return { idToken: ends.map(fulfilled).find(idToken => idToken !== undefined) }
     },
     endAt: logout => tokens.endAt(logout),
     async close() {
@@ -180,4 +185,10 @@ export function createSessions(settings: Settings): Sessions {
       await tokens.close()
     },
   }
+}
+
+/** @throws what it was rejected with */
+function fulfilled<Value>(settled: PromiseSettledResult<Value>): Value {
+  if (settled.status === 'rejected') throw settled.reason
+  return settled.value
 }
