@@ -18,6 +18,8 @@ const leaving = [
   '/api/%2f..%2fadmin',
   '/api/%252e%252e/admin',
   '/api/%25252e%25252e%25252fadmin',
+  `/api/%${'25'.repeat(5)}61`,
+  `/api/%${'25'.repeat(7_000)}61`,
   '/api/..;/admin',
   '/api/..;a=b/admin',
   '/api/%2e%2e%3b/admin',
@@ -60,6 +62,7 @@ test.each([
   ['/..a/a../...', '/v1/..a/a../...'],
   ["/a;v=1/@me/~a/!$&'()*+,=:", "/v1/a;v=1/@me/~a/!$&'()*+,=:"],
   ['/100%25', '/v1/100%25'],
+  ['/%2525252561', '/v1/%2525252561'],
   ['/?next=../%2e%2e//evil.example&x=%', '/v1/?next=../%2e%2e//evil.example&x=%'],
   ['/a?b?c', '/v1/a?b?c'],
 ])('hands %s on as it came', (path, expected) => {

@@ -31,6 +31,12 @@ export function pathAtTarget({ path: prefix }: ProxyTarget, url: string, isMount
   return prefix + (isMount && prefix !== '' ? '' : path) + query
 }
 
+/**
+ * More than any server takes off. Each is a look at the whole path, and whoever encodes a long one a thousand times would stop
+ * the process.
+ */
+const mostEncodings = 5
+
 /** What is wrong with a path, as any server might read it: decoded once more than it should be, too. */
 function problemOf(path: string, query: string): string | undefined {
   if (!path.startsWith('/')) return 'must begin with a slash: the absolute form names a server'
@@ -38,7 +44,9 @@ function problemOf(path: string, query: string): string | undefined {
   // a fragment is no part of a request (RFC 9112 §3.2.1)
   if (/[^\x21-\x7e]|#/.test(path + query)) return 'holds a character that a request target cannot have'
   if (/%(?![\da-f]{2})/i.test(path)) return 'holds a percent sign that encodes nothing'
-  for (let decoded = path, before = ''; decoded !== before; ) {
+  let decoded = path
+  for (let times = 0, before = ''; decoded !== before; times++) {
+    if (times > mostEncodings) return 'is encoded over and over'
     if (/[^\x20-\xff]|[\\\x7f]/.test(decoded)) return 'holds a backslash or a control character'
     // in two bytes, which no UTF-8 has for ASCII, and which old servers take for it (RFC 3629 §10)
     if (/[\xc0\xc1]/.test(decoded)) return 'is no UTF-8'
