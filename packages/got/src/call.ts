@@ -142,7 +142,9 @@ class Call {
   #sendWith(headers: OurHeaders, parameters: RequestParameters): unknown {
     const { agent } = this.#options
     const cargo = { headers, agent: this.#agent() }
-    for (const each of [agent.http, agent.https, agent.http2]) concealAgent(each)
+    concealAgent(agent.http)
+    concealAgent(agent.https)
+    concealAgent(agent.http2)
     const nodes = this.#callers || isBeneathCache(parameters) ? undefined : nodesFor(this.#options)
     if (nodes !== undefined) return this.#sent(sendBy(nodes, parameters, cargo))
     const laden = loaded(parameters, cargo)
