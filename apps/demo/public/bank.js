@@ -86,20 +86,22 @@ async function burst() {
   return [strong('20 × 200'), '. The drawing shows how often the token was renewed for them.']
 }
 
-async function expire() {
-  const answer = await send('POST', '/bank/expire')
-  if (!answer.ok) return refused(answer)
-  endedAtServer = true
-  drawTime()
-  return [strong('The server ended the access token.'), ' The app finds out at its next call, and renews it.']
+function expire() {
+  const ended = strong('The server ended the access token.')
+  return endAtServer('expire', ended, ' The app finds out at its next call, and renews it.')
 }
 
-async function withdraw() {
-  const answer = await send('POST', '/bank/withdraw')
+function withdraw() {
+  return endAtServer('withdraw', strong('The consent has ended at the bank.'), ' The app finds out at its next call.')
+}
+
+/** What the server does by itself, and the app is not told of. */
+async function endAtServer(what, ...said) {
+  const answer = await send('POST', `/bank/${what}`)
   if (!answer.ok) return refused(answer)
   endedAtServer = true
   drawTime()
-  return [strong('The consent has ended at the bank.'), ' The app finds out at its next call.']
+  return said
 }
 
 function refused({ body }) {

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { type Sandbox, startSandbox } from '@grantkit/sandbox'
 import { describe, expect, test } from 'vitest'
 import { type AppOptions, startApp } from '../src/app/app.js'
+import { eventOf, eventsOf } from './page-events.js'
 
 describe('the page', () => {
   test('comes with a policy that allows nothing inline and nothing from elsewhere, and holds to it', async () => {
@@ -261,20 +262,15 @@ interface Line {
 async function open(options: AppOptions = {}) {
   const sandbox: Sandbox = await startSandbox()
   const app = await startApp(sandbox, options)
-  const events = () => beginningOf(new URL('/events', app.url))
-  const eventNamed = async (name: string) => {
-    const event = (await events()).split('\n\n').find(one => one.startsWith(`event: ${name}\n`)) ?? ''
-    return JSON.parse(event.slice(event.indexOf('data: ') + 6))
-  }
-  const cards = (): Promise<CardOnPage[]> => eventNamed('cards')
+  const cards = () => eventOf<CardOnPage[]>(app.url, 'cards')
   return {
     url: app.url,
     elsewhere: app.elsewhere,
     sandbox,
-    events,
+    events: () => eventsOf(app.url),
     cards,
     card: async (row: number) => (await cards()).find(card => card.row === row) as CardOnPage,
-    log: (): Promise<Line[]> => eventNamed('log'),
+    log: () => eventOf<Line[]>(app.url, 'log'),
     async post(row: number, path: string) {
       const headers = { 'X-GrantKit-Demo': '1' }
       const response = await fetch(new URL(`/cards/${row}/${path}`, app.url), { method: 'POST', headers })
@@ -285,16 +281,6 @@ async function open(options: AppOptions = {}) {
       await sandbox.stop()
     },
   }
-}
-
-/** What a page is told when it connects: the cards and the log. */
-async function beginningOf(url: URL): Promise<string> {
-  const { body } = await fetch(url)
-  const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
-  let text = ''
-  while (text.split('\n\n').length < 4) text += (await reader.read()).value
-  await reader.cancel()
-  return text
 }
 
 /** `fetch` does not let a caller choose the `Host`. */

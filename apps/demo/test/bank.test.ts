@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Browser, type Page } from '../../../packages/express/test/browser.js'
 import { startApp } from '../src/app/app.js'
 import type { Step } from '../src/bank/steps.js'
+import { eventOf, eventsOf } from './page-events.js'
 
 describe('a login at the bank', () => {
   test('goes by consent, pushed request, redirect, code and tokens to the accounts, drawn in this order', async () => {
@@ -281,7 +282,6 @@ async function open() {
     const { status, text } = await browser.send(`${app.url}bank/${path}`, { method, headers })
     return { status, body: JSON.parse(text) }
   }
-  const events = () => beginningOf(new URL('/events', app.url))
   return {
     url: app.url,
     sandbox,
@@ -290,14 +290,11 @@ async function open() {
     toConsent,
     decide,
     send,
-    events,
+    events: () => eventsOf(app.url),
     logIn: async (decision: Decision = {}) => decide(await toConsent(), decision),
     accounts: () => send('GET', 'accounts'),
     session: async () => (await send('GET', 'session')).body,
-    async steps(): Promise<Step[]> {
-      const event = (await events()).split('\n\n').find(one => one.startsWith('event: steps\n')) ?? ''
-      return JSON.parse(event.slice(event.indexOf('data: ') + 6))
-    },
+    steps: () => eventOf<Step[]>(app.url, 'steps'),
     /** What went to the token endpoint since the app was there. */
     grants: () =>
       requests
@@ -317,14 +314,4 @@ async function open() {
       await sandbox.stop()
     },
   }
-}
-
-/** What a page is told when it connects. */
-async function beginningOf(url: URL): Promise<string> {
-  const { body } = await fetch(url)
-  const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
-  let text = ''
-  while (text.split('\n\n').length < 5) text += (await reader.read()).value
-  await reader.cancel()
-  return text
 }
