@@ -103,13 +103,18 @@ async function findProgram(name: string): Promise<string | undefined> {
   return undefined
 }
 
+/** Below the ports that systems give to connections: none takes it before the program that it is for. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : freePort()
+  const port = 10_000 + Math.floor(Math.random() * 22_000)
+  const probe = createServer().listen(port, '127.0.0.1')
+  const isFree = await once(probe, 'listening').then(
+    () => true,
+    () => false,
+  )
+  if (!isFree) return freePort()
+  probe.close()
+  await once(probe, 'close')
+  return port
 }
 
 async function untilItListens(pooler: ChildProcess, port: number): Promise<void> {

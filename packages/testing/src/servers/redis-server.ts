@@ -6,10 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync } from 'node:fs'
 import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { freePort, isFree } from './free-port.js'
 import { type RedisReply, redisCommand } from './redis-command.js'
 
 /** How the server is set up. */
@@ -90,7 +90,8 @@ export async function launch(program: string, config: readonly string[], sentine
 
 async function prepare(program: string, config: readonly string[], sentinel: boolean): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'grantkit-redis-'))
-  const port = await freePort()
+  // a cluster's second port is 10,000 above it
+  const port = await freePort(first => isFree(first + 10_000))
   const file = join(folder, 'server.conf')
   await writeFile(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...config, ''].join('\n'))
   const owner = unprivileged()
@@ -143,22 +144,6 @@ export async function isReplica(replicaPort: number, primaryPort: number): Promi
 /** nobody, when we are root: the program needs no rights, and its files are to be readable as anywhere else. */
 function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
   return process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
-}
-
-/** Low enough that a cluster's second port, 10,000 above it, is one, and free as well. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 22_000)
-    if ((await isFree(port)) && (await isFree(port + 10_000))) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
 }
 
 async function untilReady(started: ChildProcess, port: number): Promise<void> {
