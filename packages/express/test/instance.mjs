@@ -43,7 +43,9 @@ app.use(grantkit({ client, redirectUri, keys, store, authorization: { scope: 'op
 
 app.get('/', (request, response) => {
   const who = request.grantkit.user?.claims.sub ?? 'nobody'
-  response.send(`<!doctype html><title>Home</title><p>${who} at ${name}</p><a href="/login">Log in</a>`)
+  // without an icon of its own a browser asks for one some time later, which takes a turn of the balancer's
+  const head = '<title>Home</title><link rel="icon" href="data:,">'
+  response.send(`<!doctype html>${head}<p>${who} at ${name}</p><a href="/login">Log in</a>`)
 })
 app.get('/me', requireLogin(), async (request, response) => {
   const { accessToken } = await request.grantkit.user.tokenSource.getTokenSet()
