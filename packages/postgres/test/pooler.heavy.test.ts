@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, type TestContext, test, vi } from 'vitest'
+import { freePort } from '../../testing/src/servers/free-port.js'
 import { listen } from '../src/listen.js'
 import { recordOf, serverForTests } from './scene.js'
 
@@ -101,20 +102,6 @@ async function findProgram(name: string): Promise<string | undefined> {
     if (isThere) return path
   }
   return undefined
-}
-
-/** Below the ports that systems give to connections: none takes it before the program that it is for. */
-async function freePort(): Promise<number> {
-  const port = 10_000 + Math.floor(Math.random() * 22_000)
-  const probe = createServer().listen(port, '127.0.0.1')
-  const isFree = await once(probe, 'listening').then(
-    () => true,
-    () => false,
-  )
-  if (!isFree) return freePort()
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 async function untilItListens(pooler: ChildProcess, port: number): Promise<void> {
